@@ -1,0 +1,158 @@
+/**
+ * The table of error codes, and the one error class that carries them.
+ *
+ * Codes are promises, texts may improve. `docs/errors.md` is held equal to this table by a test. Caller mistakes that no one
+ * would catch (a negative size) stay plain TypeError or RangeError; everything that reaches a user through a job carries a code.
+ */
+
+/** Who has to act: the author of the job, someone outside it (a disk, a network), or the authors of Tailrace. */
+export type ErrorDomain = 'user' | 'external' | 'internal'
+
+export interface ErrorKind {
+  domain: ErrorDomain
+  /** Whether running the same job again can help. */
+  retry: boolean
+  /** What the code means, for docs/errors.md. */
+  text: string
+}
+
+export const ERRORS = {
+  'TR-GRAPH-001': { domain: 'user', retry: false, text: 'Two operators carry the same uid.' },
+  'TR-GRAPH-002': { domain: 'user', retry: false, text: 'A forward edge joins operators of unequal parallelism.' },
+  'TR-GRAPH-003': {
+    domain: 'user',
+    retry: false,
+    text: 'The job has no sink or no operators: there is nothing to run.',
+  },
+  'TR-GRAPH-004': { domain: 'user', retry: false, text: 'An operator was built on a stream of another environment.' },
+  'TR-GRAPH-005': { domain: 'user', retry: false, text: 'A setting of an operator is out of its range.' },
+  'TR-GRAPH-006': {
+    domain: 'user',
+    retry: false,
+    text: 'One side output id is used with two types or consumed twice in a way that cannot work.',
+  },
+  'TR-PROGRAM-001': {
+    domain: 'user',
+    retry: false,
+    text: 'The program builds another graph each time it runs, so slots cannot rebuild it.',
+  },
+  'TR-PROGRAM-002': {
+    domain: 'user',
+    retry: false,
+    text: 'The program could not be loaded, or its main function threw.',
+  },
+  'TR-PROGRAM-003': { domain: 'user', retry: false, text: 'The program ended without calling execute().' },
+  'TR-PROGRAM-004': {
+    domain: 'user',
+    retry: false,
+    text: 'env.once() was called in a slot with a name that the program did not compute.',
+  },
+  'TR-RECORD-001': {
+    domain: 'user',
+    retry: false,
+    text: 'A key is null, undefined, NaN or of a kind that cannot be a key.',
+  },
+  'TR-RECORD-002': {
+    domain: 'user',
+    retry: false,
+    text: 'A class instance left a task although no type is registered for its class.',
+  },
+  'TR-RECORD-003': {
+    domain: 'user',
+    retry: false,
+    text: 'A record without a timestamp reached an operator that works in event time.',
+  },
+  'TR-RECORD-004': { domain: 'external', retry: false, text: 'A record could not be decoded.' },
+  'TR-RECORD-005': {
+    domain: 'user',
+    retry: false,
+    text: 'A record holds a value that cannot be sent to another task.',
+  },
+  'TR-STATE-001': { domain: 'user', retry: false, text: 'One state name is used with two kinds or types.' },
+  'TR-STATE-002': {
+    domain: 'user',
+    retry: false,
+    text: 'Keyed state or a timer was used outside of a keyed stream, or without a current key.',
+  },
+  'TR-STATE-003': { domain: 'user', retry: false, text: 'A value cannot be kept in this state.' },
+  'TR-TASK-001': { domain: 'user', retry: true, text: 'A user function threw.' },
+  'TR-TASK-002': {
+    domain: 'external',
+    retry: true,
+    text: 'A slot thread ended without saying why (out of memory, or process.exit in user code).',
+  },
+  'TR-TASK-003': { domain: 'external', retry: true, text: 'The output of a task grew beyond its overflow limit.' },
+  'TR-SOURCE-001': { domain: 'external', retry: true, text: 'A source could not read from its system.' },
+  'TR-SINK-001': { domain: 'external', retry: true, text: 'A sink could not write to its system.' },
+  'TR-CLUSTER-001': { domain: 'user', retry: true, text: 'The cluster has fewer free slots than the job needs.' },
+  'TR-CLUSTER-002': { domain: 'user', retry: false, text: 'The job was cancelled.' },
+  'TR-CONFIG-001': { domain: 'user', retry: false, text: 'A configuration value cannot be parsed or is out of range.' },
+  'TR-CLI-001': { domain: 'user', retry: false, text: 'A command line argument is missing or wrong.' },
+  'TR-INTERNAL-001': { domain: 'internal', retry: false, text: 'An invariant of Tailrace does not hold.' },
+} satisfies Record<string, ErrorKind>
+
+export type ErrorCode = keyof typeof ERRORS
+
+const BRAND = Symbol.for('tailrace.error')
+
+/**
+ * An error with a code of {@link ERRORS}. Recognise it with {@link isTailraceError}, never by `instanceof`: threads and copies of
+ * the library would differ.
+ */
+export class TailraceError extends Error {
+  readonly code: ErrorCode
+  /** Name of the operator in which it happened; added once, on the way up. */
+  operator: string | undefined
+  readonly [BRAND] = true
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown; operator?: string }) {
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'TailraceError'
+    this.code = code
+    this.operator = options?.operator
+  }
+}
+
+export function isTailraceError(error: unknown): error is TailraceError {
+  return typeof error === 'object' && error !== null && (error as { [BRAND]?: boolean })[BRAND] === true
+}
+
+/** An error as it travels between threads and processes. */
+export interface ErrorData {
+  code: ErrorCode
+  message: string
+  operator?: string
+  /** Stack text with the user's own lines first where the cause is theirs. */
+  stack: string
+  cause?: ErrorData
+}
+
+/** Turns anything thrown into data; what has no code gets `code`. */
+export function errorToData(error: unknown, code: ErrorCode = 'TR-INTERNAL-001'): ErrorData {
+  if (!(error instanceof Error) && !isTailraceError(error)) {
+    return { code, message: `a value that is no Error was thrown: ${String(error)}`, stack: '' }
+  }
+  const data: ErrorData = {
+    code: isTailraceError(error) ? error.code : code,
+    message: error.message,
+    stack: error.stack ?? '',
+  }
+  if (isTailraceError(error) && error.operator !== undefined) data.operator = error.operator
+  if (error.cause !== undefined) data.cause = errorToData(error.cause, code)
+  return data
+}
+
+/** The inverse of {@link errorToData}. */
+export function errorFromData(data: ErrorData): TailraceError {
+  const error = new TailraceError(data.code, data.message, {
+    ...(data.operator === undefined ? {} : { operator: data.operator }),
+    ...(data.cause === undefined ? {} : { cause: errorFromData(data.cause) }),
+  })
+  error.stack = data.stack
+  return error
+}
+
+/** Stops on an impossible state. Never for bad input. */
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new TailraceError('TR-INTERNAL-001', message)
+}

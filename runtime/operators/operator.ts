@@ -1,0 +1,91 @@
+/**
+ * The contract of operators, and the base class that gives the parts that are not hot.
+ *
+ * A chain is a line (or tree) of receivers that push synchronously: `process(value, timestamp)` of one calls `next.process`. Each
+ * operator module exports a class `Operator` and is loaded once per operator of the job (core/hot-copy.ts), so that `this.next.process`
+ * is monomorphic and inlined. Nothing in `process` may await, allocate beyond the user's own values, or read a clock.
+ *
+ * Order of calls: constructor → open (may be async) → process / watermark / status in any order → finish (end of input only) → close.
+ */
+import type { Clock } from '../core/clock.ts'
+import type { Key, RuntimeContext, TaskInfo } from '../core/functions.ts'
+import type { OperatorMetrics } from '../metrics/page.ts'
+
+/** What an operator pushes into: the next operator of the chain, a tee, or a record writer at the end of the task. */
+export interface Receiver {
+  /** `keyHash` is given only to the head of a task behind keyBy: the hash that the sender computed. */
+  process(value: any, timestamp: number, keyHash?: number): void
+  /** A watermark; all output that it caused has been pushed before. Never goes back. */
+  watermark(timestampMs: number): void
+  /** Idle streams do not hold back watermarks downstream. */
+  status(idle: boolean): void
+}
+
+/** What a task gives to each of its operators. */
+export interface OperatorContext {
+  readonly task: TaskInfo
+  /** Unique in the job, stable across runs: the uid, or derived from the place in the graph. */
+  readonly operatorId: string
+  readonly clock: Clock
+  readonly metrics: OperatorMetrics
+  /** For user functions' `open`. */
+  readonly runtime: RuntimeContext
+  /** Copy number of this operator, for hot helpers of its own: `hotCopy('state/heap/table', copy)`. */
+  readonly copy: number
+  /** Receivers of side outputs by tag id; undefined when no one consumes it. */
+  sideOutput(tagId: string): Receiver | undefined
+  /**
+   * Runs `callback` once on the task's turn when the clock reaches `timeMs` (clock.now()). Returns a handle for `cancelTimer`.
+   * Never runs while the operator is in `process`.
+   */
+  registerTimer(timeMs: number, callback: (timeMs: number) => void): number
+  cancelTimer(handle: number): void
+  /** The task should take a turn soon: something became possible (a sink has room, data has come). */
+  wake(): void
+  /** Fails the task from a callback. */
+  fail(error: unknown): void
+  /** True while output exceeds the credit: resumable work should pause. Cheap; ask once per a few hundred records. */
+  outputBlocked(): boolean
+}
+
+/** An operator at the head of a task behind keyBy. */
+export interface KeyedOptions {
+  readonly keyOf: (value: any) => Key
+}
+
+/**
+ * Base class: forwards what it does not care about.
+ *
+ * `resume` is for heads with long work (window fires, timer bursts): `watermark` starts it and sets `busy`; while `busy` the
+ * task takes no input and calls `resume` each turn; when the work is done the operator forwards the watermark itself and clears `busy`.
+ */
+export abstract class BaseOperator implements Receiver {
+  next!: Receiver
+  context!: OperatorContext
+  /** Work begun by `watermark` or a timer is not finished; see `resume`. */
+  busy = false
+
+  /** Called once before records; `next` and side outputs are set. */
+  open(context: OperatorContext): void | Promise<void> {
+    this.context = context
+  }
+  abstract process(value: any, timestamp: number, keyHash?: number): void
+  watermark(timestampMs: number): void {
+    this.next.watermark(timestampMs)
+  }
+  status(idle: boolean): void {
+    this.next.status(idle)
+  }
+  /** Goes on with long work until it is done or output is blocked. */
+  resume(): void {}
+  /** True while the operator cannot take records (a sink's buffer is full). Asked once a turn. */
+  pending(): boolean {
+    return false
+  }
+  /** Once per turn at most: move per-record counters into the shared page. */
+  publish(): void {}
+  /** The input has ended: push what is left. Called down the chain, each after the one before has finished. */
+  finish(): void | Promise<void> {}
+  /** Frees resources; also after a failure. Must not throw for not having been opened. */
+  close(): void | Promise<void> {}
+}

@@ -1,0 +1,69 @@
+/**
+ * Messages between the JobManager and the thread that runs the job's `main` and its source enumerators.
+ */
+import type { ErrorData } from '../core/errors.ts'
+import type { SourceSplit } from '../core/source.ts'
+import type { Plan } from '../graph/model.ts'
+import type { ProgramRef } from './slot-messages.ts'
+
+/** How a job ended, as `execute()` resolves. */
+export interface JobResult {
+  jobId: string
+  jobName: string
+  /** From RUNNING to the end, milliseconds. */
+  netRuntimeMs: number
+  accumulators: Record<string, number>
+}
+
+export type JobStatus =
+  | 'INITIALIZING'
+  | 'CREATED'
+  | 'RUNNING'
+  | 'FAILING'
+  | 'FAILED'
+  | 'CANCELLING'
+  | 'CANCELED'
+  | 'FINISHED'
+  | 'RESTARTING'
+  | 'SUSPENDED'
+  | 'RECONCILING'
+
+export type ToProgram =
+  | { type: 'run'; program: ProgramRef }
+  | { type: 'submitted'; executeIndex: number; jobId: string }
+  | { type: 'submitFailed'; executeIndex: number; error: ErrorData }
+  | {
+      type: 'jobEnded'
+      executeIndex: number
+      jobId: string
+      status: 'FINISHED' | 'FAILED' | 'CANCELED'
+      result?: JobResult
+      error?: ErrorData
+    }
+  /** A subtask of a source runs: its reader is registered. */
+  | { type: 'addReader'; jobId: string; vertexId: string; subtask: number }
+  | { type: 'splitRequest'; jobId: string; vertexId: string; subtask: number }
+  | { type: 'sourceEvent'; jobId: string; vertexId: string; subtask: number; event: unknown }
+  | { type: 'collected'; jobId: string; collectId: string; subtask: number; values: unknown[] }
+  | { type: 'jobStatus'; jobId: string; status: JobStatus }
+
+export type FromProgram =
+  | { type: 'ready' }
+  | {
+      type: 'submit'
+      executeIndex: number
+      plan: Plan
+      /** Values of env.once() so far and results of earlier executes, for the slots' replay. */
+      once: Record<string, unknown>
+      results: unknown[]
+    }
+  | { type: 'assignSplits'; jobId: string; vertexId: string; subtask: number; splits: SourceSplit[] }
+  | { type: 'noMoreSplits'; jobId: string; vertexId: string; subtask: number }
+  | { type: 'sourceEvent'; jobId: string; vertexId: string; subtask: number; event: unknown }
+  /** An enumerator threw. */
+  | { type: 'coordinatorFailed'; jobId: string; vertexId: string; error: ErrorData }
+  | { type: 'collectAck'; jobId: string; collectId: string; subtask: number; count: number }
+  | { type: 'cancel'; jobId: string }
+  /** main has returned. */
+  | { type: 'finished'; executes: number }
+  | { type: 'failed'; error: ErrorData }

@@ -1,0 +1,103 @@
+/**
+ * Messages between the JobManager and a slot. Between threads they are posted as they are (structured clone; shared buffers stay
+ * shared); the inline host passes them by call.
+ */
+import type { ErrorData } from '../core/errors.ts'
+import type { SourceSplit } from '../core/source.ts'
+import type { TypeDescription } from '../core/types.ts'
+import type { MetricName } from '../metrics/page.ts'
+
+/** Where a program is and what it needs to build the same graph again. JSON. */
+export interface ProgramRef {
+  /** file: URL of the module that exports `main`, or builds its graph at the top level. */
+  url: string
+  /** Arguments after the job file. */
+  args: string[]
+  /** Job parameters of the command line. */
+  parameters: Record<string, string>
+  /** Configuration of the command line (`-D key=value`). */
+  options: Record<string, string>
+}
+
+/** What earlier parts of the program already gave: replayed in slots. Structured-cloneable. */
+export interface ProgramReplay {
+  /** Which execute() of the program this job is, from 0. */
+  executeIndex: number
+  /** Results of the executes before it, as their promises resolved. */
+  results: unknown[]
+  /** Values of env.once() by name. */
+  once: Record<string, unknown>
+}
+
+/** Shared memory of a job: made by the JobManager, handed to all of its slots. */
+export interface Wiring {
+  /** One per slot of the job: [sequence, sleeping] (network/doorbell.ts). */
+  doorbells: SharedArrayBuffer[]
+  /** One buffer pool per slot of the job (network/pool.ts). */
+  pools: SharedArrayBuffer[]
+  /** Control blocks and exclusive buffers of the input channels of a subtask: `gates[vertexId][subtask]` (network/channel.ts). */
+  gates: Record<string, SharedArrayBuffer[]>
+  /** `slots[vertexId][subtask]`: index of the slot that hosts it. */
+  slots: Record<string, number[]>
+}
+
+export interface SubtaskRef {
+  vertexId: string
+  subtask: number
+}
+
+export interface Deployment {
+  jobId: string
+  attempt: number
+  /** Index of this slot in the job. */
+  slotIndex: number
+  program: ProgramRef
+  replay: ProgramReplay
+  planHash: string
+  subtasks: SubtaskRef[]
+  wiring: Wiring
+  /** This slot's metrics page (metrics/page.ts). */
+  page: SharedArrayBuffer
+  /** Types agreed so far by edge id. */
+  edgeTypes: Record<number, TypeDescription>
+}
+
+export type TaskState = 'INITIALIZING' | 'RUNNING' | 'FINISHED' | 'CANCELED' | 'FAILED'
+
+export type ToSlot =
+  | { type: 'deploy'; deployment: Deployment }
+  /** All slots of the job have deployed: begin. */
+  | { type: 'start' }
+  | { type: 'cancel' }
+  | { type: 'splits'; vertexId: string; subtask: number; splits: SourceSplit[] }
+  | { type: 'noMoreSplits'; vertexId: string; subtask: number }
+  | { type: 'sourceEvent'; vertexId: string; subtask: number; event: unknown }
+  /** The type of an edge that all of its writers use from now on. */
+  | { type: 'edgeType'; edgeId: number; edgeType: TypeDescription }
+  /** The program has taken this many collected values (executeAndCollect). */
+  | { type: 'collectAck'; collectId: string; subtask: number; count: number }
+
+export type FromSlot =
+  /** The thread is up and has loaded the runtime. */
+  | { type: 'ready' }
+  /** Tasks are built; waits for `start`. */
+  | { type: 'deployed' }
+  /** The program, the plan or an operator could not be built; no task runs. */
+  | { type: 'deployFailed'; error: ErrorData }
+  | {
+      type: 'taskState'
+      vertexId: string
+      subtask: number
+      state: TaskState
+      error?: ErrorData
+      /** With FINISHED: values by accumulator name. */
+      accumulators?: Record<string, number>
+    }
+  | { type: 'splitRequest'; vertexId: string; subtask: number }
+  | { type: 'sourceEvent'; vertexId: string; subtask: number; event: unknown }
+  /** First type that a writer of this edge found; the JobManager answers all slots with `edgeType`, the first one wins. */
+  | { type: 'proposeType'; edgeId: number; edgeType: TypeDescription }
+  | { type: 'metricNames'; names: MetricName[] }
+  | { type: 'collected'; collectId: string; subtask: number; values: unknown[] }
+  /** Text of print(): the JobManager writes it, so that lines of several threads never mix. */
+  | { type: 'print'; stream: 'stdout' | 'stderr'; text: string }
