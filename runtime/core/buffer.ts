@@ -9,4 +9,5 @@ declare global {
     ucs2Write(text: string, offset?: number, length?: number): number
   }
 }
+
 export {}

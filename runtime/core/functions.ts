@@ -2,6 +2,7 @@
  * What an author passes to a stream: a lambda, or an object (or class) with a life: open → calls → close.
  */
 import type { Counter, MetricGroup } from './metrics.ts'
+import type { OutputTag } from './output-tag.ts'
 import type {
   ListState,
   ListStateDescriptor,
@@ -10,7 +11,6 @@ import type {
   ValueState,
   ValueStateDescriptor,
 } from './state.ts'
-import type { OutputTag } from './output-tag.ts'
 
 export interface TaskInfo {
   readonly taskName: string

@@ -112,4 +112,5 @@ export interface ReaderOutput<T> extends SplitOutput<T> {
 }
 
 const BRAND = Symbol.for('tailrace.source')
+
 export { BRAND as SOURCE_BRAND }

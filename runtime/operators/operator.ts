@@ -9,6 +9,7 @@
  */
 import type { Clock } from '../core/clock.ts'
 import type { Key, RuntimeContext, TaskInfo } from '../core/functions.ts'
+import type { PollStatus, SourceSplit } from '../core/source.ts'
 import type { OperatorMetrics } from '../metrics/page.ts'
 
 /** What an operator pushes into: the next operator of the chain, a tee, or a record writer at the end of the task. */
@@ -44,6 +45,18 @@ export interface OperatorContext {
   wake(): void
   /** Fails the task from a callback. */
   fail(error: unknown): void
+  /** Takes a turn at this time of `clock.monotonic()` at the latest; the earliest of several holds, once. */
+  wakeAt(monotonicMs: number): void
+  /** The coordinator of this operator's source. */
+  readonly coordinator: { requestSplit(): void; sendEvent(event: unknown): void }
+  /** Ways out of the slot that are no channel. */
+  readonly slot: {
+    /** One or more whole lines. */
+    print(stream: 'stdout' | 'stderr', text: string): void
+    /** Values of a collect sink; `onAck` is called with the number of values that the program has taken. */
+    collected(collectId: string, values: unknown[]): void
+    onCollectAck(collectId: string, onAck: (count: number) => void): void
+  }
   /** True while output exceeds the credit: resumable work should pause. Cheap; ask once per a few hundred records. */
   outputBlocked(): boolean
 }
@@ -88,4 +101,18 @@ export abstract class BaseOperator implements Receiver {
   finish(): void | Promise<void> {}
   /** Frees resources; also after a failure. Must not throw for not having been opened. */
   close(): void | Promise<void> {}
+}
+
+/** The head of a source task: the task polls it instead of a gate. Its watermarks and status start here. */
+export abstract class SourceOperator extends BaseOperator {
+  /** Emits at most about `max` records. Periodic watermarks are timers of its own (`registerTimer`). */
+  abstract poll(max: number): PollStatus
+  abstract addSplits(splits: SourceSplit[]): void
+  abstract noMoreSplits(): void
+  abstract handleEvent(event: unknown): void
+  /** The task's output was blocked for this long (milliseconds); idleness timers must not count it [E-11]. */
+  blockedFor(_ms: number): void {}
+  override process(): void {
+    throw new Error('A source takes no records')
+  }
 }
