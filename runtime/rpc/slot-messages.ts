@@ -5,6 +5,7 @@
 import type { ErrorData } from '../core/errors.ts'
 import type { SourceSplit } from '../core/source.ts'
 import type { TypeDescription } from '../core/types.ts'
+import type { Plan } from '../graph/model.ts'
 import type { MetricName } from '../metrics/page.ts'
 
 /** Where a program is and what it needs to build the same graph again. JSON. */
@@ -53,7 +54,8 @@ export interface Deployment {
   slotIndex: number
   program: ProgramRef
   replay: ProgramReplay
-  planHash: string
+  /** As submitted; the slot compares the plan that it builds. */
+  plan: Plan
   subtasks: SubtaskRef[]
   wiring: Wiring
   /** This slot's metrics page (metrics/page.ts). */

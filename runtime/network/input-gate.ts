@@ -1,0 +1,137 @@
+/**
+ * All input channels of one task: takes entries in turn, decodes batches into the head, and combines watermarks and status by the valve.
+ */
+
+import type { BatchReader } from './batch-reader.ts'
+import { ACTIVE, type ChannelReader, DATA, END, FRAGMENT, IDLE, WATERMARK } from './channel.ts'
+import type { WatermarkValve } from './valve.ts'
+
+/** Batches that are taken from one channel before the next has its turn. */
+const BATCHES_PER_CHANNEL = 4
+
+export interface InputChannel {
+  readonly channel: ChannelReader
+  readonly reader: BatchReader
+  fragments: Buffer[] | undefined
+  ended: boolean
+}
+
+export class InputGate {
+  readonly #channels: InputChannel[]
+  readonly #valve: WatermarkValve
+  #first = 0
+  #open: number
+  recordsIn = 0
+  bytesIn = 0
+  buffersIn = 0
+
+  /** The valve's channel i is channel i of the gate. */
+  constructor(channels: InputChannel[], valve: WatermarkValve) {
+    this.#channels = channels
+    this.#valve = valve
+    this.#open = channels.length
+  }
+
+  /** All channels have ended and everything of them was taken. */
+  get ended(): boolean {
+    return this.#open === 0
+  }
+
+  /**
+   * Takes up to four batches of each channel. `paused` is asked after every watermark and batch; while it is true nothing more is taken.
+   * True when anything was taken.
+   */
+  take(paused: () => boolean): boolean {
+    const channels = this.#channels
+    const n = channels.length
+    let took = false
+    for (let i = 0; i < n; i++) {
+      const index = (this.#first + i) % n
+      const input = channels[index]!
+      if (input.ended) continue
+      for (let taken = 0; taken < BATCHES_PER_CHANNEL && input.channel.next(); taken++) {
+        if (!this.#takeEntry(input, index)) break
+        took = true
+        if (paused()) {
+          this.#first = index
+          return true
+        }
+      }
+    }
+    this.#first = n === 0 ? 0 : (this.#first + 1) % n
+    return took
+  }
+
+  /** False: the entry cannot be read yet and stays. */
+  #takeEntry(input: InputChannel, index: number): boolean {
+    const channel = input.channel
+    switch (channel.type) {
+      case DATA: {
+        const { buffer, length } = channel
+        const start = channel.startOf(buffer)
+        const fragments = input.fragments
+        if (fragments !== undefined) {
+          fragments.push(Buffer.from(channel.bytesOf(buffer).subarray(start, start + length)))
+          // A copy of its own array: Buffer.concat may use the shared pool, where the offset is not 0.
+          const whole = Buffer.concat(fragments)
+          const view = new DataView(whole.buffer, whole.byteOffset, whole.length)
+          if (!input.reader.canRead(view, 0)) {
+            fragments.pop()
+            return false
+          }
+          input.fragments = undefined
+          channel.done()
+          this.recordsIn += input.reader.read(view, whole, 0)
+        } else {
+          const view = channel.viewOf(buffer)
+          if (!input.reader.canRead(view, start)) return false
+          this.recordsIn += input.reader.read(view, channel.bytesOf(buffer), start)
+          channel.done()
+        }
+        this.bytesIn += length
+        this.buffersIn++
+        return true
+      }
+      case FRAGMENT: {
+        const start = channel.startOf(channel.buffer)
+        input.fragments ??= []
+        input.fragments.push(Buffer.from(channel.bytesOf(channel.buffer).subarray(start, start + channel.length)))
+        this.bytesIn += channel.length
+        this.buffersIn++
+        channel.done()
+        return true
+      }
+      case WATERMARK: {
+        const value = channel.value
+        channel.done()
+        this.#valve.inputWatermark(index, value)
+        return true
+      }
+      case IDLE:
+      case ACTIVE: {
+        const idle = channel.type === IDLE
+        channel.done()
+        this.#valve.inputStatus(index, idle)
+        return true
+      }
+      case END:
+        channel.done()
+        input.ended = true
+        this.#open--
+        return true
+    }
+  }
+
+  /** Entries that wait in all channels. */
+  get queued(): number {
+    let n = 0
+    for (const input of this.#channels) if (!input.ended) n += input.channel.queued
+    return n
+  }
+
+  /** True when there is something to take. */
+  hasInput(): boolean {
+    for (const input of this.#channels) if (!input.ended && input.channel.queued > 0) return true
+    return false
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Makes one task of a deployment: its channels from the wiring, its writers and gate, its chain.
+ */
+import type { Clock } from '../core/clock.ts'
+import { assert } from '../core/errors.ts'
+import type { TypeDescription } from '../core/types.ts'
+import { channelsOf } from '../graph/channels.ts'
+import type { JobEdge, JobGraph, JobVertex } from '../graph/model.ts'
+import type { MetricsPage } from '../metrics/page.ts'
+import { BatchReader } from '../network/batch-reader.ts'
+import { BufferPool } from '../network/buffer-pool.ts'
+import { ChannelReader, ChannelWriter } from '../network/channel.ts'
+import { Doorbell } from '../network/doorbell.ts'
+import { type InputChannel, InputGate } from '../network/input-gate.ts'
+import { Overflow } from '../network/overflow.ts'
+import { RecordWriter } from '../network/record-writer.ts'
+import type { Selector } from '../network/select-channel.ts'
+import { WatermarkValve } from '../network/valve.ts'
+import { sendersTo } from '../network/wiring.ts'
+import type { Deployment, FromSlot, SubtaskRef } from '../rpc/slot-messages.ts'
+import { buildChain } from './chain.ts'
+import { Task } from './task.ts'
+
+export interface TaskSurroundings {
+  graph: JobGraph
+  deployment: Deployment
+  clock: Clock
+  page: MetricsPage
+  post(message: FromSlot): void
+  wakeSlot(): void
+}
+
+/** A task and the readers of its input, by edge: a type that is agreed later goes to both. */
+export interface BuiltTask {
+  task: Task
+  readers: Map<number, BatchReader>
+}
+
+export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings: TaskSurroundings): Promise<BuiltTask> {
+  const { graph, deployment, clock, page, post, wakeSlot } = surroundings
+  const vertex = graph.vertices.find((v) => v.id === vertexId)
+  assert(vertex !== undefined, `no vertex ${vertexId} in the plan`)
+  const overflow = new Overflow()
+  const writers = vertex.outputs.map((edge) => buildWriter(edge, vertex, subtask, surroundings, overflow))
+  const chain = await buildChain(vertex, writers, { autoWatermarkIntervalMs: graph.config.autoWatermarkIntervalMs })
+  const readers = new Map<number, BatchReader>()
+  const channels: InputChannel[] = []
+  const gateMemory = deployment.wiring.gates[vertexId]![subtask]!
+  const pool = new BufferPool(deployment.wiring.pools[deployment.slotIndex]!)
+  const head = Task.headOf(chain)
+  for (const edge of vertex.inputs) {
+    const from = graph.vertices.find((v) => v.id === edge.from)!
+    const reader = new BatchReader(head, edge.partitioner.kind === 'key', deployment.edgeTypes[edge.id] ?? edge.type)
+    readers.set(edge.id, reader)
+    for (const sender of sendersTo(withKind(edge), from.parallelism, vertex.parallelism, subtask)) {
+      const slot = deployment.wiring.slots[from.id]![sender]!
+      const channel = new ChannelReader(gateMemory, channels.length, pool, new Doorbell(deployment.wiring.doorbells[slot]!))
+      channels.push({ channel, reader, fragments: undefined, ended: false })
+    }
+  }
+  let task: Task | undefined
+  const valve = new WatermarkValve(channels.length, {
+    watermark: (timestampMs) => task!.inputWatermark(timestampMs),
+    status: (idle) => head.status(idle),
+  })
+  const gate = vertex.inputs.length === 0 ? undefined : new InputGate(channels, valve)
+  const parameters = graph.config.parameters
+  task = new Task({ vertex, subtask, attempt: deployment.attempt, clock, parameters, chain, writers, gate, overflow, page, post, wakeSlot })
+  return { task, readers }
+}
+
+const withKind = (edge: JobEdge) => ({ from: edge.from, to: edge.to, kind: edge.partitioner.kind })
+
+/** Index in the gate of `to`'s subtask of the channel from `subtask` over `edge`: edges in order, senders in order. */
+function channelIndex(graph: JobGraph, edge: JobEdge, subtask: number, target: number): number {
+  const to = graph.vertices.find((v) => v.id === edge.to)!
+  let index = 0
+  for (const input of to.inputs) {
+    const from = graph.vertices.find((v) => v.id === input.from)!
+    const senders = sendersTo(withKind(input), from.parallelism, to.parallelism, target)
+    if (input.id === edge.id) return index + senders.indexOf(subtask)
+    index += senders.length
+  }
+  throw new Error('an edge is missing from its receiver')
+}
+
+function buildWriter(edge: JobEdge, vertex: JobVertex, subtask: number, surroundings: TaskSurroundings, overflow: Overflow): RecordWriter {
+  const { graph, deployment, post } = surroundings
+  const { wiring } = deployment
+  const to = graph.vertices.find((v) => v.id === edge.to)!
+  const targets = channelsOf(edge.partitioner.kind, vertex.parallelism, to.parallelism, subtask)
+  const channels = targets.map((target) => {
+    const slot = wiring.slots[edge.to]![target]!
+    const index = channelIndex(graph, edge, subtask, target)
+    return new ChannelWriter(wiring.gates[edge.to]![target]!, index, new BufferPool(wiring.pools[slot]!), new Doorbell(wiring.doorbells[slot]!))
+  })
+  const type: TypeDescription | undefined = deployment.edgeTypes[edge.id] ?? edge.type
+  return new RecordWriter({
+    edgeId: edge.id,
+    epoch: deployment.attempt,
+    channels,
+    selector: selectorOf(edge, to.maxParallelism),
+    overflow,
+    type,
+    proposeType: (edgeId, edgeType) => post({ type: 'proposeType', edgeId, edgeType }),
+    bufferTimeoutMs: edge.bufferTimeoutMs,
+    operatorName: vertex.operators[edge.fromOperator]!.name,
+  })
+}
+
+function selectorOf(edge: JobEdge, maxParallelism: number): Selector {
+  const partitioner = edge.partitioner
+  switch (partitioner.kind) {
+    case 'key':
+      return { kind: 'key', keyOf: partitioner.keyOf, maxParallelism }
+    case 'custom':
+      return { kind: 'custom', keyOf: partitioner.keyOf, partition: partitioner.partition }
+    case 'shuffle':
+      return { kind: 'shuffle', random: Math.random }
+    case 'auto':
+      throw new Error('auto is resolved when the job graph is made')
+    default:
+      return { kind: partitioner.kind }
+  }
+}

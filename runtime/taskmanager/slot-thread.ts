@@ -1,0 +1,24 @@
+/**
+ * Entry of a slot's worker thread: a slot whose port is the parent thread.
+ */
+import { parentPort } from 'node:worker_threads'
+import type { Port } from '../rpc/port.ts'
+import type { FromSlot, ToSlot } from '../rpc/slot-messages.ts'
+import { Slot } from './slot.ts'
+
+// Frames of the operator that called a user function must survive a deep user stack.
+Error.stackTraceLimit = 40
+
+const port: Port<FromSlot, ToSlot> = {
+  post: (message) => parentPort!.postMessage(message),
+  onMessage: (handler) => {
+    parentPort!.on('message', handler)
+  },
+  close: () => parentPort!.close(),
+}
+
+new Slot({
+  port,
+  // Loaded with the first deployment: an idle slot stays small.
+  buildGraph: async (program, replay) => (await import('../program/load.ts')).buildGraph(program, replay),
+})

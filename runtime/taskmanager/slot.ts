@@ -1,0 +1,218 @@
+/**
+ * A slot: one loop that hosts one subtask of each vertex, in a worker thread or inline in the caller's thread.
+ *
+ * The loop gives each task a turn, those downstream first, until none has work; then it sleeps on its doorbell until data or credit
+ * comes or something is due. After SLICE_MS it lets the event loop run: messages, timers and callbacks of connectors.
+ */
+import { type Clock, systemClock } from '../core/clock.ts'
+import { errorToData, TailraceError } from '../core/errors.ts'
+import { compileJobGraph } from '../graph/job-graph.ts'
+import type { LogicalGraph } from '../graph/model.ts'
+import { buildPlan, firstDifference } from '../graph/plan.ts'
+import { MetricsPage } from '../metrics/page.ts'
+import { Doorbell } from '../network/doorbell.ts'
+import type { Port } from '../rpc/port.ts'
+import type { Deployment, FromSlot, ProgramRef, ProgramReplay, ToSlot } from '../rpc/slot-messages.ts'
+import { type BuiltTask, buildTask } from './build-task.ts'
+import type { Task } from './task.ts'
+
+/** The loop gives way to the event loop after this time. */
+const SLICE_MS = 2
+/** Counters move into shared memory at least this often. */
+const PUBLISH_MS = 50
+/** Sleep without anything due. */
+const SLEEP_MS = 1000
+
+export interface SlotOptions {
+  port: Port<FromSlot, ToSlot>
+  clock?: Clock
+  /** Runs the program again and gives the graph of execute number `replay.executeIndex`. */
+  buildGraph(program: ProgramRef, replay: ProgramReplay): Promise<LogicalGraph>
+}
+
+export class Slot {
+  readonly #port: Port<FromSlot, ToSlot>
+  readonly #clock: Clock
+  readonly #buildGraph: SlotOptions['buildGraph']
+  #built: BuiltTask[] = []
+  /** Downstream first. */
+  #tasks: Task[] = []
+  #bell: Doorbell | undefined
+  #page: MetricsPage | undefined
+  #running = false
+  #asleep = false
+  #publishedMs = 0
+  /** Splits and types that came before the tasks were open. */
+  #early: ToSlot[] | undefined = []
+
+  constructor(options: SlotOptions) {
+    this.#port = options.port
+    this.#clock = options.clock ?? systemClock
+    this.#buildGraph = options.buildGraph
+    this.#port.onMessage((message) => this.#receive(message))
+    this.#port.post({ type: 'ready' })
+  }
+
+  #receive(message: ToSlot): void {
+    switch (message.type) {
+      case 'deploy':
+        void this.#deploy(message.deployment)
+        break
+      case 'start':
+        void this.#start()
+        break
+      case 'cancel':
+        void this.#cancel()
+        break
+      default:
+        if (this.#early !== undefined) this.#early.push(message)
+        else this.#deliver(message)
+    }
+  }
+
+  #deliver(message: ToSlot): void {
+    switch (message.type) {
+      case 'edgeType':
+        for (const { task, readers } of this.#built) {
+          readers.get(message.edgeId)?.setType(message.edgeType)
+          task.setEdgeType(message.edgeId, message.edgeType)
+        }
+        this.#wake()
+        break
+      case 'splits':
+        this.#task(message)?.addSplits(message.splits)
+        break
+      case 'noMoreSplits':
+        this.#task(message)?.noMoreSplits()
+        break
+      case 'sourceEvent':
+        this.#task(message)?.handleEvent(message.event)
+        break
+      case 'collectAck':
+        for (const task of this.#tasks) if (task.subtask === message.subtask) task.collectAcks.get(message.collectId)?.(message.count)
+        this.#wake()
+        break
+    }
+  }
+
+  #task({ vertexId, subtask }: { vertexId: string; subtask: number }): Task | undefined {
+    return this.#tasks.find((t) => t.vertexId === vertexId && t.subtask === subtask)
+  }
+
+  async #deploy(deployment: Deployment): Promise<void> {
+    try {
+      const graph = compileJobGraph(await this.#buildGraph(deployment.program, deployment.replay))
+      const plan = buildPlan(graph)
+      if (plan.hash !== deployment.plan.hash) {
+        throw new TailraceError(
+          'TR-PROGRAM-001',
+          `The program built another graph in a slot than at submission: ${firstDifference(deployment.plan, plan) ?? 'a function differs'}. ` +
+            'Make main depend on its arguments and parameters only, and compute everything else with env.once()',
+        )
+      }
+      this.#bell = new Doorbell(deployment.wiring.doorbells[deployment.slotIndex]!)
+      this.#page = new MetricsPage(deployment.page, (names) => this.#port.post({ type: 'metricNames', names }))
+      const surroundings = {
+        graph,
+        deployment,
+        clock: this.#clock,
+        page: this.#page,
+        post: (message: FromSlot) => this.#port.post(message),
+        wakeSlot: () => this.#wake(),
+      }
+      const order = new Map(graph.vertices.map((v, i) => [v.id, i]))
+      const subtasks = [...deployment.subtasks].sort((a, b) => order.get(b.vertexId)! - order.get(a.vertexId)!)
+      for (const subtask of subtasks) this.#built.push(await buildTask(subtask, surroundings))
+      this.#tasks = this.#built.map((b) => b.task)
+      this.#port.post({ type: 'deployed' })
+    } catch (error) {
+      this.#port.post({ type: 'deployFailed', error: errorToData(error) })
+    }
+  }
+
+  async #start(): Promise<void> {
+    for (const task of this.#tasks) {
+      try {
+        await task.open()
+      } catch (error) {
+        task.fail(error)
+        return
+      }
+    }
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const message of early) this.#deliver(message)
+    this.#running = true
+    this.#run()
+  }
+
+  async #cancel(): Promise<void> {
+    this.#running = false
+    for (const task of this.#tasks) await task.cancel()
+    this.#publish()
+    for (const { task } of this.#built) task.options.chain.release()
+  }
+
+  // --- the loop
+
+  /** One pass over all tasks; true when any had work. For hosts that step the slot by hand. */
+  step(): boolean {
+    let worked = false
+    for (const task of this.#tasks) if (task.turn(this.#clock.monotonic())) worked = true
+    return worked
+  }
+
+  readonly #run = (): void => {
+    this.#asleep = false
+    if (!this.#running) return
+    const startMs = this.#clock.monotonic()
+    for (;;) {
+      if (!this.step() && this.#sleep()) return
+      const nowMs = this.#clock.monotonic()
+      if (nowMs - startMs > SLICE_MS) {
+        if (nowMs - this.#publishedMs > PUBLISH_MS) this.#publish()
+        setImmediate(this.#run)
+        return
+      }
+    }
+  }
+
+  /** True when the loop is asleep and will be called again. */
+  #sleep(): boolean {
+    const bell = this.#bell!
+    const sequence = bell.announceSleep()
+    // Whoever published before it could see the announcement is found by one more look.
+    if (this.step()) {
+      bell.stayAwake()
+      return false
+    }
+    this.#publish()
+    if (this.#tasks.every((task) => task.atEnd)) {
+      this.#running = false
+      for (const { task } of this.#built) task.options.chain.release()
+      return true
+    }
+    const nowMs = this.#clock.monotonic()
+    let dueMs = nowMs + SLEEP_MS
+    for (const task of this.#tasks) dueMs = Math.min(dueMs, task.nextTurnMs(nowMs))
+    if (dueMs <= nowMs) {
+      bell.stayAwake()
+      return false
+    }
+    const rung = bell.wait(sequence, dueMs - nowMs)
+    if (rung === undefined) return false
+    this.#asleep = true
+    void rung.then(this.#run)
+    return true
+  }
+
+  #wake(): void {
+    if (this.#asleep) this.#bell?.ring()
+  }
+
+  #publish(): void {
+    this.#publishedMs = this.#clock.monotonic()
+    for (const task of this.#tasks) task.publish()
+    this.#page?.flushNames()
+  }
+}

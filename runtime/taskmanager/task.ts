@@ -1,0 +1,443 @@
+/**
+ * One subtask of a vertex: input (a gate, or a source), a chain of operators, record writers. It never blocks: a turn does a bounded
+ * amount of work and says whether there was any.
+ *
+ * A turn, in order: send overflow · run timers that are due · go on with long work (window fires) · take input, unless an operator is
+ * pending, output is blocked, or long work is not done. So the overflow holds at most what the records in hand produce.
+ *
+ *   INITIALIZING → RUNNING → (finishing) → FINISHED
+ *         any → FAILED | CANCELED
+ */
+import type { Clock } from '../core/clock.ts'
+
+import { errorToData, isTailraceError, TailraceError } from '../core/errors.ts'
+import type { TaskInfo } from '../core/functions.ts'
+import type { SourceSplit } from '../core/source.ts'
+import type { JobVertex } from '../graph/model.ts'
+import { type MetricsPage, O, T, type TaskMetrics } from '../metrics/page.ts'
+import type { InputGate } from '../network/input-gate.ts'
+import type { Overflow } from '../network/overflow.ts'
+import type { RecordWriter } from '../network/record-writer.ts'
+import { BaseOperator, SourceOperator } from '../operators/operator.ts'
+import type { FromSlot, TaskState } from '../rpc/slot-messages.ts'
+import type { Chain, ChainLink } from './chain.ts'
+import { createOperatorContext } from './operator-context.ts'
+import { TaskTimers } from './task-timers.ts'
+
+/** Records that a source may emit in one turn. */
+const SOURCE_RECORDS_PER_TURN = 512
+
+export interface TaskOptions {
+  vertex: JobVertex
+  subtask: number
+  attempt: number
+  clock: Clock
+  parameters: Readonly<Record<string, string>>
+  chain: Chain
+  writers: RecordWriter[]
+  /** undefined: the head is a source. */
+  gate: InputGate | undefined
+  overflow: Overflow
+  page: MetricsPage
+  post(message: FromSlot): void
+  /** Makes the slot take a turn soon. */
+  wakeSlot(): void
+}
+
+export class Task {
+  readonly vertexId: string
+  readonly subtask: number
+  readonly options: TaskOptions
+  readonly timers = new TaskTimers()
+  readonly accumulators = new Map<string, { value: number }>()
+  readonly collectAcks = new Map<string, (count: number) => void>()
+  state: TaskState = 'INITIALIZING'
+  readonly #operators: BaseOperator[]
+  readonly #links: readonly ChainLink[]
+  readonly #source: SourceOperator | undefined
+  readonly #metrics: TaskMetrics
+  readonly #clock: Clock
+  /** The source has nothing until someone wakes it. */
+  #sourceIdle = false
+  #sourceEnded = false
+  #wakeAtMs = Number.POSITIVE_INFINITY
+  #flushAtMs: number | undefined
+  #finishing: 'no' | 'operators' | 'outputs' = 'no'
+  #failure: unknown
+  #opened = 0
+  #sinceMs: number
+  #doing: 'busy' | 'idle' | 'backPressured' = 'idle'
+  readonly #paused = () => this.#headBusy() || this.options.overflow.size > 0
+
+  constructor(options: TaskOptions) {
+    this.options = options
+    this.vertexId = options.vertex.id
+    this.subtask = options.subtask
+    this.#clock = options.clock
+    this.#links = options.chain.links
+    this.#operators = this.#links.map((link) => link.operator)
+    const head = this.#operators[0]!
+    this.#source = options.gate === undefined ? (head as SourceOperator) : undefined
+    this.#metrics = options.page.task(this.vertexId, this.subtask)
+    this.#sinceMs = options.clock.monotonic()
+  }
+
+  get name(): string {
+    return this.options.vertex.name
+  }
+
+  /** The receiver of input records: what the gate's readers push into. */
+  static headOf(chain: Chain): BaseOperator {
+    return chain.links[0]!.operator
+  }
+
+  /** Opens the operators, the last first, so that each finds its receiver ready. */
+  async open(): Promise<void> {
+    const { vertex, attempt, page } = this.options
+    for (let i = this.#links.length - 1; i >= 0; i--) {
+      const link = this.#links[i]!
+      const info: TaskInfo = {
+        taskName: vertex.name,
+        operatorName: link.name,
+        subtaskIndex: this.subtask,
+        parallelism: vertex.parallelism,
+        maxParallelism: vertex.maxParallelism,
+        attemptNumber: attempt,
+      }
+      const metrics = page.operator(this.vertexId, this.subtask, link.operatorId)
+      this.#opened++
+      try {
+        await link.operator.open(createOperatorContext(this, link, info, metrics))
+      } catch (error) {
+        throw this.#attribute(error, link)
+      }
+    }
+    page.flushNames()
+    this.#setState('RUNNING')
+  }
+
+  // --- the turn
+
+  /** Does a bounded amount of work; true when there was any. `nowMs` is clock.monotonic(). */
+  turn(nowMs: number): boolean {
+    if (this.state !== 'RUNNING') return false
+    this.#account(nowMs)
+    let worked = false
+    try {
+      worked = this.#work(nowMs)
+    } catch (error) {
+      this.fail(error)
+      return true
+    }
+    if (worked && this.#doing === 'idle') this.#doing = 'busy'
+    return worked
+  }
+
+  #work(nowMs: number): boolean {
+    if (this.#failure !== undefined) throw this.#failure
+    const { writers, overflow } = this.options
+    let worked = false
+    this.#doing = 'idle'
+    if (overflow.size > 0) {
+      for (const writer of writers) writer.drain()
+      worked = true
+      if (overflow.size > 0) {
+        this.#doing = 'backPressured'
+        for (const writer of writers) writer.blocked()
+        for (const writer of writers) writer.drain()
+        return false
+      }
+    }
+    if (this.#finishing !== 'no') return this.#finishStep() || worked
+    const nextTimerMs = this.timers.nextMs
+    if (nextTimerMs !== undefined && this.timers.run(this.#clock.now())) worked = true
+    if (this.#headBusy()) {
+      for (const operator of this.#operators) if (operator.busy) operator.resume()
+      worked = true
+    } else if (this.#blocked()) {
+      this.#doing = 'backPressured'
+    } else if (!this.#pending()) {
+      worked = (this.#source === undefined ? this.#takeGate() : this.#pollSource(nowMs)) || worked
+    }
+    this.#flushAtMs = undefined
+    for (const writer of writers) {
+      if (!worked) writer.proposeEarly()
+      const dueMs = writer.flushDue(nowMs)
+      if (dueMs !== undefined && (this.#flushAtMs === undefined || dueMs < this.#flushAtMs)) this.#flushAtMs = dueMs
+    }
+    return worked
+  }
+
+  #takeGate(): boolean {
+    const gate = this.options.gate!
+    const took = gate.take(this.#paused)
+    if (gate.ended && !this.#headBusy()) {
+      this.#startFinishing()
+      return true
+    }
+    return took
+  }
+
+  #pollSource(nowMs: number): boolean {
+    if (this.#sourceEnded) {
+      this.#startFinishing()
+      return true
+    }
+    if (this.#sourceIdle) {
+      if (nowMs < this.#wakeAtMs) return false
+      this.#sourceIdle = false
+    }
+    if (nowMs >= this.#wakeAtMs) this.#wakeAtMs = Number.POSITIVE_INFINITY
+    const status = this.#source!.poll(SOURCE_RECORDS_PER_TURN)
+    if (status === 'idle') {
+      this.#sourceIdle = this.#wakeAtMs > nowMs
+      return false
+    }
+    if (status === 'end') this.#sourceEnded = true
+    return true
+  }
+
+  #headBusy(): boolean {
+    for (const operator of this.#operators) if (operator.busy) return true
+    return false
+  }
+
+  #pending(): boolean {
+    for (const operator of this.#operators) if (operator.pending()) return true
+    return false
+  }
+
+  #blocked(): boolean {
+    for (const writer of this.options.writers) if (writer.blocked()) return true
+    return false
+  }
+
+  /** Cheap form for operators with long work. */
+  outputBlocked(): boolean {
+    return this.options.overflow.size > 0
+  }
+
+  // --- the end
+
+  #startFinishing(): void {
+    this.#finishing = 'operators'
+    const run = async () => {
+      for (const link of this.#links) {
+        try {
+          await link.operator.finish()
+        } catch (error) {
+          throw this.#attribute(error, link)
+        }
+      }
+    }
+    run().then(
+      () => {
+        if (this.state !== 'RUNNING') return
+        for (const writer of this.options.writers) {
+          writer.flushAll()
+          writer.end()
+        }
+        this.#finishing = 'outputs'
+        this.options.wakeSlot()
+      },
+      (error) => this.fail(error),
+    )
+  }
+
+  #finishStep(): boolean {
+    // All output has left the overflow (checked before): nothing is left to send.
+    if (this.#finishing !== 'outputs') return false
+    this.publish()
+    void this.close().then(() => {
+      if (this.state !== 'RUNNING') return
+      this.#setState('FINISHED', { accumulators: this.accumulatorValues() })
+    })
+    this.#finishing = 'operators'
+    return true
+  }
+
+  accumulatorValues(): Record<string, number> {
+    return Object.fromEntries([...this.accumulators].map(([name, cell]) => [name, cell.value]))
+  }
+
+  /** Ends the task with an error; the operators are closed. */
+  fail(error: unknown): void {
+    if (this.state !== 'RUNNING' && this.state !== 'INITIALIZING') return
+    const attributed = this.#attribute(error)
+    this.publish()
+    this.#setState('FAILED', { error: errorToData(attributed, 'TR-TASK-001') })
+    void this.close()
+  }
+
+  /** Fails the task at its next turn; for callbacks that run outside of it. */
+  failLater(error: unknown, link: ChainLink): void {
+    this.#failure ??= this.#attribute(error, link)
+    this.options.wakeSlot()
+  }
+
+  async cancel(): Promise<void> {
+    if (this.state !== 'RUNNING' && this.state !== 'INITIALIZING') return
+    this.#setState('CANCELED')
+    await this.close()
+  }
+
+  /** Closes what was opened. Errors of closing are of no use to anyone once the task has ended: the first cause counts. */
+  async close(): Promise<void> {
+    for (let i = this.#links.length - 1; i >= this.#links.length - this.#opened; i--) {
+      try {
+        await this.#operators[i]!.close()
+      } catch (error) {
+        if (this.state === 'RUNNING') this.fail(this.#attribute(error, this.#links[i]!))
+      }
+    }
+    this.#opened = 0
+    this.options.overflow.close()
+  }
+
+  #setState(state: TaskState, more: Partial<Extract<FromSlot, { type: 'taskState' }>> = {}): void {
+    this.state = state
+    this.options.post({ type: 'taskState', vertexId: this.vertexId, subtask: this.subtask, state, ...more })
+  }
+
+  /** Adds the operator's name: given, or found by its copy number in the stack. */
+  #attribute(error: unknown, link?: ChainLink): unknown {
+    if (link === undefined && error instanceof Error) {
+      for (const [, copy] of (error.stack ?? '').matchAll(/operators\/[\w-]+\.[jt]s\?n=(\d+)/g)) {
+        link = this.#links.find((l) => l.copy === Number(copy))
+        if (link !== undefined) break
+      }
+    }
+    const operator = link?.name ?? this.name
+    if (isTailraceError(error)) {
+      error.operator ??= operator
+      return error
+    }
+    const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+    return new TailraceError('TR-TASK-001', `The function of operator "${operator}" threw ${message}`, { cause: error, operator })
+  }
+
+  // --- what the slot and the coordinator say
+
+  wake(): void {
+    this.#sourceIdle = false
+    this.options.wakeSlot()
+  }
+
+  wakeAt(monotonicMs: number): void {
+    if (monotonicMs < this.#wakeAtMs) this.#wakeAtMs = monotonicMs
+  }
+
+  addSplits(splits: SourceSplit[]): void {
+    this.#guard(() => this.#source!.addSplits(splits))
+  }
+  noMoreSplits(): void {
+    this.#guard(() => this.#source!.noMoreSplits())
+  }
+  handleEvent(event: unknown): void {
+    this.#guard(() => this.#source!.handleEvent(event))
+  }
+
+  #guard(action: () => void): void {
+    try {
+      if (this.state === 'RUNNING') action()
+      this.wake()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  setEdgeType(edgeId: number, type: import('../core/types.ts').TypeDescription): void {
+    for (const writer of this.options.writers) if (writer.options.edgeId === edgeId) writer.setType(type)
+  }
+
+  /** When the next turn is due though nothing happens, by clock.monotonic(); Infinity: never. */
+  nextTurnMs(nowMs: number): number {
+    if (this.state !== 'RUNNING') return Number.POSITIVE_INFINITY
+    let next = this.#source === undefined ? Number.POSITIVE_INFINITY : this.#wakeAtMs
+    if (this.#flushAtMs !== undefined && this.#flushAtMs < next) next = this.#flushAtMs
+    const timerMs = this.timers.nextMs
+    if (timerMs !== undefined) next = Math.min(next, nowMs + Math.max(0, timerMs - this.#clock.now()))
+    return next
+  }
+
+  // --- metrics
+
+  #account(nowMs: number): void {
+    const spentMs = nowMs - this.#sinceMs
+    this.#sinceMs = nowMs
+    const { page, base } = this.#metrics
+    if (this.#doing === 'busy') page[base + T.accumulateBusyTimeMs]! += spentMs
+    else if (this.#doing === 'idle') page[base + T.accumulateIdleTimeMs]! += spentMs
+    else {
+      page[base + T.accumulateBackPressuredTimeMs]! += spentMs
+      this.#source?.blockedFor(spentMs)
+    }
+  }
+
+  /** Moves counts into the shared page. */
+  publish(): void {
+    const { page, base } = this.#metrics
+    const { gate, writers, overflow } = this.options
+    if (gate !== undefined) {
+      page[base + T.numRecordsIn] = gate.recordsIn
+      page[base + T.numBytesIn] = gate.bytesIn
+      page[base + T.numBuffersIn] = gate.buffersIn
+      page[base + T.inputQueueLength] = gate.queued
+    }
+    let records = 0
+    let bytes = 0
+    let buffers = 0
+    let deviating = 0
+    let queued = 0
+    for (const writer of writers) {
+      records += writer.recordsOut
+      bytes += writer.bytesOut
+      buffers += writer.buffersOut
+      deviating += writer.recordsDeviating
+      queued += writer.queued
+    }
+    page[base + T.numRecordsOut] = records
+    page[base + T.numBytesOut] = bytes
+    page[base + T.numBuffersOut] = buffers
+    page[base + T.numRecordsDeviating] = deviating
+    page[base + T.outputQueueLength] = queued
+    page[base + T.overflowBytes] = overflow.memoryBytes
+    page[base + T.overflowBytesOnDisk] = overflow.diskBytes
+    page[base + T.isBackPressured] = this.#doing === 'backPressured' ? 1 : 0
+    let late = 0
+    for (const link of this.#links) {
+      const { operator, parent } = link
+      const metrics = operator.context?.metrics
+      if (metrics === undefined) continue
+      operator.publish()
+      const at = metrics.base
+      const input = parent < 0 ? (gate?.recordsIn ?? 0) : page[this.#links[parent]!.operator.context.metrics.base + O.numRecordsOut]!
+      if (link.tag === undefined) page[at + O.numRecordsIn] = input
+      // An operator that can emit another number than it takes counts for itself.
+      if (operator.publish === BaseOperator.prototype.publish) page[at + O.numRecordsOut] = input
+      late += page[at + O.numLateRecordsDropped]!
+    }
+    page[base + T.numLateRecordsDropped] = late
+    const head = this.#operators[0]!.context?.metrics
+    const tail = this.#operators.at(-1)!.context?.metrics
+    if (head !== undefined) page[base + T.currentInputWatermark] = page[head.base + O.currentInputWatermark]!
+    if (tail !== undefined) page[base + T.currentOutputWatermark] = page[tail.base + O.currentOutputWatermark]!
+  }
+
+  /** The combined watermark of the gate moved. */
+  inputWatermark(timestampMs: number): void {
+    const head = this.#operators[0]!
+    const { page } = this.#metrics
+    for (const operator of this.#operators) {
+      const metrics = operator.context.metrics
+      page[metrics.base + O.currentInputWatermark] = timestampMs
+      page[metrics.base + O.currentOutputWatermark] = timestampMs
+    }
+    head.watermark(timestampMs)
+  }
+
+  get atEnd(): boolean {
+    return this.state === 'FINISHED' || this.state === 'CANCELED' || this.state === 'FAILED'
+  }
+}
+
