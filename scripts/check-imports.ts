@@ -1,0 +1,255 @@
+/**
+ * Holds the import directions: who may know whom, file by file, and draws what is there.
+ *
+ * Why it exists: one import against the current (core that knows api, jobmanager that knows taskmanager) is easy to write and
+ * dear to take back; it makes parts that can only be tested, shipped and understood together. To add a folder, add its row to RULES.
+ * Tests and suites (`*.test.ts`, `*.suite.ts`) may import what they like inside runtime/.
+ *
+ * `node scripts/check-imports.ts` prints the drawing and every violation with the way out, and exits 1 if there is one.
+ */
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, posix, resolve } from 'node:path'
+import { parseSync, Visitor } from 'vite'
+
+/** What a folder of runtime/ may import. `*` is every folder but cli and testing, `**` is every folder. */
+interface Rule {
+  /** Folders whose values and types it may import. */
+  imports: readonly string[]
+  /** Folders of which it may import types only (`import type`). */
+  types?: readonly string[]
+  /** What to do instead. */
+  out: string
+}
+
+const TO_CORE = 'move the shared type or function into core/'
+const BY_ARGUMENT = 'take it as an argument, so that whoever may know both hands it over'
+
+/** One row for each folder of runtime/, from what knows nobody to what knows everybody. `index.ts` is the door `tailrace`. */
+export const RULES: Record<string, Rule> = {
+  core: { imports: [], out: BY_ARGUMENT },
+  metrics: { imports: ['core'], out: TO_CORE },
+  graph: { imports: ['core'], out: TO_CORE },
+  rpc: { imports: ['core'], types: ['graph', 'metrics'], out: `${TO_CORE}; messages carry data, never functions` },
+  network: { imports: ['core'], types: ['metrics'], out: BY_ARGUMENT },
+  state: { imports: ['core'], types: ['metrics'], out: BY_ARGUMENT },
+  checkpoint: { imports: ['core'], types: ['metrics', 'rpc', 'graph', 'state'], out: BY_ARGUMENT },
+  operators: { imports: ['core', 'state', 'network'], types: ['metrics'], out: TO_CORE },
+  formats: { imports: ['core'], out: TO_CORE },
+  connectors: { imports: ['core', 'formats'], out: 'contracts of sources and sinks are in core/; add to them there' },
+  program: { imports: ['core'], types: ['graph', 'rpc'], out: BY_ARGUMENT },
+  api: { imports: ['core', 'graph', 'operators', 'state', 'program'], types: ['rpc', 'connectors'], out: TO_CORE },
+  taskmanager: {
+    imports: ['core', 'rpc', 'graph', 'program', 'operators', 'network', 'state', 'checkpoint', 'metrics'],
+    types: ['connectors'],
+    out: 'jobmanager and taskmanager meet in rpc/: add a message there',
+  },
+  jobmanager: {
+    imports: ['core', 'rpc', 'graph', 'program', 'operators', 'network', 'state', 'checkpoint', 'metrics'],
+    out: 'jobmanager and taskmanager meet in rpc/: add a message there',
+  },
+  rest: { imports: ['core', 'metrics', 'jobmanager'], types: ['rpc', 'graph'], out: 'add to what jobmanager answers' },
+  web: {
+    imports: [],
+    types: ['rest'],
+    out: 'the page knows a cluster by its REST answers only: add an endpoint or a type in rest/',
+  },
+  'index.ts': { imports: ['*'], out: 'the door re-exports what job authors use; tests and commands are other doors' },
+  testing: { imports: ['*'], out: 'tests of users do not start commands' },
+  cli: { imports: ['**'], out: '' },
+}
+
+/** Folders outside runtime/ that see the package as its users do: through its doors. `except` may open the hood. */
+export const THROUGH_DOORS: Record<string, { except?: string }> = {
+  examples: {},
+  bench: { except: 'bench/parts/' },
+}
+
+export interface Import {
+  /** Path of the importing file from the checkout's root, with slashes. */
+  file: string
+  line: number
+  specifier: string
+  typeOnly: boolean
+}
+
+export interface Violation extends Import {
+  rule: string
+  out: string
+}
+
+/** Every import, re-export, `import()`, `new URL('./x.ts', import.meta.url)` and `typeof import()` of a file. */
+export function importsOf(file: string, source: string): Import[] {
+  const found: Import[] = []
+  const add = (start: number, specifier: string, typeOnly: boolean) =>
+    found.push({ file, line: source.slice(0, start).split('\n').length, specifier, typeOnly })
+  const { program, module, errors } = parseSync(file, source)
+  if (errors.length > 0) throw new SyntaxError(`Cannot read imports of ${file}: ${errors[0].message}`)
+  for (const { start, moduleRequest, entries } of module.staticImports) {
+    add(start, moduleRequest.value, entries.length > 0 && entries.every((entry) => entry.isType))
+  }
+  for (const { start, entries } of module.staticExports) {
+    const from = entries.find((entry) => entry.moduleRequest)?.moduleRequest
+    if (from)
+      add(
+        start,
+        from.value,
+        entries.every((entry) => entry.isType),
+      )
+  }
+  new Visitor({
+    ImportExpression({ start, source: { type, value } }: any) {
+      if (type === 'Literal') add(start, value, false)
+    },
+    TSImportType({ start, source: { value } }: any) {
+      add(start, value, true)
+    },
+    NewExpression({ start, callee, arguments: [first, second] }: any) {
+      const isFile = callee.name === 'URL' && first?.type === 'Literal' && second?.object?.type === 'MetaProperty'
+      if (isFile && /\.tsx?$/.test(first.value)) add(start, first.value, false)
+    },
+  }).visit(program)
+  return found
+}
+
+/** The folder of runtime/ that a path belongs to, or `index.ts` for the file at its top; undefined outside runtime/. */
+function folderOf(path: string): string | undefined {
+  const [top, folder] = path.split('/')
+  return top === 'runtime' ? folder : undefined
+}
+
+const isTest = (file: string) => /\.(test|suite|bench)\.tsx?$/.test(file)
+
+/** Path that a relative specifier names, from the root; undefined for packages, Node and doors. */
+function targetOf({ file, specifier }: Import): string | undefined {
+  return specifier.startsWith('.') ? posix.join(posix.dirname(file), specifier.replace(/[?#].*$/, '')) : undefined
+}
+
+export function check(imports: readonly Import[]): Violation[] {
+  const violations: Violation[] = []
+  for (const found of imports) {
+    const problem = judge(found)
+    if (problem) violations.push({ ...found, ...problem })
+  }
+  for (const cycle of cyclesOf(drawing(imports))) {
+    const [from, to] = cycle
+    const example = imports.find(
+      (i) => !isTest(i.file) && folderOf(i.file) === from && folderOf(targetOf(i) ?? '') === to,
+    )
+    violations.push({ ...example!, rule: `folders make no circle: ${cycle.join(' -> ')}`, out: TO_CORE })
+  }
+  return violations
+}
+
+/** The rule that one import breaks, if any. */
+function judge(found: Import): { rule: string; out: string } | undefined {
+  const { file, specifier, typeOnly } = found
+  const target = targetOf(found)
+  const area = file.slice(0, file.indexOf('/'))
+  const doors = THROUGH_DOORS[area]
+  if (doors) {
+    if (target === undefined || target.startsWith(`${area}/`)) return
+    if (doors.except && file.startsWith(doors.except)) return
+    const door = target.replace(/^runtime\//, 'tailrace/').replace(/(\/index)?\.ts$/, '')
+    return {
+      rule: `${area}/ uses the package through its doors`,
+      out:
+        `import 'tailrace' or the nearest door of '${door}'` +
+        (doors.except ? `, or measure it in ${doors.except}` : ''),
+    }
+  }
+  const from = folderOf(file)
+  if (from === undefined || isTest(file)) return
+  if (/^tailrace(\/|$)/.test(specifier)) {
+    return {
+      rule: 'runtime/ does not import itself by name',
+      out: 'use the relative path; the name would load a second copy',
+    }
+  }
+  if (target === undefined) return
+  const to = folderOf(target)
+  if (to === from) return
+  const rule = RULES[from]
+  if (!rule) return { rule: `runtime/${from} has no row in RULES`, out: 'add one to scripts/check-imports.ts' }
+  if (to === undefined) return { rule: `runtime/ imports nothing outside runtime/, found ${target}`, out: BY_ARGUMENT }
+  if (isTest(target)) return { rule: 'what ships does not import tests', out: 'move the shared part into testing/' }
+  if (allows(rule.imports, to) || (typeOnly && allows(rule.types ?? [], to))) return
+  const types = rule.types?.length ? `, and types of ${rule.types.join(', ')}` : ''
+  return { rule: `${from} imports ${rule.imports.join(', ') || 'nobody'}${types}; not ${to}`, out: rule.out }
+}
+
+function allows(folders: readonly string[], to: string): boolean {
+  if (folders.includes('**')) return true
+  return folders.includes('*') ? to !== 'cli' && to !== 'testing' : folders.includes(to)
+}
+
+/** What each folder imports now; `true` where it is types only. */
+export type Drawing = Map<string, Map<string, boolean>>
+
+export function drawing(imports: readonly Import[]): Drawing {
+  const folders: Drawing = new Map()
+  for (const found of imports) {
+    const from = folderOf(found.file)
+    if (from === undefined || isTest(found.file)) continue
+    const row = folders.get(from) ?? new Map<string, boolean>()
+    folders.set(from, row)
+    const to = folderOf(targetOf(found) ?? '')
+    if (to === undefined || to === from) continue
+    row.set(to, found.typeOnly && row.get(to) !== false)
+  }
+  return folders
+}
+
+/** Circles between folders, each once, from its first folder in the order of RULES. */
+export function cyclesOf(folders: Drawing): string[][] {
+  const cycles: string[][] = []
+  const done = new Set<string>()
+  const visit = (folder: string, path: string[]) => {
+    const at = path.indexOf(folder)
+    if (at >= 0) cycles.push([...path.slice(at), folder])
+    if (at >= 0 || done.has(folder)) return
+    for (const to of folders.get(folder)?.keys() ?? []) visit(to, [...path, folder])
+    done.add(folder)
+  }
+  for (const folder of inOrder(folders)) visit(folder, [])
+  return cycles
+}
+
+function inOrder(folders: Drawing): string[] {
+  const order = Object.keys(RULES)
+  return [...folders.keys()].sort((a, b) => order.indexOf(a) - order.indexOf(b))
+}
+
+/** One line for each folder: `api  core graph (rpc)`, types in brackets. ARCHITECTURE.md shows it. */
+export function draw(folders: Drawing): string {
+  const order = Object.keys(RULES)
+  const lines = inOrder(folders).map((folder) => {
+    const row = [...folders.get(folder)!].sort(([a], [b]) => order.indexOf(a) - order.indexOf(b))
+    return `${folder.padEnd(12)} ${row.map(([to, typeOnly]) => (typeOnly ? `(${to})` : to)).join(' ')}`.trimEnd()
+  })
+  return lines.join('\n')
+}
+
+/** Imports of all sources of the checkout at `root`. */
+export function readImports(root: string): Import[] {
+  const areas = ['runtime', ...Object.keys(THROUGH_DOORS)]
+  const files = globSync(`{${areas.join(',')}}/**/*.{ts,tsx}`, {
+    cwd: root,
+    exclude: ['**/dist/**', '**/node_modules/**'],
+  })
+  return files.flatMap((file) => {
+    const path = file.replaceAll('\\', '/')
+    return importsOf(path, readFileSync(resolve(root, file), 'utf8'))
+  })
+}
+
+if (import.meta.main) {
+  const imports = readImports(dirname(import.meta.dirname))
+  console.log(draw(drawing(imports)))
+  const violations = check(imports)
+  for (const { file, line, specifier, rule, out } of violations) {
+    console.error(`\n${file}:${line} imports '${specifier}'\n  rule: ${rule}${out && `\n  way out: ${out}`}`)
+  }
+  const files = new Set(imports.map((found) => found.file)).size
+  console.log(`\n${imports.length} imports in ${files} files, ${violations.length} against the directions`)
+  if (violations.length > 0) process.exitCode = 1
+}

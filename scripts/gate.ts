@@ -1,0 +1,100 @@
+/**
+ * The gate: every check a change has to pass, then one line that counts them. `npm test` runs it whole, `npm run ok` its quick
+ * half (`--quick`: no slow tests, no coverage, no package) in under a minute.
+ *
+ * The last line is always `N passed, N failed`, alone on its line, where N counts tests and steps; the exit code is 1 if
+ * anything failed. A step's output is shown when it fails. Slow tests are files named `*.slow.test.ts`.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { measure } from './coverage.ts'
+import { runTests } from './run-tests.ts'
+
+const root = dirname(import.meta.dirname)
+const STEP_TIMEOUT_MS = 5 * 60_000
+
+interface Outcome {
+  ok: boolean
+  output: string
+}
+
+let passed = 0
+let failed = 0
+
+/** Runs one step, shows it as a line, and counts it. */
+async function step(name: string, work: () => Promise<Outcome> | Outcome): Promise<boolean> {
+  const startedMs = Date.now()
+  const { ok, output } = await work()
+  if (ok) passed++
+  else failed++
+  const seconds = ((Date.now() - startedMs) / 1000).toFixed(1)
+  console.log(`${ok ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)${ok ? '' : `\n${output.trimEnd()}\n`}`)
+  return ok
+}
+
+/** Runs a program of this checkout to its end. */
+function program(file: string, ...args: string[]): () => Promise<Outcome> {
+  return () =>
+    new Promise((resolve) => {
+      const child = spawn(process.execPath, [...process.execArgv, join(root, file), ...args], {
+        cwd: root,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        timeout: STEP_TIMEOUT_MS,
+        killSignal: 'SIGKILL',
+      })
+      let output = ''
+      child.stdout.on('data', (data) => (output += data))
+      child.stderr.on('data', (data) => (output += data))
+      child.once('close', (code, signal) => {
+        if (signal) output += `\nStopped by ${signal}; a step may take ${STEP_TIMEOUT_MS / 1000} s`
+        resolve({ ok: code === 0, output })
+      })
+    })
+}
+
+async function gate(quick: boolean): Promise<void> {
+  await Promise.all([
+    step('types', program('node_modules/typescript/bin/tsc', '--noEmit')),
+    step('lint and format', program('node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings')),
+    step('import directions', program('scripts/check-imports.ts')),
+    step('web page', program('scripts/web-build.ts', '--if-stale')),
+  ])
+  if (quick) {
+    await tests({ args: ['--exclude', '**/*.slow.test.ts'] })
+    return
+  }
+  const coverageDir = mkdtempSync(join(tmpdir(), 'tailrace-coverage-'))
+  try {
+    await tests({ coverageDir })
+    await step('coverage', () => {
+      const { ok, text } = measure(root, coverageDir)
+      if (ok) console.log(`${text}\n`)
+      return { ok, output: text }
+    })
+  } finally {
+    rmSync(coverageDir, { recursive: true, force: true })
+  }
+  const built = await step('build', program('scripts/build.ts'))
+  for (const check of ['publint', 'attw', 'smoke']) {
+    const name = `package: ${check}`
+    if (built) await step(name, program('scripts/pack-smoke.ts', check))
+    else await step(name, () => ({ ok: false, output: 'There is no build to check' }))
+  }
+}
+
+async function tests(run: Parameters<typeof runTests>[0]): Promise<void> {
+  const counts = await runTests(run)
+  passed += counts.passed
+  failed += counts.failed
+}
+
+try {
+  await gate(process.argv.includes('--quick'))
+} catch (error) {
+  failed++
+  console.error(error)
+}
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exitCode = failed > 0 ? 1 : 0
