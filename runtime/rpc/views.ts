@@ -1,0 +1,148 @@
+/**
+ * What an onlooker may know of a cluster: plain data, made anew at each call, never a live object of the JobManager. REST, the
+ * metrics reader and the page are built on these types.
+ *
+ * Times are milliseconds since 1970; -1 is "not yet", as in Flink's REST.
+ */
+import type { ErrorData } from '../core/errors.ts'
+import type { TypeDescription } from '../core/types.ts'
+import type { Plan } from '../graph/model.ts'
+import type { MetricName } from '../metrics/page.ts'
+import type { JobStatus } from './program-messages.ts'
+
+/** Task states of Flink [D-07], as the JobManager sees them: a slot reports the ones from INITIALIZING on. */
+export type ExecutionState =
+  | 'CREATED'
+  | 'SCHEDULED'
+  | 'DEPLOYING'
+  | 'INITIALIZING'
+  | 'RUNNING'
+  | 'FINISHED'
+  | 'CANCELING'
+  | 'CANCELED'
+  | 'FAILED'
+  | 'RECONCILING'
+
+export const JOB_STATUSES: readonly JobStatus[] = [
+  'INITIALIZING',
+  'CREATED',
+  'RUNNING',
+  'FAILING',
+  'FAILED',
+  'CANCELLING',
+  'CANCELED',
+  'FINISHED',
+  'RESTARTING',
+  'SUSPENDED',
+  'RECONCILING',
+]
+
+export const EXECUTION_STATES: readonly ExecutionState[] = [
+  'CREATED',
+  'SCHEDULED',
+  'DEPLOYING',
+  'INITIALIZING',
+  'RUNNING',
+  'FINISHED',
+  'CANCELING',
+  'CANCELED',
+  'FAILED',
+  'RECONCILING',
+]
+
+export interface SubtaskView {
+  index: number
+  attempt: number
+  state: ExecutionState
+  /** Number of the cluster's slot that hosts it; -1 before scheduling. */
+  slot: number
+  /** When it was deployed. */
+  startTime: number
+  endTime: number
+  /** To the end, or to now. */
+  duration: number
+  /** When it entered each state; absent states are -1. */
+  timestamps: Record<ExecutionState, number>
+  error?: ErrorData
+}
+
+export interface VertexView {
+  id: string
+  name: string
+  parallelism: number
+  maxParallelism: number
+  /** One word for all subtasks: the worst of them, see jobmanager/task-states.ts. */
+  state: ExecutionState
+  startTime: number
+  endTime: number
+  duration: number
+  /** How many subtasks are in each state. */
+  tasks: Record<ExecutionState, number>
+  subtasks: SubtaskView[]
+}
+
+/** Why a job failed; the first is the root, later ones came while it was failing. */
+export interface ExceptionView {
+  timestamp: number
+  error: ErrorData
+  /** Name of the vertex with the subtask, `Map -> Sink (2/4)`; absent when it did not come from a task. */
+  taskName?: string
+  vertexId?: string
+  subtask?: number
+  slot?: number
+}
+
+/** Metrics of one slot of a job: `new Float64Array(page)[name.index]`. The page outlives the job in history. */
+export interface MetricsPageView {
+  /** Number of the cluster's slot. */
+  slot: number
+  page: SharedArrayBuffer
+  names: readonly MetricName[]
+}
+
+export interface JobView {
+  id: string
+  name: string
+  status: JobStatus
+  startTime: number
+  /** -1 while it runs. */
+  endTime: number
+  duration: number
+  /** When it entered each status; 0 is "never", as in Flink's REST. */
+  timestamps: Record<JobStatus, number>
+  plan: Plan
+  vertices: VertexView[]
+  metrics: MetricsPageView[]
+  /** Types agreed at run time and declared ones, by edge id. */
+  edgeTypes: Record<number, TypeDescription>
+  /** Summed over finished subtasks. */
+  accumulators: Record<string, number>
+  /** Oldest first, bounded. The first one is the root. */
+  exceptions: ExceptionView[]
+}
+
+/** A line of `/jobs/overview`. */
+export interface JobSummary {
+  id: string
+  name: string
+  status: JobStatus
+  startTime: number
+  endTime: number
+  duration: number
+  lastModified: number
+  /** Subtasks by state. */
+  tasks: Record<ExecutionState, number>
+}
+
+export interface SlotView {
+  index: number
+  /** `starting`: its thread is loading; `free`: can be deployed to at once. */
+  state: 'starting' | 'free' | 'busy'
+  jobId?: string
+}
+
+/** `/overview`. */
+export interface ClusterView {
+  startTime: number
+  slots: SlotView[]
+}
