@@ -31,6 +31,11 @@ export const ERRORS = {
     retry: false,
     text: 'One side output id is used with two types or consumed twice in a way that cannot work.',
   },
+  'TR-GRAPH-007': {
+    domain: 'user',
+    retry: false,
+    text: 'An operator has no uid although pipeline.auto-generate-uids is false.',
+  },
   'TR-PROGRAM-001': {
     domain: 'user',
     retry: false,

@@ -98,7 +98,7 @@ export function murmur3(bytes: Uint8Array): number {
  */
 export function hashKey(key: Key): number {
   if (typeof key === 'number') {
-    if (key !== key) throw badKey(key)
+    if (Number.isNaN(key)) throw badKey(key)
     return hashNumber(key)
   }
   if (typeof key === 'string') return hashString(key)
@@ -119,7 +119,7 @@ export function keyBytes(key: Key): Uint8Array {
     case 'boolean':
       return Uint8Array.of(key ? 1 : 0, TAG_BOOLEAN)
     case 'number': {
-      if (key !== key) throw badKey(key)
+      if (Number.isNaN(key)) throw badKey(key)
       const bytes = new Uint8Array(9)
       new DataView(bytes.buffer).setFloat64(0, key + 0, true)
       bytes[8] = TAG_NUMBER

@@ -109,6 +109,8 @@ export interface ReaderOutput<T> extends SplitOutput<T> {
   split(id: string): SplitOutput<T>
   /** The split is read to its end. */
   release(id: string): void
+  /** Sends a value (a record that could not be decoded) to a side output; false when no one consumes it. */
+  sideOutput?(tagId: string, value: unknown): boolean
 }
 
 const BRAND = Symbol.for('tailrace.source')

@@ -5,6 +5,8 @@
  * bytes and any u32 length in the extra part · nullable: u8 (0 present, 1 null, 2 undefined), then the fixed part of its type · row and
  * tuple: their parts in order.
  *
+ * msgpack knows no -0: in fields of kind any, and in records that deviate, -0 arrives as 0.
+ *
  * Writing verifies: a record that is not of the type is refused by the generated check and goes another way (record-writer.ts), so
  * nothing is ever cut off. Reading makes one object literal per row, in the order of the fields: one shape per edge.
  *
@@ -249,9 +251,11 @@ export interface OpenBatch {
 
 /** What generated writing code calls when the fast way ends. */
 export interface BatchOwner {
-  /** Makes room for `cost` bytes by flushing and opening. False: the record must deviate. */
+  /** Makes room for `cost` bytes by flushing and opening. False: the record must go as msgpack. */
   roll(batch: OpenBatch, cost: number): boolean
-  /** The record is not of the type, or too large for a row. */
+  /** Writes the record as msgpack: the open batch is msgpack, or the record is too large for a row. */
+  pack(batch: OpenBatch, value: unknown, timestamp: number, hash: number): void
+  /** The record is not of the type. */
   deviate(batch: OpenBatch, value: unknown, timestamp: number, hash: number): void
   flush(batch: OpenBatch): void
   readonly extras: ExtraWriter
@@ -280,7 +284,7 @@ export function generatePut(
       if (!(${part.checks.join(' && ') || 'true'})) { owner.deviate(b, v, t, h); return }
       ${part.pack.length === 0 ? '' : `extras.length = 0\n      ${part.pack.join('\n      ')}`}
       const cost = ${rowBytes}${chars}${part.pack.length === 0 ? '' : ' + extras.length'}
-      if (cost > b.room && !owner.roll(b, cost)) { owner.deviate(b, v, t, h); return }
+      if (cost > b.room && !owner.roll(b, cost)) { owner.pack(b, v, t, h); return }
       const d = b.view, o = b.pos
       d.setFloat64(o, t, true)
       ${withHash ? 'd.setUint32(o + 8, h, true)' : ''}

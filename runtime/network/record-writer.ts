@@ -109,6 +109,7 @@ export class RecordWriter implements Receiver, BatchOwner {
     this.#samples = undefined
     if (this.#typed || isOpaque(type)) return
     this.#typed = true
+    this.flushAll()
     this.#compile(type)
   }
 
@@ -212,7 +213,7 @@ export class RecordWriter implements Receiver, BatchOwner {
 
   deviate(open: OpenBatch, value: unknown, timestamp: number, hash: number): void {
     this.recordsDeviating++
-    this.#pack(open as ChannelBatch, value, timestamp, hash)
+    this.pack(open, value, timestamp, hash)
   }
 
   keepExtras(open: OpenBatch): void {
@@ -326,7 +327,7 @@ export class RecordWriter implements Receiver, BatchOwner {
       samples.push(value)
       if (samples.length === SAMPLES_MAX) this.#propose()
     }
-    this.#pack(batch, value, timestamp, hash)
+    this.pack(batch, value, timestamp, hash)
   }
 
   #propose(): void {
@@ -336,7 +337,8 @@ export class RecordWriter implements Receiver, BatchOwner {
     this.options.proposeType(this.options.edgeId, inferType(samples))
   }
 
-  #pack(batch: ChannelBatch, value: unknown, timestamp: number, hash: number): void {
+  pack(open: OpenBatch, value: unknown, timestamp: number, hash: number): void {
+    const batch = open as ChannelBatch
     checkSendable(value, this.options.operatorName)
     let packed: Buffer
     try {

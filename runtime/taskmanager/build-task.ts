@@ -54,7 +54,12 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
     readers.set(edge.id, reader)
     for (const sender of sendersTo(withKind(edge), from.parallelism, vertex.parallelism, subtask)) {
       const slot = deployment.wiring.slots[from.id]![sender]!
-      const channel = new ChannelReader(gateMemory, channels.length, pool, new Doorbell(deployment.wiring.doorbells[slot]!))
+      const channel = new ChannelReader(
+        gateMemory,
+        channels.length,
+        pool,
+        new Doorbell(deployment.wiring.doorbells[slot]!),
+      )
       channels.push({ channel, reader, fragments: undefined, ended: false })
     }
   }
@@ -65,7 +70,20 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
   })
   const gate = vertex.inputs.length === 0 ? undefined : new InputGate(channels, valve)
   const parameters = graph.config.parameters
-  task = new Task({ vertex, subtask, attempt: deployment.attempt, clock, parameters, chain, writers, gate, overflow, page, post, wakeSlot })
+  task = new Task({
+    vertex,
+    subtask,
+    attempt: deployment.attempt,
+    clock,
+    parameters,
+    chain,
+    writers,
+    gate,
+    overflow,
+    page,
+    post,
+    wakeSlot,
+  })
   return { task, readers }
 }
 
@@ -84,7 +102,13 @@ function channelIndex(graph: JobGraph, edge: JobEdge, subtask: number, target: n
   throw new Error('an edge is missing from its receiver')
 }
 
-function buildWriter(edge: JobEdge, vertex: JobVertex, subtask: number, surroundings: TaskSurroundings, overflow: Overflow): RecordWriter {
+function buildWriter(
+  edge: JobEdge,
+  vertex: JobVertex,
+  subtask: number,
+  surroundings: TaskSurroundings,
+  overflow: Overflow,
+): RecordWriter {
   const { graph, deployment, post } = surroundings
   const { wiring } = deployment
   const to = graph.vertices.find((v) => v.id === edge.to)!
@@ -92,7 +116,12 @@ function buildWriter(edge: JobEdge, vertex: JobVertex, subtask: number, surround
   const channels = targets.map((target) => {
     const slot = wiring.slots[edge.to]![target]!
     const index = channelIndex(graph, edge, subtask, target)
-    return new ChannelWriter(wiring.gates[edge.to]![target]!, index, new BufferPool(wiring.pools[slot]!), new Doorbell(wiring.doorbells[slot]!))
+    return new ChannelWriter(
+      wiring.gates[edge.to]![target]!,
+      index,
+      new BufferPool(wiring.pools[slot]!),
+      new Doorbell(wiring.doorbells[slot]!),
+    )
   })
   const type: TypeDescription | undefined = deployment.edgeTypes[edge.id] ?? edge.type
   return new RecordWriter({

@@ -38,7 +38,11 @@ const NOWHERE: Receiver = {
 }
 
 /** `writers[i]` belongs to `vertex.outputs[i]`. */
-export async function buildChain(vertex: JobVertex, writers: readonly RecordWriter[], settings: { autoWatermarkIntervalMs: number }): Promise<Chain> {
+export async function buildChain(
+  vertex: JobVertex,
+  writers: readonly RecordWriter[],
+  settings: { autoWatermarkIntervalMs: number },
+): Promise<Chain> {
   const copies: number[] = []
   const acquire = () => {
     const n = acquireCopyNumber()
@@ -56,7 +60,9 @@ export async function buildChain(vertex: JobVertex, writers: readonly RecordWrit
   for (let i = vertex.operators.length - 1; i >= 0; i--) {
     const { node, name, operatorId, parent, tag } = vertex.operators[i]!
     const { Operator, copy } = modules[i]!
-    const options = node.isSource ? { autoWatermarkIntervalMs: settings.autoWatermarkIntervalMs, ...node.spec.options } : node.spec.options
+    const options = node.isSource
+      ? { autoWatermarkIntervalMs: settings.autoWatermarkIntervalMs, ...node.spec.options }
+      : node.spec.options
     const operator = new Operator(options)
     const receivers = new Map<string | undefined, Receiver[]>()
     const add = (output: string | undefined, receiver: Receiver) => {
@@ -69,7 +75,8 @@ export async function buildChain(vertex: JobVertex, writers: readonly RecordWrit
       if (edge.fromOperator === i) add(edge.tag, writers[e]!)
     })
     const joined = new Map<string | undefined, Receiver>()
-    for (const [output, list] of receivers) joined.set(output, list.length === 1 ? list[0]! : await tee(list, acquire()))
+    for (const [output, list] of receivers)
+      joined.set(output, list.length === 1 ? list[0]! : await tee(list, acquire()))
     operator.next = joined.get(undefined) ?? NOWHERE
     joined.delete(undefined)
     links[i] = { operator, index: i, name, operatorId, copy, parent, tag, sideOutputs: joined as Map<string, Receiver> }

@@ -8,7 +8,12 @@ import type { OperatorContext } from '../operators/operator.ts'
 import type { ChainLink } from './chain.ts'
 import type { Task } from './task.ts'
 
-export function createOperatorContext(task: Task, link: ChainLink, info: TaskInfo, metrics: OperatorMetrics): OperatorContext {
+export function createOperatorContext(
+  task: Task,
+  link: ChainLink,
+  info: TaskInfo,
+  metrics: OperatorMetrics,
+): OperatorContext {
   const { clock, post, vertex } = task.options
   const { vertexId, subtask } = task
   return {

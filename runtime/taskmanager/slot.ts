@@ -89,7 +89,8 @@ export class Slot {
         this.#task(message)?.handleEvent(message.event)
         break
       case 'collectAck':
-        for (const task of this.#tasks) if (task.subtask === message.subtask) task.collectAcks.get(message.collectId)?.(message.count)
+        for (const task of this.#tasks)
+          if (task.subtask === message.subtask) task.collectAcks.get(message.collectId)?.(message.count)
         this.#wake()
         break
     }

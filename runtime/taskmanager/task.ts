@@ -18,7 +18,7 @@ import { type MetricsPage, O, T, type TaskMetrics } from '../metrics/page.ts'
 import type { InputGate } from '../network/input-gate.ts'
 import type { Overflow } from '../network/overflow.ts'
 import type { RecordWriter } from '../network/record-writer.ts'
-import { BaseOperator, SourceOperator } from '../operators/operator.ts'
+import { BaseOperator, type SourceOperator } from '../operators/operator.ts'
 import type { FromSlot, TaskState } from '../rpc/slot-messages.ts'
 import type { Chain, ChainLink } from './chain.ts'
 import { createOperatorContext } from './operator-context.ts'
@@ -313,7 +313,10 @@ export class Task {
       return error
     }
     const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-    return new TailraceError('TR-TASK-001', `The function of operator "${operator}" threw ${message}`, { cause: error, operator })
+    return new TailraceError('TR-TASK-001', `The function of operator "${operator}" threw ${message}`, {
+      cause: error,
+      operator,
+    })
   }
 
   // --- what the slot and the coordinator say
@@ -411,7 +414,10 @@ export class Task {
       if (metrics === undefined) continue
       operator.publish()
       const at = metrics.base
-      const input = parent < 0 ? (gate?.recordsIn ?? 0) : page[this.#links[parent]!.operator.context.metrics.base + O.numRecordsOut]!
+      const input =
+        parent < 0
+          ? (gate?.recordsIn ?? 0)
+          : page[this.#links[parent]!.operator.context.metrics.base + O.numRecordsOut]!
       if (link.tag === undefined) page[at + O.numRecordsIn] = input
       // An operator that can emit another number than it takes counts for itself.
       if (operator.publish === BaseOperator.prototype.publish) page[at + O.numRecordsOut] = input
@@ -440,4 +446,3 @@ export class Task {
     return this.state === 'FINISHED' || this.state === 'CANCELED' || this.state === 'FAILED'
   }
 }
-
