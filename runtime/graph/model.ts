@@ -152,6 +152,8 @@ export interface PlanOperator {
   tag: string | null
   isSource: boolean
   isSink: boolean
+  /** The operator's options by path, each as a short text; of functions and long texts a hash (fingerprint.ts). */
+  settings: Record<string, string>
 }
 export interface PlanEdge {
   id: number
@@ -161,6 +163,8 @@ export interface PlanEdge {
   to: string
   inputIndex: number
   partitioner: string
+  /** Of the partitioner's functions, see {@link PlanOperator.settings}. */
+  settings: Record<string, string>
   bufferTimeoutMs: number
   type: TypeDescription | null
 }

@@ -18,8 +18,11 @@ export interface JobClient {
 }
 
 export interface SubmitOptions {
-  /** Given for executeAndCollect: takes the values of the collect sink `collectId` in order; called before `result()` resolves. */
-  onCollected?: (values: unknown[]) => void
+  /**
+   * Given for executeAndCollect: takes the values of the collect sink in order; called before `result()` resolves. Values count
+   * as taken (and the sink may send more) when the promise it returns resolves.
+   */
+  onCollected?: (values: unknown[]) => void | Promise<void>
 }
 
 export interface ExecutionContext {
@@ -46,4 +49,21 @@ export function currentContext(): ExecutionContext | undefined {
 
 export function setContext(context: ExecutionContext | undefined): void {
   ;(globalThis as { [KEY]?: ExecutionContext | undefined })[KEY] = context
+}
+
+const DEFAULT = Symbol.for('tailrace.default-execution-context')
+
+type ContextSource = { create: () => ExecutionContext; made?: ExecutionContext }
+
+/** Sets what stands behind a program that is started by itself (`node job.ts`): called once, when such a program first needs it. */
+export function setDefaultContext(create: () => ExecutionContext): void {
+  ;(globalThis as { [DEFAULT]?: ContextSource })[DEFAULT] = { create }
+}
+
+/** The context of {@link setDefaultContext}; undefined when none is set. */
+export function defaultContext(): ExecutionContext | undefined {
+  const source = (globalThis as { [DEFAULT]?: ContextSource })[DEFAULT]
+  if (source === undefined) return undefined
+  source.made ??= source.create()
+  return source.made
 }

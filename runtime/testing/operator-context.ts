@@ -9,7 +9,8 @@
  */
 import { ManualClock } from '../core/clock.ts'
 import { TailraceError } from '../core/errors.ts'
-import type { Counter, RuntimeContext, TaskInfo } from '../core/functions.ts'
+import type { RuntimeContext, TaskInfo } from '../core/functions.ts'
+import type { Counter } from '../core/metrics.ts'
 import { MetricsPage, O, type OperatorMetricName, type OperatorMetrics } from '../metrics/page.ts'
 import type { BaseOperator, OperatorContext, Receiver } from '../operators/operator.ts'
 
