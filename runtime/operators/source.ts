@@ -1,0 +1,234 @@
+/**
+ * The head of a source task: polls the source's reader, gives records their event time and starts watermarks and idleness.
+ *
+ * Algorithm: every split has an output of its own [E-06], into which the reader pushes (watermark-output.ts, loaded as a copy of this
+ * operator's own). Every auto-watermark interval a timer computes each split's watermark and puts out the least of the active
+ * ones. Nothing of this file runs per record.
+ *
+ * Correctness: the watermark never goes back; it follows the records that it covers (a generator sees a record after it was
+ * pushed). A split counts from its assignment, so a pending one holds the watermark back, and until its release, which takes its
+ * last watermark in. A reader that had no split for a whole interval is idle by itself [E-12]; it is active again before
+ * the first record of the next one. At the end: one last periodic emit, then Infinity, once.
+ */
+import { MAX_WATERMARK, NO_TIMESTAMP } from '../core/clock.ts'
+import { hotCopy } from '../core/hot-copy.ts'
+import type { PollStatus, ReaderOutput, Source, SourceReader, SourceSplit, SplitOutput } from '../core/source.ts'
+import type { WatermarkStrategy } from '../core/watermarks.ts'
+import { O } from '../metrics/page.ts'
+import { CombinedWatermark } from './combined-watermark.ts'
+import { type OperatorContext, SourceOperator } from './operator.ts'
+import type { Output } from './watermark-output.ts'
+
+export interface SourceOptions<T = any> {
+  source: Source<T>
+  strategy: WatermarkStrategy<T>
+  /** `pipeline.auto-watermark-interval`; 0: no periodic watermarks, hence no idleness. */
+  autoWatermarkIntervalMs?: number
+}
+
+const AUTO_WATERMARK_INTERVAL_MS = 200
+/** The first periodic emit comes earlier, so that a job shows its first results without a whole interval's wait. */
+const FIRST_EMIT_MS_MAX = 20
+
+export class Operator<T = any> extends SourceOperator {
+  readonly #options: SourceOptions<T>
+  readonly #intervalMs: number
+  readonly #splits = new Map<string, Output<T>>()
+  #reader: SourceReader<T> | undefined
+  #main!: MainOutput<T>
+  #outputClasses!: typeof import('./watermark-output.ts')
+  #combined!: CombinedWatermark
+  /** All outputs that exist: the splits' and, once used, the one for records without a split. */
+  #outputs: Output<T>[] = []
+  #timer: number | undefined
+  #blockedMs = 0
+  #idle = false
+  /** Periodic emits in a row that saw no split. */
+  #emptyEmits = 0
+  #ended = false
+
+  constructor(options: SourceOptions<T>) {
+    super()
+    this.#options = options
+    this.#intervalMs = options.autoWatermarkIntervalMs ?? AUTO_WATERMARK_INTERVAL_MS
+  }
+
+  override async open(context: OperatorContext): Promise<void> {
+    super.open(context)
+    this.#outputClasses = await hotCopy('operators/watermark-output', context.copy)
+    this.#combined = new CombinedWatermark({
+      watermark: (timestampMs) => this.#emitWatermark(timestampMs),
+      status: (idle) => this.#emitStatus(idle),
+    })
+    this.#main = new MainOutput<T>({
+      split: (id) => this.#split(id),
+      release: (id) => this.#release(id),
+      main: () => this.#createOutput(),
+      sideOutput: (tagId, value) => {
+        const receiver = context.sideOutput(tagId)
+        if (receiver === undefined) return false
+        context.metrics.add('numRecordsSideOutput', 1)
+        receiver.process(value, NO_TIMESTAMP)
+        return true
+      },
+    })
+    this.#reader = this.#options.source.createReader({
+      subtask: context.task.subtaskIndex,
+      parallelism: context.task.parallelism,
+      requestSplit: () => context.coordinator.requestSplit(),
+      sendEvent: (event) => context.coordinator.sendEvent(event),
+      wake: () => context.wake(),
+      wakeAt: (monotonicMs) => context.wakeAt(monotonicMs),
+      fail: (error) => context.fail(error),
+      clock: context.clock,
+      metrics: context.metrics.group,
+    })
+    this.#schedule(Math.min(this.#intervalMs, FIRST_EMIT_MS_MAX))
+    this.#reader.start()
+  }
+
+  override poll(max: number): PollStatus {
+    if (this.#ended) return 'end'
+    const found = this.#reader!.poll(this.#main, max)
+    if (found === 'end') this.#end()
+    return found
+  }
+
+  override addSplits(splits: SourceSplit[]): void {
+    for (const split of splits) this.#split(split.id)
+    this.#reader!.addSplits(splits)
+  }
+
+  override noMoreSplits(): void {
+    this.#reader!.noMoreSplits()
+  }
+
+  override handleEvent(event: unknown): void {
+    this.#reader!.handleEvent?.(event)
+  }
+
+  override blockedFor(ms: number): void {
+    this.#blockedMs += ms
+  }
+
+  override publish(): void {
+    let records = 0
+    for (const output of this.#outputs) records += output.takeRecords()
+    this.context.metrics.page[this.context.metrics.base + O.numRecordsOut]! += records
+  }
+
+  override close(): void | Promise<void> {
+    if (this.#timer !== undefined) this.context.cancelTimer(this.#timer)
+    this.#timer = undefined
+    const reader = this.#reader
+    this.#reader = undefined
+    return reader?.close()
+  }
+
+  #split(id: string): Output<T> {
+    let output = this.#splits.get(id)
+    if (output === undefined) {
+      output = this.#createOutput()
+      this.#splits.set(id, output)
+    }
+    return output
+  }
+
+  #createOutput(): Output<T> {
+    const { strategy } = this.#options
+    const part = this.#combined.add()
+    const output = this.#outputClasses.createOutput({ next: this.next, combined: this.#combined, part }, strategy)
+    this.#outputs.push(output)
+    this.#emptyEmits = 0
+    this.#combined.update()
+    this.#emitStatus(this.#combined.idle)
+    return output
+  }
+
+  #release(id: string): void {
+    const output = this.#splits.get(id)
+    if (output === undefined) return
+    output.periodicEmit()
+    this.#combined.update()
+    this.#splits.delete(id)
+    this.publish()
+    this.#outputs.splice(this.#outputs.indexOf(output), 1)
+    this.#combined.remove(output.part)
+    this.#combined.update()
+    this.context.metrics.add('numSplitsProcessed', 1)
+  }
+
+  #schedule(inMs: number): void {
+    if (!(this.#intervalMs > 0)) return
+    this.#timer = this.context.registerTimer(this.context.clock.now() + inMs, () => this.#onTimer())
+  }
+
+  #onTimer(): void {
+    this.#timer = undefined
+    if (this.#ended) return
+    this.publish()
+    // While the output is blocked no record can come, whatever the split has.
+    const nowMs = this.context.outputBlocked() ? Number.NaN : this.context.clock.monotonic() - this.#blockedMs
+    for (const output of this.#outputs) output.periodic(nowMs)
+    this.#combined.update()
+    if (this.#outputs.length === 0 && this.#emptyEmits++ > 0) this.#emitStatus(true)
+    if (this.#combined.watermarkMs > -Infinity)
+      this.context.metrics.set('watermarkLag', this.context.clock.now() - this.#combined.watermarkMs)
+    this.#schedule(this.#intervalMs)
+  }
+
+  #end(): void {
+    this.#ended = true
+    if (this.#timer !== undefined) this.context.cancelTimer(this.#timer)
+    this.#timer = undefined
+    for (const output of this.#outputs) output.periodicEmit()
+    this.#combined.update()
+    this.publish()
+    this.#emitStatus(false)
+    this.#emitWatermark(MAX_WATERMARK)
+  }
+
+  #emitWatermark(timestampMs: number): void {
+    this.context.metrics.set('currentOutputWatermark', timestampMs)
+    this.next.watermark(timestampMs)
+  }
+
+  #emitStatus(idle: boolean): void {
+    if (this.#idle === idle) return
+    this.#idle = idle
+    this.next.status(idle)
+  }
+}
+
+/** What the reader gets. Records without a split go through an output that is made at the first one. */
+class MainOutput<T> implements ReaderOutput<T> {
+  readonly split: (id: string) => SplitOutput<T>
+  readonly release: (id: string) => void
+  readonly sideOutput: (tagId: string, value: unknown) => boolean
+  readonly #create: () => Output<T>
+  #output: Output<T> | undefined
+
+  constructor(by: {
+    split: (id: string) => SplitOutput<T>
+    release: (id: string) => void
+    main: () => Output<T>
+    sideOutput: (tagId: string, value: unknown) => boolean
+  }) {
+    this.split = by.split
+    this.release = by.release
+    this.sideOutput = by.sideOutput
+    this.#create = by.main
+  }
+  collect(value: T, timestamp: number): void {
+    if (this.#output === undefined) this.#output = this.#create()
+    this.#output.collect(value, timestamp)
+  }
+  markIdle(): void {
+    this.#output ??= this.#create()
+    this.#output.markIdle()
+  }
+  markActive(): void {
+    this.#output ??= this.#create()
+    this.#output.markActive()
+  }
+}
