@@ -146,3 +146,14 @@ export interface ClusterView {
   startTime: number
   slots: SlotView[]
 }
+
+/** What an onlooker may ask of a cluster, and the one thing it may do. The Dispatcher is one. */
+export interface Cluster {
+  cluster(): ClusterView
+  /** All jobs that it remembers, the newest first. */
+  list(): JobSummary[]
+  /** Undefined when there is no job of this id. */
+  view(jobId: string): JobView | undefined
+  /** Asks a job to cancel and returns at once; a job that is unknown or at its end stays as it is. */
+  cancel(jobId: string): void
+}
