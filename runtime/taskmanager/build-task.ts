@@ -4,8 +4,8 @@
 import type { Clock } from '../core/clock.ts'
 import { assert } from '../core/errors.ts'
 import type { TypeDescription } from '../core/types.ts'
-import { channelsOf } from '../graph/channels.ts'
 import type { JobEdge, JobGraph, JobVertex } from '../graph/model.ts'
+import { channelsOf, sendersOf } from '../graph/partitioning.ts'
 import type { MetricsPage } from '../metrics/page.ts'
 import { BatchReader } from '../network/batch-reader.ts'
 import { BufferPool } from '../network/buffer-pool.ts'
@@ -16,7 +16,6 @@ import { Overflow } from '../network/overflow.ts'
 import { RecordWriter } from '../network/record-writer.ts'
 import type { Selector } from '../network/select-channel.ts'
 import { WatermarkValve } from '../network/valve.ts'
-import { sendersTo } from '../network/wiring.ts'
 import type { Deployment, FromSlot, SubtaskRef } from '../rpc/slot-messages.ts'
 import { buildChain } from './chain.ts'
 import { Task } from './task.ts'
@@ -52,7 +51,7 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
     const from = graph.vertices.find((v) => v.id === edge.from)!
     const reader = new BatchReader(head, edge.partitioner.kind === 'key', deployment.edgeTypes[edge.id] ?? edge.type)
     readers.set(edge.id, reader)
-    for (const sender of sendersTo(withKind(edge), from.parallelism, vertex.parallelism, subtask)) {
+    for (const sender of sendersOf(edge.partitioner.kind, from.parallelism, vertex.parallelism, subtask)) {
       const slot = deployment.wiring.slots[from.id]![sender]!
       const channel = new ChannelReader(
         gateMemory,
@@ -87,15 +86,13 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
   return { task, readers }
 }
 
-const withKind = (edge: JobEdge) => ({ from: edge.from, to: edge.to, kind: edge.partitioner.kind })
-
 /** Index in the gate of `to`'s subtask of the channel from `subtask` over `edge`: edges in order, senders in order. */
 function channelIndex(graph: JobGraph, edge: JobEdge, subtask: number, target: number): number {
   const to = graph.vertices.find((v) => v.id === edge.to)!
   let index = 0
   for (const input of to.inputs) {
     const from = graph.vertices.find((v) => v.id === input.from)!
-    const senders = sendersTo(withKind(input), from.parallelism, to.parallelism, target)
+    const senders = sendersOf(input.partitioner.kind, from.parallelism, to.parallelism, target)
     if (input.id === edge.id) return index + senders.indexOf(subtask)
     index += senders.length
   }

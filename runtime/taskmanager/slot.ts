@@ -6,7 +6,7 @@
  */
 import { type Clock, systemClock } from '../core/clock.ts'
 import { errorToData, TailraceError } from '../core/errors.ts'
-import { compileJobGraph } from '../graph/job-graph.ts'
+import { compileJobGraph } from '../graph/compile.ts'
 import type { LogicalGraph } from '../graph/model.ts'
 import { buildPlan, firstDifference } from '../graph/plan.ts'
 import { MetricsPage } from '../metrics/page.ts'
