@@ -42,6 +42,8 @@ export class Slot {
   #running = false
   #asleep = false
   #publishedMs = 0
+  /** Holds the process while the loop sleeps: waiting on a doorbell does not. */
+  #alive: NodeJS.Timeout | undefined
   /** Splits and types that came before the tasks were open. */
   #early: ToSlot[] | undefined = []
 
@@ -144,6 +146,7 @@ export class Slot {
     this.#early = undefined
     for (const message of early) this.#deliver(message)
     this.#running = true
+    this.#alive = setInterval(() => {}, 2 ** 30)
     this.#run()
   }
 
@@ -151,6 +154,11 @@ export class Slot {
     this.#running = false
     for (const task of this.#tasks) await task.cancel()
     this.#publish()
+    this.#release()
+  }
+
+  #release(): void {
+    clearInterval(this.#alive)
     for (const { task } of this.#built) task.options.chain.release()
   }
 
@@ -190,7 +198,7 @@ export class Slot {
     this.#publish()
     if (this.#tasks.every((task) => task.atEnd)) {
       this.#running = false
-      for (const { task } of this.#built) task.options.chain.release()
+      this.#release()
       return true
     }
     const nowMs = this.#clock.monotonic()

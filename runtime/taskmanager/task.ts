@@ -251,6 +251,7 @@ export class Task {
     void this.close().then(() => {
       if (this.state !== 'RUNNING') return
       this.#setState('FINISHED', { accumulators: this.accumulatorValues() })
+      this.options.wakeSlot()
     })
     this.#finishing = 'operators'
     return true
