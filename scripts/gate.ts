@@ -59,6 +59,7 @@ async function gate(quick: boolean): Promise<void> {
     step('types', program('node_modules/typescript/bin/tsc', '--noEmit')),
     step('lint and format', program('node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings')),
     step('import directions', program('scripts/check-imports.ts')),
+    step('lock file', program('scripts/complete-lock.ts', '--check')),
     step('web page', program('scripts/web-build.ts', '--if-stale')),
   ])
   if (quick) {
