@@ -63,8 +63,7 @@ export function complete({ packages }: Lock): string[] {
       if (resolves(packages, parent, name)) continue
       const { os, cpu, libc } = platformOf(name)
       // Without a platform npm would want it here too, so an entry would make things worse.
-      if (!platform.os && !platform.cpu)
-        throw new Error(`Cannot complete package-lock.json: ${name} of ${parent} tells no platform`)
+      if (!os && !cpu) throw new Error(`Cannot complete package-lock.json: ${name} of ${parent} tells no platform`)
       const version = range.replace(/^[\^~=v]+/, '')
       // In npm's own order, so that its next write changes nothing.
       packages[`node_modules/${name}`] = {
