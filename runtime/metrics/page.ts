@@ -53,6 +53,8 @@ export const TASK_METRICS = [
   'overflowBytesOnDisk',
   'inputQueueLength',
   'outputQueueLength',
+  /** 1 while the task has its turn: a function of the user's that does not come back shows as busy. Not exported. */
+  'isInTurn',
 ] as const
 export type TaskMetricName = (typeof TASK_METRICS)[number]
 
@@ -75,6 +77,7 @@ export type OperatorMetricName = (typeof OPERATOR_METRICS)[number]
 
 const GAUGES = new Set<string>([
   'isBackPressured',
+  'isInTurn',
   'currentInputWatermark',
   'currentOutputWatermark',
   'overflowBytes',

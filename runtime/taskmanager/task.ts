@@ -122,12 +122,16 @@ export class Task {
   turn(nowMs: number): boolean {
     if (this.state !== 'RUNNING') return false
     this.#account(nowMs)
+    const { page, base } = this.#metrics
     let worked = false
+    page[base + T.isInTurn] = 1
     try {
       worked = this.#work(nowMs)
     } catch (error) {
       this.fail(error)
       return true
+    } finally {
+      page[base + T.isInTurn] = 0
     }
     if (worked && this.#doing === 'idle') this.#doing = 'busy'
     return worked
