@@ -64,7 +64,7 @@ export class Operator<T = any> extends BaseOperator {
     this.#emitWatermark(MAX_WATERMARK)
   }
 
-  override status(): void {}
+  override status(_idle: boolean): void {}
 
   override publish(): void {
     const { page, base } = this.context.metrics
