@@ -52,6 +52,11 @@ export const ERRORS = {
     retry: false,
     text: 'env.once() was called in a slot with a name that the program did not compute.',
   },
+  'TR-PROGRAM-005': {
+    domain: 'user',
+    retry: false,
+    text: 'The program collected more values before another execute() than slots can replay.',
+  },
   'TR-RECORD-001': {
     domain: 'user',
     retry: false,
@@ -91,6 +96,7 @@ export const ERRORS = {
   'TR-SINK-001': { domain: 'external', retry: true, text: 'A sink could not write to its system.' },
   'TR-CLUSTER-001': { domain: 'user', retry: true, text: 'The cluster has fewer free slots than the job needs.' },
   'TR-CLUSTER-002': { domain: 'user', retry: false, text: 'The job was cancelled.' },
+  'TR-CLUSTER-003': { domain: 'external', retry: true, text: 'A port that the cluster should listen on is taken.' },
   'TR-CONFIG-001': { domain: 'user', retry: false, text: 'A configuration value cannot be parsed or is out of range.' },
   'TR-CLI-001': { domain: 'user', retry: false, text: 'A command line argument is missing or wrong.' },
   'TR-INTERNAL-001': { domain: 'internal', retry: false, text: 'An invariant of Tailrace does not hold.' },
