@@ -110,12 +110,11 @@ function checkSomethingToRun(graph: LogicalGraph): void {
       `Cannot execute "${graph.config.jobName}": it has no operators; build a stream with fromSource() or fromData() and end it with sinkTo() or print() before execute()`,
     )
   }
-  if (graph.nodes.some((node) => node.isSink)) return
-  const consumed = new Set(graph.nodes.flatMap((node) => node.inputs.map((edge) => edge.from)))
-  const ends = graph.nodes.filter((node) => !consumed.has(node.id)).map((node) => `"${node.name}"`)
+  // No sink is needed: a function may count, or write somewhere by itself. But a source alone does nothing that anyone could see.
+  if (graph.nodes.some((node) => !node.isSource)) return
   throw new TailraceError(
     'TR-GRAPH-003',
-    `Cannot execute "${graph.config.jobName}": it has no sink, so nothing would be seen of it; end the stream behind ${ends.join(', ')} with sinkTo(), print() or executeAndCollect()`,
+    `Cannot execute "${graph.config.jobName}": it has sources only, so nothing would be seen of it; end ${graph.nodes.map((node) => `"${node.name}"`).join(', ')} with sinkTo(), print() or executeAndCollect()`,
   )
 }
 
