@@ -419,10 +419,9 @@ export class Task {
       if (metrics === undefined) continue
       operator.publish()
       const at = metrics.base
+      const feeder = parent < 0 ? undefined : this.#operators[parent]!.context?.metrics
       const input =
-        parent < 0
-          ? (gate?.recordsIn ?? 0)
-          : page[this.#links[parent]!.operator.context.metrics.base + O.numRecordsOut]!
+        parent < 0 ? (gate?.recordsIn ?? 0) : feeder === undefined ? 0 : page[feeder.base + O.numRecordsOut]!
       if (link.tag === undefined) page[at + O.numRecordsIn] = input
       // An operator that can emit another number than it takes counts for itself.
       if (operator.publish === BaseOperator.prototype.publish) page[at + O.numRecordsOut] = input
