@@ -36,7 +36,7 @@ export const RULES: Record<string, Rule> = {
   operators: { imports: ['core', 'state', 'network'], types: ['metrics'], out: TO_CORE },
   formats: { imports: ['core'], out: TO_CORE },
   connectors: { imports: ['core', 'formats'], out: 'contracts of sources and sinks are in core/; add to them there' },
-  program: { imports: ['core'], types: ['graph', 'rpc'], out: BY_ARGUMENT },
+  program: { imports: ['core', 'graph'], types: ['rpc'], out: BY_ARGUMENT },
   api: { imports: ['core', 'graph', 'operators', 'state', 'program'], types: ['rpc', 'connectors'], out: TO_CORE },
   taskmanager: {
     imports: ['core', 'rpc', 'graph', 'program', 'operators', 'network', 'state', 'checkpoint', 'metrics'],
