@@ -32,14 +32,19 @@ export function fingerprint(options: unknown): Record<string, string> {
     }
     if (seen.has(value)) return
     seen.add(value)
-    if (value instanceof Date) return put(path, `date ${value.getTime()}`)
-    if (ArrayBuffer.isView(value)) return put(path, `${value.constructor.name} of ${value.byteLength} bytes`)
     const join = (key: string): string => (path === '' ? key : `${path}.${key}`)
+    if (value instanceof Date) {
+      put(path, `date ${value.getTime()}`)
+      return
+    }
+    if (ArrayBuffer.isView(value)) {
+      put(path, `${value.constructor.name} of ${value.byteLength} bytes`)
+      return
+    }
     if (Array.isArray(value)) {
       put(join('length'), String(value.length))
-      if (depth < DEPTH_MAX) {
-        for (const [i, item] of value.slice(0, ELEMENTS_MAX).entries()) visit(item, join(String(i)), depth + 1)
-      }
+      if (depth >= DEPTH_MAX) return
+      for (const [i, item] of value.slice(0, ELEMENTS_MAX).entries()) visit(item, join(String(i)), depth + 1)
       return
     }
     const prototype = Object.getPrototypeOf(value)

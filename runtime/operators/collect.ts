@@ -1,17 +1,19 @@
 /**
- * Hands records to the program (executeAndCollect). Takes no more while the program has not acknowledged a bounded number of values.
+ * The sink of executeAndCollect: sends values to the program in batches, and takes no more input while more than
+ * {@link UNACKNOWLEDGED_MAX} of them have not been taken there.
  */
 import { BaseOperator, type OperatorContext } from './operator.ts'
 
-/** Values on their way. */
-const UNACKNOWLEDGED_MAX = 4096
-const BATCH_MAX = 512
+/** Values per message. */
+export const BATCH_MAX = 256
+/** Sent or waiting, and not acknowledged. A bound on memory in the program, met to within one turn of the task. */
+export const UNACKNOWLEDGED_MAX = 4096
 
 export class Operator extends BaseOperator {
   readonly #collectId: string
-  #batch: unknown[] = []
-  #onWay = 0
-  #timer: number | undefined
+  #values: unknown[] = []
+  #unacknowledged = 0
+  #sent = 0
 
   constructor({ collectId }: { collectId: string }) {
     super()
@@ -20,29 +22,35 @@ export class Operator extends BaseOperator {
   override open(context: OperatorContext): void {
     super.open(context)
     context.slot.onCollectAck(this.#collectId, (count) => {
-      this.#onWay -= count
-      context.wake()
+      const wasPending = this.pending()
+      this.#unacknowledged -= count
+      if (wasPending && !this.pending()) context.wake()
     })
   }
-  process(value: any): void {
-    this.#batch.push(value)
-    if (this.#batch.length >= BATCH_MAX) this.#flush()
-    else this.#timer ??= this.context.registerTimer(this.context.clock.now(), () => this.#flush())
+  override process(value: any): void {
+    this.#values.push(value)
+    this.#unacknowledged++
+    if (this.#values.length >= BATCH_MAX) this.#flush()
   }
   override watermark(): void {}
   override status(): void {}
   override pending(): boolean {
-    return this.#onWay >= UNACKNOWLEDGED_MAX
+    return this.#unacknowledged >= UNACKNOWLEDGED_MAX
+  }
+  override publish(): void {
+    this.#flush()
+    this.context.metrics.add('numRecordsSend', this.#sent)
+    this.#sent = 0
   }
   override finish(): void {
     this.#flush()
   }
+
   #flush(): void {
-    this.#timer = undefined
-    if (this.#batch.length === 0) return
-    const values = this.#batch
-    this.#batch = []
-    this.#onWay += values.length
+    if (this.#values.length === 0) return
+    const values = this.#values
+    this.#values = []
+    this.#sent += values.length
     this.context.slot.collected(this.#collectId, values)
   }
 }

@@ -1,40 +1,35 @@
-/**
- * Lets records pass for which the function answers true.
- *
- * Hot module: loaded once per operator (core/hot-copy.ts).
- */
-import type { FilterFunction, RichFunction } from '../core/functions.ts'
-import { O } from '../metrics/page.ts'
+/** Passes the records for which the function gives true; counts them, since they are fewer than those that come. */
 import { BaseOperator, type OperatorContext } from './operator.ts'
+import { UserFunction } from './user-function.ts'
 
 export class Operator extends BaseOperator {
   readonly fn: (value: any) => boolean
-  readonly #rich: RichFunction | undefined
+  /** Records passed since the last {@link publish}. */
   passed = 0
+  readonly #user: UserFunction
 
-  constructor({ fn }: { fn: FilterFunction<any> }) {
+  constructor({ fn }: { fn: any }) {
     super()
-    this.fn = typeof fn === 'function' ? fn : fn.filter.bind(fn)
-    this.#rich = typeof fn === 'function' ? undefined : fn
+    this.#user = new UserFunction(fn)
+    this.fn = typeof fn === 'function' ? fn : (value) => fn.filter(value)
   }
   override open(context: OperatorContext): void | Promise<void> {
     super.open(context)
-    return this.#rich?.open?.(context.runtime)
+    return this.#user.open(context)
   }
-  process(value: any, timestamp: number): void {
+  override process(value: any, timestamp: number): void {
     if (!this.fn(value)) return
     this.passed++
     this.next.process(value, timestamp)
   }
   override publish(): void {
-    const { page, base } = this.context.metrics
-    page[base + O.numRecordsOut]! += this.passed
+    this.context.metrics.add('numRecordsOut', this.passed)
     this.passed = 0
   }
   override finish(): void {
-    this.#rich?.finish?.()
+    this.#user.finish()
   }
   override close(): void | Promise<void> {
-    return this.#rich?.close?.()
+    return this.#user.close()
   }
 }

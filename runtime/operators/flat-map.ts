@@ -1,57 +1,60 @@
 /**
- * One record in, any number out: what the function returns (an iterable) and what it gives to its collector, all with the record's timestamp.
- *
- * Hot module: loaded once per operator (core/hot-copy.ts).
+ * Any number of records out for each record in, with its timestamp: first what the function gives to its collector, then what it
+ * returns.
  */
-import type { Collector, FlatMapFunction, RichFunction } from '../core/functions.ts'
-import { O } from '../metrics/page.ts'
-import { BaseOperator, type OperatorContext } from './operator.ts'
+import type { Collector } from '../core/functions.ts'
+import { BaseOperator, type OperatorContext, type Receiver } from './operator.ts'
+import { UserFunction } from './user-function.ts'
 
-export class Operator extends BaseOperator implements Collector<any> {
-  readonly fn: (value: any, out: Collector<any>) => Iterable<any> | void
-  readonly #rich: RichFunction | undefined
-  timestamp = -Infinity
+/** What the function sees as `out`. */
+class Output implements Collector<any> {
+  next!: Receiver
+  timestamp = 0
+  /** Records emitted since the last publish. */
   emitted = 0
 
-  constructor({ fn }: { fn: FlatMapFunction<any, any> }) {
-    super()
-    this.fn = typeof fn === 'function' ? fn : fn.flatMap.bind(fn)
-    this.#rich = typeof fn === 'function' ? undefined : fn
-  }
-  override open(context: OperatorContext): void | Promise<void> {
-    super.open(context)
-    return this.#rich?.open?.(context.runtime)
-  }
-  process(value: any, timestamp: number): void {
-    this.timestamp = timestamp
-    const results = this.fn(value, this)
-    if (results !== undefined) this.emitAll(results, timestamp)
-  }
-  emitAll(results: Iterable<any>, timestamp: number): void {
-    const next = this.next
-    if (Array.isArray(results)) {
-      for (let i = 0; i < results.length; i++) next.process(results[i], timestamp)
-      this.emitted += results.length
-    } else {
-      for (const result of results) {
-        next.process(result, timestamp)
-        this.emitted++
-      }
-    }
-  }
   collect(value: any): void {
     this.emitted++
     this.next.process(value, this.timestamp)
   }
+}
+
+export class Operator extends BaseOperator {
+  readonly fn: (value: any, out: Collector<any>) => Iterable<any> | void
+  readonly out = new Output()
+  readonly #user: UserFunction
+
+  constructor({ fn }: { fn: any }) {
+    super()
+    this.#user = new UserFunction(fn)
+    this.fn = typeof fn === 'function' ? fn : (value, out) => fn.flatMap(value, out)
+  }
+  override open(context: OperatorContext): void | Promise<void> {
+    super.open(context)
+    this.out.next = this.next
+    return this.#user.open(context)
+  }
+  override process(value: any, timestamp: number): void {
+    const out = this.out
+    out.timestamp = timestamp
+    const results = this.fn(value, out)
+    // An arrow such as (v, out) => out.collect(v) may give anything that is no list; null and undefined are the common ones.
+    if (results === undefined || results === null) return
+    if (Array.isArray(results)) {
+      // By index: an array that its own function fills further is read to its end, and no iterator is made.
+      for (let i = 0; i < results.length; i++) out.collect(results[i])
+      return
+    }
+    if (typeof (results as any)[Symbol.iterator] === 'function') for (const result of results) out.collect(result)
+  }
   override publish(): void {
-    const { page, base } = this.context.metrics
-    page[base + O.numRecordsOut]! += this.emitted
-    this.emitted = 0
+    this.context.metrics.add('numRecordsOut', this.out.emitted)
+    this.out.emitted = 0
   }
   override finish(): void {
-    this.#rich?.finish?.()
+    this.#user.finish()
   }
   override close(): void | Promise<void> {
-    return this.#rich?.close?.()
+    return this.#user.close()
   }
 }

@@ -1,31 +1,27 @@
-/**
- * One record in, one out.
- *
- * Hot module: loaded once per operator (core/hot-copy.ts).
- */
-import type { MapFunction, RichFunction } from '../core/functions.ts'
+/** One record out for each record in, with the same timestamp. */
 import { BaseOperator, type OperatorContext } from './operator.ts'
+import { UserFunction } from './user-function.ts'
 
 export class Operator extends BaseOperator {
   readonly fn: (value: any) => any
-  readonly #rich: RichFunction | undefined
+  readonly #user: UserFunction
 
-  constructor({ fn }: { fn: MapFunction<any, any> }) {
+  constructor({ fn }: { fn: any }) {
     super()
-    this.fn = typeof fn === 'function' ? fn : fn.map.bind(fn)
-    this.#rich = typeof fn === 'function' ? undefined : fn
+    this.#user = new UserFunction(fn)
+    this.fn = typeof fn === 'function' ? fn : (value) => fn.map(value)
   }
   override open(context: OperatorContext): void | Promise<void> {
     super.open(context)
-    return this.#rich?.open?.(context.runtime)
+    return this.#user.open(context)
   }
-  process(value: any, timestamp: number): void {
+  override process(value: any, timestamp: number): void {
     this.next.process(this.fn(value), timestamp)
   }
   override finish(): void {
-    this.#rich?.finish?.()
+    this.#user.finish()
   }
   override close(): void | Promise<void> {
-    return this.#rich?.close?.()
+    return this.#user.close()
   }
 }

@@ -1,45 +1,65 @@
 /**
- * Prints records, one line each, with Flink's prefix: `2> ` for the second subtask when there are several, `late:2> ` with a name.
+ * One line per record on standard output or error, as the program's own thread writes it: `n> ` before it, counted from 1, when
+ * there are several subtasks; `prefix:n> ` or `prefix> ` when the author gave a prefix.
+ *
+ * Lines are buffered within a turn of the task and leave whole, so that those of several threads never mix.
  */
 import { inspect } from 'node:util'
 import { BaseOperator, type OperatorContext } from './operator.ts'
 
-/** Lines are handed over when they are this many characters, and once a turn. */
-const TEXT_MAX = 16_384
+const BUFFERED_CHARS_MAX = 32_768
+
+export interface PrintOptions {
+  stream: 'stdout' | 'stderr'
+  prefix?: string | undefined
+}
 
 export class Operator extends BaseOperator {
   readonly #stream: 'stdout' | 'stderr'
-  readonly #name: string | undefined
+  readonly #given: string
   #prefix = ''
   #text = ''
-  #timer: number | undefined
+  #written = 0
 
-  constructor({ stream, prefix }: { stream: 'stdout' | 'stderr'; prefix?: string | undefined }) {
+  constructor({ stream, prefix }: PrintOptions) {
     super()
     this.#stream = stream
-    this.#name = prefix
+    this.#given = prefix ?? ''
   }
   override open(context: OperatorContext): void {
     super.open(context)
     const { parallelism, subtaskIndex } = context.task
-    const number = parallelism > 1 ? `${subtaskIndex + 1}` : ''
-    const name = this.#name ?? ''
-    if (name !== '' || number !== '') this.#prefix = `${name}${name !== '' && number !== '' ? ':' : ''}${number}> `
+    const subtask = parallelism > 1 ? String(subtaskIndex + 1) : ''
+    const prefix = [this.#given, subtask].filter((part) => part !== '').join(':')
+    this.#prefix = prefix === '' ? '' : `${prefix}> `
   }
-  process(value: any): void {
-    this.#text += `${this.#prefix}${typeof value === 'string' ? value : inspect(value, { breakLength: Number.POSITIVE_INFINITY, depth: 8 })}\n`
-    if (this.#text.length >= TEXT_MAX) this.#flush()
-    else this.#timer ??= this.context.registerTimer(this.context.clock.now(), () => this.#flush())
+  override process(value: any): void {
+    this.#written++
+    this.#text += `${this.#prefix}${typeof value === 'string' ? value : inspect(value, INSPECT)}\n`
+    if (this.#text.length >= BUFFERED_CHARS_MAX) this.#flush()
   }
   override watermark(): void {}
   override status(): void {}
+  override publish(): void {
+    this.#flush()
+    this.context.metrics.add('numRecordsSend', this.#written)
+    this.#written = 0
+  }
   override finish(): void {
     this.#flush()
   }
+  /** What was printed before a failure is shown. */
+  override close(): void {
+    this.#flush()
+  }
+
   #flush(): void {
-    this.#timer = undefined
     if (this.#text === '') return
-    this.context.slot.print(this.#stream, this.#text)
+    const text = this.#text
     this.#text = ''
+    this.context.slot.print(this.#stream, text)
   }
 }
+
+/** On one line, whole. */
+const INSPECT = { breakLength: Infinity, compact: true, depth: 8, maxArrayLength: null, maxStringLength: null } as const

@@ -1,29 +1,23 @@
 /**
- * One output with several readers: each gets every record, in turn. Values are shared, as between chained operators.
- *
- * Hot module: loaded once per output (core/hot-copy.ts).
+ * Several receivers of one output. All get the same value: a consumer that changes it changes it for the others, so functions
+ * make new values instead.
  */
 import type { Receiver } from './operator.ts'
 
 export class Tee implements Receiver {
-  readonly #first: Receiver
-  readonly #rest: readonly Receiver[]
+  readonly receivers: readonly Receiver[]
 
   constructor(receivers: readonly Receiver[]) {
-    this.#first = receivers[0]!
-    this.#rest = receivers.slice(1)
+    this.receivers = receivers
   }
   process(value: any, timestamp: number): void {
-    this.#first.process(value, timestamp)
-    const rest = this.#rest
-    for (let i = 0; i < rest.length; i++) rest[i]!.process(value, timestamp)
+    const receivers = this.receivers
+    for (let i = 0; i < receivers.length; i++) receivers[i]!.process(value, timestamp)
   }
   watermark(timestampMs: number): void {
-    this.#first.watermark(timestampMs)
-    for (const receiver of this.#rest) receiver.watermark(timestampMs)
+    for (const receiver of this.receivers) receiver.watermark(timestampMs)
   }
   status(idle: boolean): void {
-    this.#first.status(idle)
-    for (const receiver of this.#rest) receiver.status(idle)
+    for (const receiver of this.receivers) receiver.status(idle)
   }
 }

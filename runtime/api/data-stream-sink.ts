@@ -1,0 +1,44 @@
+import type { LogicalNode } from '../graph/model.ts'
+import { setMaxParallelism, setName, setParallelism, setSlotSharingGroup, setUid } from './node-settings.ts'
+
+/** The end of a stream. Its methods set the sink's operator. */
+export class DataStreamSink {
+  readonly #node: LogicalNode
+
+  /** @internal Streams make sinks. */
+  constructor(node: LogicalNode) {
+    this.#node = node
+  }
+
+  /** Shown in the plan, the page and metrics as `Sink: <name>`. */
+  name(name: string): this {
+    setName(this.#node, name)
+    return this
+  }
+  /** State and transactions are found again under it; unique in the job. */
+  uid(uid: string): this {
+    setUid(this.#node, uid)
+    return this
+  }
+  setDescription(description: string): this {
+    this.#node.description = description
+    return this
+  }
+  setParallelism(parallelism: number): this {
+    setParallelism(this.#node, parallelism)
+    return this
+  }
+  setMaxParallelism(maxParallelism: number): this {
+    setMaxParallelism(this.#node, maxParallelism)
+    return this
+  }
+  slotSharingGroup(group: string): this {
+    setSlotSharingGroup(this.#node, group)
+    return this
+  }
+  /** Runs the sink in a task of its own. */
+  disableChaining(): this {
+    this.#node.chaining = 'never'
+    return this
+  }
+}

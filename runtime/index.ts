@@ -1,0 +1,75 @@
+/**
+ * The door for authors of jobs. What is not named here is not public; state, testing, connectors and formats have doors of their own.
+ */
+export { DataStream, SingleOutputStreamOperator } from './api/data-stream.ts'
+export { DataStreamSink } from './api/data-stream-sink.ts'
+export { StreamExecutionEnvironment } from './api/environment.ts'
+export type { Comparable, ComparableField, NumericField } from './api/field-functions.ts'
+export { KeyedStream } from './api/keyed-stream.ts'
+export { WindowedStream, type WindowReduceFunction } from './api/windowed-stream.ts'
+export { type Clock, MAX_WATERMARK, MIN_WATERMARK, NO_TIMESTAMP } from './core/clock.ts'
+export { type Duration, durationMs } from './core/duration.ts'
+export { type ErrorCode, isTailraceError, TailraceError } from './core/errors.ts'
+export {
+  type AggregateFunction,
+  type Collector,
+  type FilterFunction,
+  type FlatMapFunction,
+  type Key,
+  type KeyedProcessContext,
+  KeyedProcessFunction,
+  type KeySelector,
+  type MapFunction,
+  type OnTimerContext,
+  type ProcessContext,
+  ProcessFunction,
+  type ReduceFunction,
+  type RichFunction,
+  type RuntimeContext,
+  type TaskInfo,
+  type TimerService,
+} from './core/functions.ts'
+export type { Counter, Gauge, MetricGroup } from './core/metrics.ts'
+export { OutputTag } from './core/output-tag.ts'
+export type { Sink, SinkContext, SinkWriter } from './core/sink.ts'
+export type {
+  Boundedness,
+  EnumeratorContext,
+  PollStatus,
+  ReaderContext,
+  ReaderOutput,
+  Source,
+  SourceReader,
+  SourceSplit,
+  SplitEnumerator,
+  SplitOutput,
+} from './core/source.ts'
+export {
+  type ListState,
+  ListStateDescriptor,
+  type MapState,
+  MapStateDescriptor,
+  type ValueState,
+  ValueStateDescriptor,
+} from './core/state.ts'
+export { type Type, type TypeDescription, type TypeOf, types } from './core/types.ts'
+export {
+  type TimestampAssigner,
+  type WatermarkGenerator,
+  type WatermarkOutput,
+  WatermarkStrategy,
+} from './core/watermarks.ts'
+export {
+  type KeyedStateStore,
+  type ProcessWindowContext,
+  ProcessWindowFunction,
+  type WindowFunction,
+} from './core/window-functions.ts'
+export {
+  TimeWindow,
+  TumblingEventTimeWindows,
+  TumblingProcessingTimeWindows,
+  type WindowAssigner,
+} from './core/windows.ts'
+export type { JobClient } from './program/context.ts'
+export type { JobResult, JobStatus } from './rpc/program-messages.ts'
