@@ -28,6 +28,10 @@ export const SKIP_REASONS = {
   'other-hash': 'the vector binds engines that hash keys as the JVM does',
   'beyond-2^53': 'the case tells times apart that are equal as JavaScript numbers',
   'integer-helper': 'arithmetic on 32-bit or 64-bit integers that Tailrace has no function for',
+  'not-measured-yet': 'the metric belongs to a part that is not built yet',
+  'jvm-only': 'the metric describes a part of the JVM that V8 does not have or does not show',
+  'other-engine': 'the metric belongs to a store, connector or switch that Tailrace does not have',
+  'path-not-served': 'the REST path belongs to a part that is not built yet',
 } as const
 export type SkipReason = keyof typeof SKIP_REASONS
 

@@ -1,0 +1,121 @@
+/** Samples of the JobManager, of jobs as it sees them, and of the TaskManagers; then all of a cluster. */
+import { createHash } from 'node:crypto'
+import { jobEnded, type MeasuredJob } from './measured.ts'
+import type { MetricsReader } from './reader.ts'
+import { NO_LABELS, type Sample } from './sample.ts'
+import { taskSamples } from './task-samples.ts'
+
+/** Statuses for which Flink measures how long a job was in them, and the words in the names. */
+const STATUS_TIMES: readonly (readonly [status: string, word: string])[] = [
+  ['INITIALIZING', 'initializing'],
+  ['CREATED', 'created'],
+  ['RUNNING', 'running'],
+  ['RESTARTING', 'restarting'],
+  ['FAILING', 'failing'],
+  ['CANCELLING', 'cancelling'],
+]
+
+/** Id of the TaskManager that lives in this process: stable while it runs, 32 hex digits as REST wants them. */
+export function embeddedTaskManagerId(startTime: number): string {
+  return createHash('sha256').update(`embedded ${process.pid} ${startTime}`).digest('hex').slice(0, 32)
+}
+
+/** Everything there is to know about a cluster right now; `host` is the label. */
+export function* allSamples(reader: MetricsReader, host: string): Iterable<Sample> {
+  const { cluster } = reader
+  const taskManager = { host, tm_id: embeddedTaskManagerId(cluster.cluster().startTime) }
+  yield* jobManagerSamples(reader, { host })
+  yield* taskManagerSamples(reader, taskManager)
+  for (const { id, status } of cluster.list()) {
+    if (jobEnded(status)) continue
+    const job = cluster.view(id)
+    if (job === undefined) continue
+    const labels = { job_id: id, job_name: job.name }
+    yield* jobSamples(job, { host, ...labels }, reader.timeMs())
+    yield* taskSamples(job, reader.read(job), { ...taskManager, ...labels }, reader.nowMs())
+  }
+}
+
+export function* jobManagerSamples(reader: MetricsReader, owner: Sample['owner']): Iterable<Sample> {
+  const { slots } = reader.cluster.cluster()
+  const gauge = (name: string, value: number): Sample => ({
+    scope: 'jobmanager',
+    name,
+    kind: 'gauge',
+    value,
+    owner,
+    labels: NO_LABELS,
+  })
+  yield gauge('numRegisteredTaskManagers', 1)
+  yield gauge('numPendingTaskManagers', 0)
+  yield gauge('numRunningJobs', reader.cluster.list().filter(({ status }) => !jobEnded(status)).length)
+  yield gauge('taskSlotsAvailable', slots.filter(({ state }) => state !== 'busy').length)
+  yield gauge('taskSlotsTotal', slots.length)
+  yield* processSamples(reader, 'jobmanager', owner)
+}
+
+/** The embedded TaskManager shares the process, and so its numbers, with the JobManager. */
+export function taskManagerSamples(reader: MetricsReader, owner: Sample['owner']): Iterable<Sample> {
+  return processSamples(reader, 'taskmanager', owner)
+}
+
+function* processSamples(reader: MetricsReader, scope: Sample['scope'], owner: Sample['owner']): Iterable<Sample> {
+  for (const { name, kind, value } of reader.process.values()) {
+    yield { scope, name, kind, value, owner, labels: NO_LABELS }
+  }
+}
+
+/** `timeMs` is now, milliseconds since 1970. */
+export function* jobSamples(job: MeasuredJob, owner: Sample['owner'], timeMs: number): Iterable<Sample> {
+  const gauge = (name: string, value: number): Sample => ({
+    scope: 'jobmanager_job',
+    name,
+    kind: 'gauge',
+    value,
+    owner,
+    labels: NO_LABELS,
+  })
+  const running = job.timestamps.RUNNING ?? 0
+  const ended = jobEnded(job.status)
+  // Flink's uptime is that of an uninterrupted run, and -1 once the job has ended.
+  yield gauge('uptime', ended ? -1 : job.status === 'RUNNING' ? timeMs - running : 0)
+  yield gauge('downtime', ended ? -1 : 0)
+  // A job that fails is not restarted, and parallelism does not change: there are no checkpoints to go on from.
+  yield gauge('numRestarts', 0)
+  yield gauge('numRescales', 0)
+  for (const [status, word] of STATUS_TIMES) {
+    const isIn = job.status === status
+    const since = job.timestamps[status] ?? 0
+    yield gauge(`${word}State`, isIn ? 1 : 0)
+    yield gauge(`${word}Time`, isIn ? timeMs - since : 0)
+    yield gauge(`${word}TimeTotal`, since === 0 ? 0 : leftAt(job, since, timeMs) - since)
+  }
+  const { isIn, ms } = deploying(job, timeMs)
+  yield gauge('deployingState', isIn ? 1 : 0)
+  yield gauge('deployingTime', isIn ? ms : 0)
+  yield gauge('deployingTimeTotal', ms)
+}
+
+/** When the job left the status that it entered at `since`: at its next one, or it is in it still. */
+function leftAt(job: MeasuredJob, since: number, timeMs: number): number {
+  let next = job.endTime > 0 ? job.endTime : timeMs
+  for (const at of Object.values(job.timestamps)) if (at > since && at < next) next = at
+  return next
+}
+
+/** From the first subtask that was deployed to the last one that began to initialize. */
+function deploying(job: MeasuredJob, timeMs: number): { isIn: boolean; ms: number } {
+  let first = Number.POSITIVE_INFINITY
+  let last = 0
+  let isIn = false
+  for (const { subtasks } of job.vertices) {
+    for (const { state, timestamps } of subtasks) {
+      const from = timestamps.DEPLOYING ?? -1
+      if (from > 0) first = Math.min(first, from)
+      last = Math.max(last, timestamps.INITIALIZING ?? -1)
+      if (state === 'SCHEDULED' || state === 'DEPLOYING') isIn = true
+    }
+  }
+  if (first === Number.POSITIVE_INFINITY) return { isIn, ms: 0 }
+  return { isIn, ms: Math.max(0, (isIn ? timeMs : last) - first) }
+}

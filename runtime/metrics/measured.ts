@@ -1,0 +1,65 @@
+/**
+ * What the reading side of metrics needs to know of a cluster. The read model of rpc/views.ts fits these types; they are here, and
+ * smaller, because metrics know nobody but core.
+ */
+import type { MetricName } from './page.ts'
+
+/** A slot's page with the names that the slot reported so far, in the order of their indexes. */
+export interface MeasuredPage {
+  readonly page: SharedArrayBuffer
+  readonly names: readonly MetricName[]
+}
+
+export interface MeasuredSubtask {
+  readonly index: number
+  readonly attempt: number
+  readonly state: string
+  /** When it entered each state; -1 is never. */
+  readonly timestamps: Readonly<Record<string, number>>
+}
+
+export interface MeasuredOperator {
+  readonly operatorId: string
+  readonly name: string
+  readonly isSource: boolean
+  readonly isSink: boolean
+}
+
+export interface MeasuredJob {
+  readonly id: string
+  readonly name: string
+  readonly status: string
+  readonly startTime: number
+  /** -1 while it runs. */
+  readonly endTime: number
+  /** When it entered each status; 0 is never. */
+  readonly timestamps: Readonly<Record<string, number>>
+  readonly plan: {
+    readonly vertices: readonly {
+      readonly id: string
+      readonly name: string
+      readonly operators: readonly MeasuredOperator[]
+    }[]
+  }
+  readonly vertices: readonly { readonly id: string; readonly subtasks: readonly MeasuredSubtask[] }[]
+  readonly metrics: readonly MeasuredPage[]
+}
+
+export interface MeasuredCluster {
+  cluster(): { readonly startTime: number; readonly slots: readonly { readonly state: string }[] }
+  list(): readonly { readonly id: string; readonly status: string }[]
+  view(jobId: string): MeasuredJob | undefined
+}
+
+const ENDED_JOB = new Set(['FINISHED', 'FAILED', 'CANCELED'])
+const ENDED_TASK = new Set(['FINISHED', 'FAILED', 'CANCELED'])
+
+/** Whether a job status is final. */
+export function jobEnded(status: string): boolean {
+  return ENDED_JOB.has(status)
+}
+
+/** Whether a task state is final. */
+export function taskEnded(state: string): boolean {
+  return ENDED_TASK.has(state)
+}

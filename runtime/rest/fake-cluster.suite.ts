@@ -1,0 +1,262 @@
+/**
+ * A cluster for tests of REST, metrics and the page: plain data that a test changes, with metrics pages written as slots write
+ * them. The job has the shape of the flight delays example: a source, a keyed window, a top list, and late records on the side.
+ */
+import { type Clock, ManualClock } from '../core/clock.ts'
+import type { ErrorData } from '../core/errors.ts'
+import type { Plan, PlanEdge, PlanOperator } from '../graph/model.ts'
+import { type MetricName, MetricsPage, O, T, type TaskMetricName, type TaskMetrics } from '../metrics/page.ts'
+import type { JobStatus } from '../rpc/program-messages.ts'
+import {
+  type Cluster,
+  type ClusterView,
+  EXECUTION_STATES,
+  type ExceptionView,
+  type ExecutionState,
+  JOB_STATUSES,
+  type JobSummary,
+  type JobView,
+  type SlotView,
+} from '../rpc/views.ts'
+
+export const START_MS = Date.UTC(2026, 2, 1, 12)
+
+/** 32 hex digits that a reader of a test can tell apart. */
+export const hexId = (n: number) => n.toString(16).padStart(32, '0')
+
+export class FakeCluster implements Cluster {
+  readonly clock: Clock
+  readonly startTime: number
+  readonly jobs: FakeJob[] = []
+  readonly cancelled: string[] = []
+  slots: SlotView[] = [
+    { index: 0, state: 'free' },
+    { index: 1, state: 'free' },
+  ]
+
+  constructor(clock: Clock = new ManualClock(START_MS)) {
+    this.clock = clock
+    this.startTime = clock.now()
+  }
+
+  /** Adds a job in RUNNING and gives it the slots. */
+  submit(name = 'Flight delays', plan: Plan = flightPlan(name)): FakeJob {
+    const job = new FakeJob(hexId(0xa0 + this.jobs.length), name, plan, this.clock)
+    this.jobs.unshift(job)
+    this.slots = this.slots.map(({ index }) => ({ index, state: 'busy', jobId: job.id }))
+    return job
+  }
+
+  cluster(): ClusterView {
+    return { startTime: this.startTime, slots: this.slots }
+  }
+  list(): JobSummary[] {
+    return this.jobs.map((job) => {
+      const { id, name, status, startTime, endTime, duration, vertices } = job.view()
+      const tasks = countOf(EXECUTION_STATES)
+      for (const vertex of vertices) for (const state of EXECUTION_STATES) tasks[state] += vertex.tasks[state]
+      return { id, name, status, startTime, endTime, duration, lastModified: job.modified, tasks }
+    })
+  }
+  view(jobId: string): JobView | undefined {
+    return this.jobs.find(({ id }) => id === jobId)?.view()
+  }
+  cancel(jobId: string): void {
+    this.cancelled.push(jobId)
+    this.jobs.find(({ id }) => id === jobId)?.end('CANCELED')
+    this.slots = this.slots.map(({ index }) => ({ index, state: 'free' }))
+  }
+}
+
+export class FakeJob {
+  readonly id: string
+  readonly name: string
+  readonly plan: Plan
+  readonly startTime: number
+  readonly timestamps = countOf(JOB_STATUSES)
+  readonly accumulators: Record<string, number> = {}
+  readonly exceptions: ExceptionView[] = []
+  readonly pages: { slot: number; page: SharedArrayBuffer; names: MetricName[]; writer: MetricsPage }[]
+  readonly #clock: Clock
+  readonly #tasks = new Map<string, { metrics: TaskMetrics; operators: Map<string, TaskMetrics>; slot: number }>()
+  status: JobStatus = 'RUNNING'
+  state: ExecutionState = 'RUNNING'
+  endTime = -1
+  modified: number
+
+  constructor(id: string, name: string, plan: Plan, clock: Clock) {
+    this.id = id
+    this.name = name
+    this.plan = plan
+    this.#clock = clock
+    this.startTime = clock.now()
+    this.modified = this.startTime
+    for (const status of ['INITIALIZING', 'CREATED', 'RUNNING'] as const) this.timestamps[status] = this.startTime
+    const slots = Math.max(...plan.vertices.map(({ parallelism }) => parallelism))
+    this.pages = Array.from({ length: slots }, (_, slot) => {
+      const names: MetricName[] = []
+      const page = MetricsPage.allocate()
+      return { slot, page, names, writer: new MetricsPage(page, (more) => names.push(...more)) }
+    })
+    for (const vertex of plan.vertices) {
+      for (let subtask = 0; subtask < vertex.parallelism; subtask++) {
+        const { writer, slot } = this.pages[subtask]!
+        const metrics = writer.task(vertex.id, subtask)
+        const operators = new Map(
+          vertex.operators.map(({ operatorId }) => [operatorId, writer.operator(vertex.id, subtask, operatorId)]),
+        )
+        this.#tasks.set(`${vertex.id}/${subtask}`, { metrics, operators, slot })
+        writer.flushNames()
+      }
+    }
+  }
+
+  /** Adds to a counter of a task. */
+  count(vertexId: string, subtask: number, name: TaskMetricName, by: number): void {
+    const { page, base } = this.#tasks.get(`${vertexId}/${subtask}`)!.metrics
+    page[base + T[name]]! += by
+  }
+  set(vertexId: string, subtask: number, name: TaskMetricName, value: number): void {
+    const { page, base } = this.#tasks.get(`${vertexId}/${subtask}`)!.metrics
+    page[base + T[name]] = value
+  }
+  operator(vertexId: string, subtask: number, operatorId: string, name: keyof typeof O, value: number): void {
+    const { page, base } = this.#tasks.get(`${vertexId}/${subtask}`)!.operators.get(operatorId)!
+    page[base + O[name]] = value
+  }
+
+  fail(error: ErrorData, vertexId: string, subtask: number): void {
+    const vertex = this.plan.vertices.find(({ id }) => id === vertexId)!
+    const taskName = `${vertex.name} (${subtask + 1}/${vertex.parallelism})`
+    this.exceptions.push({ timestamp: this.#clock.now(), error, taskName, vertexId, subtask, slot: subtask })
+    this.timestamps.FAILING = this.#clock.now()
+    this.end('FAILED')
+  }
+
+  end(status: 'FINISHED' | 'CANCELED' | 'FAILED'): void {
+    this.status = status
+    this.state = status
+    this.endTime = this.#clock.now()
+    this.modified = this.endTime
+    this.timestamps[status] = this.endTime
+  }
+
+  view(): JobView {
+    const duration = (this.endTime < 0 ? this.#clock.now() : this.endTime) - this.startTime
+    const times = { startTime: this.startTime, endTime: this.endTime, duration }
+    const timestamps = Object.fromEntries(EXECUTION_STATES.map((state) => [state, -1])) as Record<
+      ExecutionState,
+      number
+    >
+    for (const state of ['CREATED', 'SCHEDULED', 'DEPLOYING', 'INITIALIZING', 'RUNNING'] as const) {
+      timestamps[state] = this.startTime
+    }
+    timestamps[this.state] = this.endTime < 0 ? this.startTime : this.endTime
+    return {
+      id: this.id,
+      name: this.name,
+      status: this.status,
+      ...times,
+      timestamps: { ...this.timestamps },
+      plan: this.plan,
+      vertices: this.plan.vertices.map(({ id, name, parallelism, maxParallelism }) => ({
+        id,
+        name,
+        parallelism,
+        maxParallelism,
+        state: this.state,
+        ...times,
+        tasks: { ...countOf(EXECUTION_STATES), [this.state]: parallelism },
+        subtasks: Array.from({ length: parallelism }, (_, index) => ({
+          index,
+          attempt: 0,
+          state: this.state,
+          slot: index,
+          ...times,
+          timestamps,
+        })),
+      })),
+      metrics: this.pages,
+      edgeTypes: {},
+      accumulators: this.accumulators,
+      exceptions: this.exceptions,
+    }
+  }
+}
+
+function countOf<K extends string>(keys: readonly K[]): Record<K, number> {
+  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<K, number>
+}
+
+/** Ids of {@link flightPlan}'s vertices. */
+export const VERTEX = { source: hexId(1), window: hexId(2), top: hexId(3), late: hexId(4) }
+
+export function flightPlan(jobName: string): Plan {
+  let next = 0x11
+  const operator = (name: string, module: string, more: Partial<PlanOperator> = {}): PlanOperator => ({
+    operatorId: hexId(next++),
+    name,
+    uid: null,
+    description: null,
+    module,
+    parent: -1,
+    tag: null,
+    isSource: false,
+    isSink: false,
+    settings: {},
+    ...more,
+  })
+  const vertex = (id: string, parallelism: number, operators: PlanOperator[]) => ({
+    id,
+    name: operators.map(({ name }) => name).join(' -> '),
+    parallelism,
+    maxParallelism: 128,
+    slotSharingGroup: 'default',
+    isSource: operators[0]!.isSource,
+    operators,
+  })
+  const edge = (id: number, from: string, to: string, partitioner: string, tag: string | null = null): PlanEdge => ({
+    id,
+    from,
+    fromOperator: 0,
+    tag,
+    to,
+    inputIndex: 0,
+    partitioner,
+    bufferTimeoutMs: 5,
+    type: null,
+    settings: {},
+  })
+  return {
+    config: {
+      jobName,
+      parallelism: 2,
+      maxParallelism: undefined,
+      bufferTimeoutMs: 5,
+      autoWatermarkIntervalMs: 200,
+      chaining: true,
+      autoGenerateUids: true,
+      parameters: { speed: '3600' },
+      options: { 'pipeline.name': jobName, 'sink.password': 'hunter2' },
+    },
+    vertices: [
+      vertex(VERTEX.source, 2, [
+        operator('Source: flights', 'source', { isSource: true }),
+        operator('parse', 'map', { parent: 0 }),
+        operator('departed', 'filter', { parent: 1 }),
+      ]),
+      vertex(VERTEX.window, 2, [operator('delay per airport and day', 'window')]),
+      vertex(VERTEX.top, 1, [
+        operator('top 10', 'keyed-process'),
+        operator('Sink: print', 'sink', { parent: 0, isSink: true }),
+      ]),
+      vertex(VERTEX.late, 1, [operator('Sink: late flights', 'sink', { isSink: true })]),
+    ],
+    edges: [
+      edge(0, VERTEX.source, VERTEX.window, 'key'),
+      edge(1, VERTEX.window, VERTEX.top, 'key'),
+      edge(2, VERTEX.window, VERTEX.late, 'rebalance', 'late'),
+    ],
+    hash: '0'.repeat(64),
+  }
+}
