@@ -13,7 +13,6 @@ import type {
   KeySelector,
   MapFunction,
   ProcessFunction,
-  RichFunction,
 } from '../core/functions.ts'
 import type { OutputTag } from '../core/output-tag.ts'
 import type { Sink } from '../core/sink.ts'
@@ -86,11 +85,6 @@ export class DataStream<T> {
    * lines.flatMap((line) => line.split(' '))
    * lines.flatMap<string>((line, out) => { for (const word of line.split(' ')) out.collect(word) })
    */
-  flatMap<R>(fn: (value: T) => Iterable<R>): SingleOutputStreamOperator<R>
-  flatMap<R>(fn: (value: T, out: Collector<R>) => void): SingleOutputStreamOperator<R>
-  flatMap<R>(
-    fn: RichFunction & { flatMap(value: T, out: Collector<R>): Iterable<R> | void },
-  ): SingleOutputStreamOperator<R>
   flatMap<R>(fn: FlatMapFunction<T, R>): SingleOutputStreamOperator<R> {
     return this.transform('Flat Map', { module: 'flat-map', options: { fn } })
   }

@@ -5,7 +5,7 @@
  * flushed every {@link FLUSH_INTERVAL_MS}, so that an endless job shows its results: the next flush is asked for only when the one
  * before is done, and a failing one fails the task.
  */
-import { TailraceError } from '../core/errors.ts'
+import { isTailraceError, TailraceError } from '../core/errors.ts'
 import type { RuntimeContext } from '../core/functions.ts'
 import type { Sink, SinkContext, SinkWriter } from '../core/sink.ts'
 import { BaseOperator, type OperatorContext } from './operator.ts'
@@ -79,6 +79,7 @@ export class Operator extends BaseOperator {
     try {
       await flushed
     } catch (cause) {
+      if (isTailraceError(cause)) throw cause
       const who = this.context.task.operatorName
       const text = cause instanceof Error ? cause.message : String(cause)
       throw new TailraceError('TR-SINK-001', `Cannot write what "${who}" holds: ${text}`, { cause })
