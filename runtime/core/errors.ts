@@ -22,7 +22,7 @@ export const ERRORS = {
   'TR-GRAPH-003': {
     domain: 'user',
     retry: false,
-    text: 'The job has no sink or no operators: there is nothing to run.',
+    text: 'The job has no operators behind its sources: there is nothing to run.',
   },
   'TR-GRAPH-004': { domain: 'user', retry: false, text: 'An operator was built on a stream of another environment.' },
   'TR-GRAPH-005': { domain: 'user', retry: false, text: 'A setting of an operator is out of its range.' },

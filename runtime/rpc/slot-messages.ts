@@ -78,6 +78,8 @@ export type ToSlot =
   | { type: 'edgeType'; edgeId: number; edgeType: TypeDescription }
   /** The program has taken this many collected values (executeAndCollect). */
   | { type: 'collectAck'; collectId: string; subtask: number; count: number }
+  /** The job has ended: write out what is buffered and end the thread. */
+  | { type: 'retire' }
 
 export type FromSlot =
   /** The thread is up and has loaded the runtime. */

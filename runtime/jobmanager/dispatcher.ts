@@ -1,0 +1,119 @@
+/**
+ * The jobs of a cluster: takes submissions, finds slots, remembers ended jobs. REST and metrics see the cluster through it.
+ */
+import { type Clock, systemClock } from '../core/clock.ts'
+import { TailraceError } from '../core/errors.ts'
+import type { Plan } from '../graph/model.ts'
+import { assignSlots } from '../graph/slots.ts'
+import type { ToProgram } from '../rpc/program-messages.ts'
+import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
+import type { Cluster, ClusterView, JobSummary, JobView } from '../rpc/views.ts'
+import { type JobEnd, JobMaster, type JobOptions, type JobTimeouts } from './job-master.ts'
+import type { SlotPool } from './slot-pool.ts'
+
+/** `jobstore.max-capacity`: ended jobs that are remembered; each keeps its metrics pages. */
+export const HISTORY_MAX = 50
+export const TIMEOUTS: JobTimeouts = { deployMs: 60_000, cancelMs: 10_000 }
+
+export interface DispatcherOptions {
+  pool: SlotPool
+  /** A new id of a job: 32 hex digits. */
+  newJobId(): string
+  clock?: Clock
+  schedule?: JobOptions['schedule']
+  timeouts?: Partial<JobTimeouts>
+  historyMax?: number
+  /** Takes what print() writes. */
+  onPrint?: JobOptions['onPrint']
+}
+
+export interface Submission {
+  plan: Plan
+  program: ProgramRef
+  replay: ProgramReplay
+  toProgram(message: ToProgram): void
+  onEnd(job: JobMaster, end: JobEnd): void
+}
+
+export class Dispatcher implements Cluster {
+  readonly #options: DispatcherOptions
+  readonly #clock: Clock
+  readonly #startTime: number
+  /** Running, then ended ones; the oldest first. */
+  readonly #jobs = new Map<string, JobMaster>()
+  readonly #ended: string[] = []
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#startTime = this.#clock.now()
+  }
+
+  /** Makes a job of a plan, with slots; `schedule()` starts it. Throws TR-CLUSTER-001 when there are too few. */
+  submit({ plan, program, replay, toProgram, onEnd }: Submission): JobMaster {
+    const jobId = this.#options.newJobId()
+    const { slotCount } = assignSlots(plan)
+    const slots = this.#options.pool.acquire(jobId, slotCount)
+    if (slots === undefined) throw this.#tooFewSlots(plan, slotCount)
+    const job = new JobMaster({
+      jobId,
+      plan,
+      program,
+      replay,
+      slots,
+      clock: this.#clock,
+      timeouts: { ...TIMEOUTS, ...this.#options.timeouts },
+      schedule: this.#options.schedule ?? scheduleByTimer,
+      toProgram,
+      onPrint: this.#options.onPrint ?? (() => {}),
+      onEnd: (end) => {
+        this.#remember(jobId)
+        onEnd(job, end)
+      },
+    })
+    this.#jobs.set(jobId, job)
+    return job
+  }
+
+  job(jobId: string): JobMaster | undefined {
+    return this.#jobs.get(jobId)
+  }
+
+  cluster(): ClusterView {
+    return { startTime: this.#startTime, slots: this.#options.pool.views() }
+  }
+
+  list(): JobSummary[] {
+    return [...this.#jobs.values()].reverse().map((job) => job.summary())
+  }
+
+  view(jobId: string): JobView | undefined {
+    return this.#jobs.get(jobId)?.view()
+  }
+
+  cancel(jobId: string): void {
+    this.#jobs.get(jobId)?.cancel()
+  }
+
+  #remember(jobId: string): void {
+    this.#ended.push(jobId)
+    if (this.#ended.length > (this.#options.historyMax ?? HISTORY_MAX)) this.#jobs.delete(this.#ended.shift()!)
+  }
+
+  #tooFewSlots(plan: Plan, needed: number): TailraceError {
+    const { free, total } = this.#options.pool
+    const way =
+      needed > total
+        ? `Start the cluster with more (--slots ${needed}, or "taskmanager.numberOfTaskSlots"), or lower the parallelism (-p ${Math.max(1, total)})`
+        : 'Wait for another job to end, or start the cluster with more (--slots)'
+    return new TailraceError(
+      'TR-CLUSTER-001',
+      `Cannot run the job "${plan.config.jobName}": it needs ${needed} slots, ${free} of ${total} are free. ${way}`,
+    )
+  }
+}
+
+function scheduleByTimer(ms: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, ms)
+  return () => clearTimeout(timer)
+}

@@ -1,0 +1,83 @@
+/**
+ * The life of a job [D-07].
+ *
+ *     INITIALIZING ──▶ CREATED ──▶ RUNNING ──────────────▶ FINISHED
+ *          │              │           │
+ *          ├──────────────┼───────────┼──▶ FAILING ──▶ FAILED
+ *          │              │           │       │
+ *          └──────────────┴───────────┴──▶ CANCELLING ──▶ CANCELED
+ *
+ * A failing job can still be cancelled (no one waits for it any more); a cancelled one does not fail. FINISHED, FAILED and
+ * CANCELED are ends. RESTARTING, SUSPENDED and RECONCILING belong to jobs that have a checkpoint to go back to: nothing leads there.
+ */
+import { assert } from '../core/errors.ts'
+import type { JobStatus } from '../rpc/program-messages.ts'
+import { type ExecutionState, JOB_STATUSES } from '../rpc/views.ts'
+
+const TRANSITIONS: Record<JobStatus, readonly JobStatus[]> = {
+  INITIALIZING: ['CREATED', 'FAILING', 'CANCELLING'],
+  CREATED: ['RUNNING', 'FAILING', 'CANCELLING'],
+  RUNNING: ['FINISHED', 'FAILING', 'CANCELLING'],
+  FAILING: ['FAILED', 'CANCELLING'],
+  CANCELLING: ['CANCELED'],
+  FINISHED: [],
+  FAILED: [],
+  CANCELED: [],
+  RESTARTING: [],
+  SUSPENDED: [],
+  RECONCILING: [],
+}
+
+export type JobEndStatus = 'FINISHED' | 'FAILED' | 'CANCELED'
+
+export function isEnd(status: JobStatus): status is JobEndStatus {
+  return status === 'FINISHED' || status === 'FAILED' || status === 'CANCELED'
+}
+
+export function canMove(from: JobStatus, to: JobStatus): boolean {
+  return TRANSITIONS[from].includes(to)
+}
+
+/** Where a job is and when it came there. Holds the table. */
+export class StatusHistory {
+  status: JobStatus = 'INITIALIZING'
+  /** 0 is never, as in Flink's REST. */
+  readonly timestamps = Object.fromEntries(JOB_STATUSES.map((s) => [s, 0])) as Record<JobStatus, number>
+  readonly startTime: number
+
+  constructor(nowMs: number) {
+    this.startTime = nowMs
+    this.timestamps.INITIALIZING = nowMs
+  }
+
+  get ended(): boolean {
+    return isEnd(this.status)
+  }
+
+  /** -1 before the end. */
+  get endTime(): number {
+    return this.ended ? this.timestamps[this.status] : -1
+  }
+
+  canMove(to: JobStatus): boolean {
+    return canMove(this.status, to)
+  }
+
+  move(to: JobStatus, nowMs: number): void {
+    assert(this.canMove(to), `a job cannot go from ${this.status} to ${to}`)
+    this.status = to
+    this.timestamps[to] = nowMs
+  }
+}
+
+/** Where a job goes once its tasks are in these states; undefined: it stays. */
+export function decideEnd(status: JobStatus, tasks: readonly ExecutionState[]): JobEndStatus | undefined {
+  if (!tasks.every(isTaskEnd)) return undefined
+  if (status === 'CANCELLING') return 'CANCELED'
+  if (status === 'FAILING') return 'FAILED'
+  return status === 'RUNNING' && tasks.every((state) => state === 'FINISHED') ? 'FINISHED' : undefined
+}
+
+export function isTaskEnd(state: ExecutionState): boolean {
+  return state === 'FINISHED' || state === 'CANCELED' || state === 'FAILED'
+}

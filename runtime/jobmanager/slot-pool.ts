@@ -1,0 +1,222 @@
+/**
+ * The slots of a cluster: threads that wait with the runtime loaded, each leased to one job and then replaced.
+ *
+ *     starting ──▶ free ──▶ busy ──▶ (ends, a new one is started)
+ *
+ * What must hold: a slot serves one job, since modules never unload and user timers survive; a thread that ends by itself is
+ * replaced, and its job is told once.
+ */
+import { type ErrorData, errorToData, TailraceError } from '../core/errors.ts'
+import type { Host, HostExit } from '../rpc/host.ts'
+import type { FromSlot, ToSlot } from '../rpc/slot-messages.ts'
+import type { SlotView } from '../rpc/views.ts'
+
+export type SlotHost = Host<ToSlot, FromSlot>
+
+/** A slot in the hands of a job. */
+export interface SlotLease {
+  /** Number of the slot in the cluster. */
+  readonly slot: number
+  post(message: ToSlot): void
+  /** `onExit` is called when it ends without having been released. */
+  listen(onMessage: (message: FromSlot) => void, onExit: (error: ErrorData) => void): void
+  /** The job needs it no more. `hard`: it does not answer, so it gets no time to write out what is buffered. */
+  release(hard: boolean): void
+}
+
+export interface SlotPoolOptions {
+  /** `as needed`: started with the job that wants it, without bound (hosts without threads of their own). */
+  size: number | 'as needed'
+  spawn(slot: number): SlotHost
+}
+
+/** A retiring thread is ended after this time. */
+const RETIRE_MS = 500
+/** Pause before a replacement is started: a program that ends with its job needs none. */
+const REPLACE_MS = 50
+/** A thread that ended before it was ready is started again after this, doubled with each time, up to the second. */
+const RESPAWN_MS = 200
+const RESPAWN_MAX_MS = 10_000
+
+export class SlotPool {
+  readonly #options: SlotPoolOptions
+  readonly #slots: PooledSlot[] = []
+  #stopped = false
+
+  constructor(options: SlotPoolOptions) {
+    this.#options = options
+    if (options.size !== 'as needed') for (let i = 0; i < options.size; i++) this.#add().start()
+  }
+
+  get total(): number {
+    return this.#slots.length
+  }
+
+  get free(): number {
+    return this.#slots.filter((slot) => slot.jobId === undefined).length
+  }
+
+  views(): SlotView[] {
+    return this.#slots.map((slot) => slot.view())
+  }
+
+  /** `count` slots for a job, those that are ready first; undefined when there are not as many. */
+  acquire(jobId: string, count: number): SlotLease[] | undefined {
+    if (this.#options.size === 'as needed') while (this.free < count) this.#add()
+    const free = this.#slots.filter((slot) => slot.jobId === undefined)
+    if (this.#stopped || free.length < count) return undefined
+    const ready = [...free.filter((slot) => slot.ready), ...free.filter((slot) => !slot.ready)]
+    return ready
+      .slice(0, count)
+      .sort((a, b) => a.index - b.index)
+      .map((slot) => slot.lease(jobId))
+  }
+
+  /** Ends all slots; jobs on them are not told. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await Promise.all(this.#slots.map((slot) => slot.stop()))
+  }
+
+  #add(): PooledSlot {
+    const slot = new PooledSlot(this.#slots.length, this.#options.spawn, this.#options.size !== 'as needed')
+    this.#slots.push(slot)
+    return slot
+  }
+}
+
+class PooledSlot {
+  readonly index: number
+  jobId: string | undefined
+  ready = false
+  readonly #spawn: (slot: number) => SlotHost
+  readonly #prewarm: boolean
+  #host: SlotHost | undefined
+  /** A released slot still sends what it had under way. */
+  readonly #listeners = new WeakMap<SlotHost, (message: FromSlot) => void>()
+  /** Of the job that has it. */
+  #onExit: ((error: ErrorData) => void) | undefined
+  #timer: NodeJS.Timeout | undefined
+  #failedStarts = 0
+  #ending: Promise<void> | undefined
+  #stopped = false
+
+  constructor(index: number, spawn: (slot: number) => SlotHost, prewarm: boolean) {
+    this.index = index
+    this.#spawn = spawn
+    this.#prewarm = prewarm
+  }
+
+  view(): SlotView {
+    if (this.jobId !== undefined) return { index: this.index, state: 'busy', jobId: this.jobId }
+    return { index: this.index, state: this.ready ? 'free' : 'starting' }
+  }
+
+  start(): SlotHost {
+    clearTimeout(this.#timer)
+    if (this.#host !== undefined) return this.#host
+    const host = this.#spawn(this.index)
+    this.#host = host
+    host.port.onMessage((message) => this.#received(host, message))
+    host.onExit((exit) => this.#exited(host, exit))
+    return host
+  }
+
+  lease(jobId: string): SlotLease {
+    this.jobId = jobId
+    const host = this.start()
+    let released = false
+    return {
+      slot: this.index,
+      post: (message) => host.port.post(message),
+      listen: (onMessage, onExit) => {
+        this.#listeners.set(host, onMessage)
+        this.#onExit = onExit
+      },
+      release: (hard) => {
+        if (released) return
+        released = true
+        if (this.#host === host) this.#forget()
+        this.jobId = undefined
+        this.#onExit = undefined
+        this.#ending = retire(host, hard)
+        if (this.#host === undefined) this.#startIn(REPLACE_MS)
+      },
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    const host = this.#host
+    this.#forget()
+    await Promise.all([this.#ending, host === undefined ? undefined : retire(host, false)])
+  }
+
+  #forget(): void {
+    this.#host = undefined
+    this.ready = false
+  }
+
+  #startIn(ms: number): void {
+    if (this.#stopped || !this.#prewarm) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.start(), ms)
+    this.#timer.unref()
+  }
+
+  #received(host: SlotHost, message: FromSlot): void {
+    if (message.type !== 'ready') {
+      this.#listeners.get(host)?.(message)
+    } else if (this.#host === host) {
+      this.ready = true
+      this.#failedStarts = 0
+    }
+  }
+
+  #exited(host: SlotHost, exit: HostExit): void {
+    if (this.#host !== host) return
+    const wasReady = this.ready
+    this.#forget()
+    this.#onExit?.(errorToData(exitError(this.index, exit)))
+    if (!wasReady) this.#failedStarts++
+    if (this.jobId === undefined)
+      this.#startIn(wasReady ? REPLACE_MS : Math.min(RESPAWN_MAX_MS, RESPAWN_MS * 2 ** this.#failedStarts))
+  }
+}
+
+/** Lets a thread write out what it has buffered and then end; ends it when it does not. Resolves at its end. */
+function retire(host: SlotHost, hard: boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = hard ? undefined : setTimeout(() => host.terminate(), RETIRE_MS)
+    host.onExit(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+    if (hard) host.terminate()
+    else host.port.post({ type: 'retire' })
+  })
+}
+
+/** TR-TASK-002 in words that say what to do about it. */
+export function exitError(slot: number, { code, error }: HostExit): TailraceError {
+  if (error?.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    return new TailraceError(
+      'TR-TASK-002',
+      `Slot ${slot} ran out of memory: its heap reached the limit of a slot thread. ` +
+        'Raise "taskmanager.memory.task.heap.size" (-D taskmanager.memory.task.heap.size=2g), or keep less in memory per slot',
+      { cause: error },
+    )
+  }
+  if (error !== undefined) {
+    return new TailraceError(
+      'TR-TASK-002',
+      `Slot ${slot} ended with exit code ${code}: an error was thrown outside of any task (a timer, an event or a promise of user code): ${error.message}`,
+      { cause: error },
+    )
+  }
+  return new TailraceError(
+    'TR-TASK-002',
+    `Slot ${slot} ended with exit code ${code} and no error: user code called process.exit(), or native code ended the thread`,
+  )
+}

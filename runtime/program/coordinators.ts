@@ -1,0 +1,143 @@
+/**
+ * Runs the source enumerators of one job beside its `main` [SRC-01].
+ *
+ * Everything of an enumerator happens on this thread, one call at a time. What it throws fails the job with the source's name.
+ */
+import { errorToData, isTailraceError, TailraceError } from '../core/errors.ts'
+import type { EnumeratorContext, Source, SourceSplit, SplitEnumerator } from '../core/source.ts'
+import type { JobGraph, JobVertex } from '../graph/model.ts'
+import type { FromProgram, ToProgram } from '../rpc/program-messages.ts'
+
+/** Messages for a source of this job. */
+export type ToCoordinator = Extract<ToProgram, { vertexId: string }>
+
+export class SourceCoordinators {
+  readonly #sources = new Map<string, SourceCoordinator>()
+
+  /** Creates and starts the enumerators of all sources of `graph`. */
+  constructor(jobId: string, graph: JobGraph, post: (message: FromProgram) => void) {
+    for (const vertex of graph.vertices) {
+      if (vertex.operators[0]!.node.isSource) this.#sources.set(vertex.id, new SourceCoordinator(jobId, vertex, post))
+    }
+    for (const source of this.#sources.values()) source.start()
+  }
+
+  receive(message: ToCoordinator): void {
+    this.#sources.get(message.vertexId)?.receive(message)
+  }
+
+  close(): void {
+    for (const source of this.#sources.values()) source.close()
+  }
+}
+
+class SourceCoordinator {
+  readonly #jobId: string
+  readonly #vertex: JobVertex
+  readonly #post: (message: FromProgram) => void
+  readonly #readers = new Set<number>()
+  readonly #timers = new Set<NodeJS.Timeout>()
+  #enumerator: SplitEnumerator<SourceSplit> | undefined
+  #closed = false
+
+  constructor(jobId: string, vertex: JobVertex, post: (message: FromProgram) => void) {
+    this.#jobId = jobId
+    this.#vertex = vertex
+    this.#post = post
+  }
+
+  start(): void {
+    this.#guard(() => {
+      const source = this.#vertex.operators[0]!.node.spec.options.source as Source<unknown>
+      this.#enumerator = source.createEnumerator(this.#context())
+      this.#enumerator.start()
+    })
+  }
+
+  receive(message: ToCoordinator): void {
+    this.#guard(() => {
+      const { subtask } = message
+      switch (message.type) {
+        case 'addReader':
+          this.#readers.add(subtask)
+          this.#enumerator?.addReader(subtask)
+          break
+        case 'splitRequest':
+          this.#enumerator?.handleSplitRequest(subtask)
+          break
+        case 'sourceEvent':
+          this.#enumerator?.handleEvent?.(subtask, message.event)
+          break
+      }
+    })
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const timer of this.#timers) clearTimeout(timer)
+    try {
+      this.#enumerator?.close()
+    } catch {
+      // The job has ended and its result stands.
+    }
+  }
+
+  #context(): EnumeratorContext<SourceSplit> {
+    const place = { jobId: this.#jobId, vertexId: this.#vertex.id }
+    return {
+      parallelism: this.#vertex.parallelism,
+      readers: () => [...this.#readers],
+      assign: (split, subtask) => this.#post({ type: 'assignSplits', ...place, subtask, splits: [split] }),
+      noMoreSplits: (subtask) => this.#post({ type: 'noMoreSplits', ...place, subtask }),
+      sendEvent: (subtask, event) => this.#post({ type: 'sourceEvent', ...place, subtask, event }),
+      callAsync: (task, then, everyMs) => void this.#callAsync(task, then, everyMs),
+    }
+  }
+
+  async #callAsync<R>(task: () => Promise<R>, then: (result: R) => void, everyMs: number | undefined): Promise<void> {
+    try {
+      const result = await task()
+      if (this.#closed) return
+      then(result)
+    } catch (error) {
+      this.#fail(error)
+      return
+    }
+    if (everyMs === undefined) return
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      void this.#callAsync(task, then, everyMs)
+    }, everyMs)
+    this.#timers.add(timer)
+  }
+
+  #guard(work: () => void): void {
+    if (this.#closed) return
+    try {
+      work()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#closed) return
+    this.close()
+    const { name } = this.#vertex.operators[0]!
+    const failure = isTailraceError(error)
+      ? error
+      : new TailraceError(
+          'TR-SOURCE-001',
+          `Cannot assign splits of source "${name}": ${error instanceof Error ? error.message : String(error)}`,
+          { cause: error },
+        )
+    failure.operator ??= name
+    this.#post({
+      type: 'coordinatorFailed',
+      jobId: this.#jobId,
+      vertexId: this.#vertex.id,
+      error: errorToData(failure),
+    })
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Module hooks of a thread that runs user programs, in front of Node's own loader.
+ *
+ * What must hold:
+ * - `tailrace` and its doors mean the running copy from wherever they are imported, so that a thread has one copy of the library;
+ * - a user's TypeScript is an ES module whatever its package.json says, transformed by esbuild (transform.ts); files of
+ *   node_modules and of the library itself are left to Node;
+ * - relative imports may leave out the extension, and may say `.js` for a `.ts` file, as tsc and bundlers allow.
+ */
+import { readFileSync, statSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { doors, fromSources, runtimeRoot } from './running-copy.ts'
+import { transform } from './transform.ts'
+
+const INSTALLED = Symbol.for('tailrace.module-hooks')
+
+/** Installs the hooks, once per thread, and turns source maps on. */
+export function installHooks(): void {
+  const place = globalThis as { [INSTALLED]?: boolean }
+  if (place[INSTALLED]) return
+  place[INSTALLED] = true
+  process.setSourceMapsEnabled(true)
+  registerHooks({
+    resolve(specifier, context, next) {
+      const door = doors.get(specifier)
+      if (door !== undefined)
+        return { url: door, format: fromSources ? 'module-typescript' : 'module', shortCircuit: true }
+      if (!isUserFile(context.parentURL)) return next(specifier, context)
+      try {
+        return next(specifier, context)
+      } catch (error) {
+        const found = isPath(specifier) ? otherSpelling(new URL(specifier, context.parentURL)) : undefined
+        if (found === undefined) throw error
+        return next(found, context)
+      }
+    },
+    load(url, context, next) {
+      if (!isUserFile(url) || !/\.[mc]?tsx?$/.test(new URL(url).pathname)) return next(url, context)
+      const path = fileURLToPath(url)
+      const source = transform(readFileSync(path, 'utf8'), path)
+      return { format: path.endsWith('.cts') ? 'commonjs' : 'module', source, shortCircuit: true }
+    },
+  })
+}
+
+/** A file that is neither a dependency's nor the library's own. */
+export function isUserFile(url: string | undefined): url is string {
+  return url?.startsWith('file:') === true && !url.includes('/node_modules/') && !url.startsWith(runtimeRoot)
+}
+
+const isPath = (specifier: string) => /^(\.{0,2}\/|file:)/.test(specifier)
+
+const EXTENSIONS = ['.ts', '.mts', '.tsx', '.cts', '.js', '.mjs', '.cjs']
+
+/** The file that an import meant which Node does not find as written. */
+function otherSpelling(url: URL): string | undefined {
+  const path = fileURLToPath(url)
+  const candidates = [
+    ...(/\.[mc]?jsx?$/.test(path)
+      ? [path.replace(/\.([mc]?)js(x?)$/, '.$1ts$2'), path.replace(/\.jsx?$/, '.tsx')]
+      : []),
+    ...EXTENSIONS.map((extension) => path + extension),
+    ...EXTENSIONS.map((extension) => `${path}/index${extension}`),
+  ]
+  const found = candidates.find((candidate) => statSync(candidate, { throwIfNoEntry: false })?.isFile())
+  return found === undefined ? undefined : pathToFileURL(found).href
+}

@@ -1,0 +1,121 @@
+/**
+ * Runs a user's program: imports its module and calls its `main`, in the coordinator's program thread and again in each slot.
+ *
+ * A module is one of: `export default function main(env)`, `export function main(env)`, or a script that builds its graph at the top
+ * level with `StreamExecutionEnvironment.getExecutionEnvironment()`.
+ */
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { isTailraceError, TailraceError } from '../core/errors.ts'
+import type { LogicalGraph } from '../graph/model.ts'
+import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
+import { type ExecutionContext, setContext } from './context.ts'
+import { installHooks } from './hooks.ts'
+import { ReplayContext } from './replay-context.ts'
+import { runtimeModule } from './running-copy.ts'
+import { userFrame } from './user-frame.ts'
+
+/** How a program came to its end. */
+export interface Ran {
+  /** A script may go on in the background when its module has been evaluated; a main function ends when it ends. */
+  form: 'main' | 'script'
+}
+
+const imported = new Map<string, number>()
+
+/** Runs the program in this thread with `context` behind its execute(). Throws TR-PROGRAM-002 for what the program throws. */
+export async function runProgram(program: ProgramRef, context: ExecutionContext): Promise<Ran> {
+  installHooks()
+  const url = new URL(program.url)
+  if (!existsSync(url))
+    throw new TailraceError(
+      'TR-PROGRAM-002',
+      `Cannot load the program "${fileURLToPath(url)}": there is no such file, wanted: a .ts, .mts, .js or .mjs file`,
+    )
+  setContext(context)
+  try {
+    const module = await import(fresh(program.url))
+    const main = module.main ?? module.default
+    if (typeof main !== 'function') return { form: 'script' }
+    const { StreamExecutionEnvironment } = await import(runtimeModule('index').href)
+    await main(StreamExecutionEnvironment.getExecutionEnvironment())
+    return { form: 'main' }
+  } catch (error) {
+    throw programError(program, error)
+  }
+}
+
+/**
+ * The graph of execute number `replay.executeIndex`, for a slot. The program stays where it is, inside that execute().
+ *
+ * @param quiet whether to keep what main prints to itself: it was printed when main ran first
+ */
+export async function buildGraph(
+  program: ProgramRef,
+  replay: ProgramReplay,
+  { quiet = true } = {},
+): Promise<LogicalGraph> {
+  const speak = quiet ? muteOutput() : () => {}
+  try {
+    return await new Promise<LogicalGraph>((resolve, reject) => {
+      const context = new ReplayContext(program, replay, resolve)
+      runProgram(program, context).then(({ form }) => {
+        if (form === 'main') reject(endedEarly(program, replay, context.executes))
+      }, reject)
+    })
+  } finally {
+    speak()
+  }
+}
+
+/** TR-PROGRAM-002 for an error out of a program, naming its line; errors that already have a code keep it. */
+export function programError(program: ProgramRef, error: unknown): TailraceError {
+  if (isTailraceError(error)) return error
+  const frame = error instanceof Error ? userFrame(error.stack) : undefined
+  const where = frame === undefined ? '' : ` at ${frame.file}:${frame.line}:${frame.column}`
+  const what = error instanceof Error ? `${error.name}: ${error.message}` : `threw ${String(error)}, which is no Error`
+  return new TailraceError(
+    'TR-PROGRAM-002',
+    `Cannot run the program "${fileURLToPath(program.url)}": ${what}${where}`,
+    { cause: error },
+  )
+}
+
+export function neverExecuted(program: ProgramRef): TailraceError {
+  return new TailraceError(
+    'TR-PROGRAM-003',
+    `Cannot run the program "${fileURLToPath(program.url)}": it ended without calling execute(). ` +
+      'End main with "await env.execute()"',
+  )
+}
+
+function endedEarly(program: ProgramRef, replay: ProgramReplay, executes: number): TailraceError {
+  return new TailraceError(
+    'TR-PROGRAM-001',
+    `Cannot rebuild the graph of "${fileURLToPath(program.url)}" in a slot: main called execute() ${executes} times and ended, ` +
+      `at submission it called it at least ${replay.executeIndex + 1} times. ` +
+      'Make main depend on its arguments and parameters only, and compute everything else with env.once()',
+  )
+}
+
+/** The first import as it is; a later one in the same thread as a copy, since a module is evaluated once. */
+function fresh(url: string): string {
+  const count = imported.get(url) ?? 0
+  imported.set(url, count + 1)
+  return count === 0 ? url : `${url}${url.includes('?') ? '&' : '?'}run=${count}`
+}
+
+function muteOutput(): () => void {
+  const streams = [process.stdout, process.stderr]
+  const writes = streams.map((stream) => stream.write)
+  for (const stream of streams) {
+    stream.write = ((_chunk: unknown, encoding?: unknown, done?: unknown) => {
+      const callback = typeof encoding === 'function' ? encoding : done
+      if (typeof callback === 'function') queueMicrotask(callback as () => void)
+      return true
+    }) as typeof stream.write
+  }
+  return () => {
+    for (const [i, stream] of streams.entries()) stream.write = writes[i]!
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Entry of the thread that runs a program's `main`: user code that blocks here delays its own enumerators, never heartbeats or REST.
+ */
+import { parentPort } from 'node:worker_threads'
+import { errorToData } from '../core/errors.ts'
+import type { Port } from '../rpc/port.ts'
+import type { FromProgram, ToProgram } from '../rpc/program-messages.ts'
+import type { ProgramRef } from '../rpc/slot-messages.ts'
+
+const port: Port<FromProgram, ToProgram> = {
+  post: (message) => parentPort!.postMessage(message),
+  onMessage: (handler) => {
+    parentPort!.on('message', handler)
+  },
+  close: () => parentPort!.close(),
+}
+
+let receive: ((message: ToProgram) => void) | undefined
+
+port.onMessage((message) => {
+  if (message.type === 'run') void run(message.program)
+  else receive?.(message)
+})
+port.post({ type: 'ready' })
+
+async function run(program: ProgramRef): Promise<void> {
+  // Loaded with the first program: a waiting thread stays small.
+  const { neverExecuted, programError, runProgram } = await import('./load.ts')
+  const { SubmitContext } = await import('./submit-context.ts')
+  let over = false
+  let inBackground = false
+  const context = new SubmitContext(program, port, { onPending: holdWhilePending })
+  receive = (message) => context.receive(message)
+  process.on('unhandledRejection', fail)
+  process.on('uncaughtException', fail)
+  try {
+    const { form } = await runProgram(program, context)
+    if (form === 'script' && (context.executes === 0 || context.pending > 0)) {
+      // A script may call execute() in a promise that its module does not await: only an empty event loop proves its end.
+      inBackground = true
+      process.on('beforeExit', () => void end())
+      holdWhilePending(context.pending)
+    } else {
+      await end()
+    }
+  } catch (error) {
+    fail(error)
+  }
+
+  function holdWhilePending(pending: number): void {
+    if (!inBackground) return
+    if (pending > 0) parentPort!.ref()
+    else parentPort!.unref()
+  }
+
+  async function end(): Promise<void> {
+    parentPort!.ref()
+    try {
+      await context.drain()
+      if (context.executes === 0) throw neverExecuted(program)
+      if (over) return
+      over = true
+      port.post({ type: 'finished', executes: context.executes })
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  function fail(error: unknown): void {
+    if (over) return
+    over = true
+    context.close()
+    port.post({ type: 'failed', error: errorToData(programError(program, error)) })
+  }
+}

@@ -1,0 +1,268 @@
+/**
+ * The context of a program beside the JobManager: submits jobs over a port, runs their enumerators, and keeps what slots replay.
+ *
+ * Used by the program thread and, in one thread with everything else, by the inline cluster.
+ */
+import { type ErrorData, errorFromData, errorToData, TailraceError } from '../core/errors.ts'
+import { compileJobGraph } from '../graph/compile.ts'
+import type { JobGraph, LogicalGraph } from '../graph/model.ts'
+import { buildPlan } from '../graph/plan.ts'
+import type { Port } from '../rpc/port.ts'
+import type { FromProgram, JobResult, JobStatus, ToProgram } from '../rpc/program-messages.ts'
+import type { ProgramRef } from '../rpc/slot-messages.ts'
+import type { ExecutionContext, JobClient, SubmitOptions } from './context.ts'
+import { SourceCoordinators } from './coordinators.ts'
+import type { ReplayedResult } from './replay-context.ts'
+
+/** Values of executeAndCollect that are kept for the slots of later jobs. */
+export const REPLAYED_VALUES_MAX = 100_000
+
+interface Execute {
+  readonly logical: LogicalGraph
+  readonly options: SubmitOptions
+  /** Resolves when the job has a JobMaster. */
+  readonly submitted: PromiseWithResolvers<string>
+  /** Resolves or rejects when it has ended and all collected values have been taken. */
+  readonly ended: PromiseWithResolvers<JobResult>
+  graph: JobGraph | undefined
+  jobId: string
+  status: JobStatus
+  coordinators: SourceCoordinators | undefined
+  /** Values of earlier batches are being taken. */
+  taking: Promise<void>
+  /** For replay; undefined when nothing is collected, 'too many' above the bound. */
+  collected: unknown[] | undefined | 'too many'
+  outcome: ReplayedResult | undefined
+  /** The program has asked how it ended. */
+  observed: boolean
+}
+
+export class SubmitContext implements ExecutionContext {
+  readonly args: readonly string[]
+  readonly parameters: Readonly<Record<string, string>>
+  readonly options: Readonly<Record<string, string>>
+  readonly #port: Port<FromProgram, ToProgram>
+  readonly #executes: Execute[] = []
+  readonly #once = new Map<string, Promise<unknown>>()
+  readonly #onceValues: Record<string, unknown> = {}
+  readonly #onPending: (pending: number) => void
+  readonly #replayed: boolean
+  #pending = 0
+
+  /**
+   * @param onPending called with the number of jobs under way when it changes
+   * @param replayed whether slots run the program again; else collected values need not be kept
+   */
+  constructor(
+    program: ProgramRef,
+    port: Port<FromProgram, ToProgram>,
+    { onPending = () => {}, replayed = true }: { onPending?: (pending: number) => void; replayed?: boolean } = {},
+  ) {
+    this.#onPending = onPending
+    this.#replayed = replayed
+    this.args = program.args
+    this.parameters = program.parameters
+    this.options = program.options
+    this.#port = port
+  }
+
+  get executes(): number {
+    return this.#executes.length
+  }
+
+  /** For slots in the same thread: the graph as it was submitted. */
+  graphOf(executeIndex: number): LogicalGraph | undefined {
+    return this.#executes[executeIndex]?.logical
+  }
+
+  /** Jobs under way. */
+  get pending(): number {
+    return this.#pending
+  }
+
+  async submit(logical: LogicalGraph, options: SubmitOptions): Promise<JobClient> {
+    const execute: Execute = {
+      logical,
+      options,
+      submitted: Promise.withResolvers(),
+      ended: Promise.withResolvers(),
+      graph: undefined,
+      jobId: '',
+      status: 'INITIALIZING',
+      coordinators: undefined,
+      taking: Promise.resolve(),
+      collected: options.onCollected === undefined || !this.#replayed ? undefined : [],
+      outcome: undefined,
+      observed: false,
+    }
+    // Rejections are the program's to see through result(); one that never asks is told by drain().
+    execute.ended.promise.catch(() => {})
+    const executeIndex = this.#executes.push(execute) - 1
+    this.#count(1)
+    try {
+      this.#checkReplay()
+      execute.graph = compileJobGraph(logical)
+      this.#port.post({
+        type: 'submit',
+        executeIndex,
+        plan: buildPlan(execute.graph),
+        once: { ...this.#onceValues },
+        results: this.#executes.slice(0, executeIndex).map((e) => e.outcome),
+      })
+    } catch (error) {
+      this.#refused(execute, errorToData(error))
+    }
+    const jobId = await execute.submitted.promise
+    return {
+      jobId,
+      status: async () => execute.status,
+      cancel: async () => {
+        this.#port.post({ type: 'cancel', jobId })
+        execute.observed = true
+        await execute.ended.promise.catch(() => {})
+      },
+      result: () => {
+        execute.observed = true
+        return execute.ended.promise
+      },
+    }
+  }
+
+  once<T>(name: string, compute: () => T | Promise<T>): Promise<T> {
+    let value = this.#once.get(name)
+    if (value === undefined) {
+      value = Promise.resolve()
+        .then(compute)
+        .then((computed) => {
+          this.#onceValues[name] = clone(name, computed)
+          return computed
+        })
+      this.#once.set(name, value)
+    }
+    return value as Promise<T>
+  }
+
+  /** Resolves when all jobs have ended; rejects with the failure of one that the program never asked about. */
+  async drain(): Promise<void> {
+    for (let i = 0; i < this.#executes.length; i++) {
+      const { ended } = this.#executes[i]!
+      try {
+        await ended.promise
+      } catch (error) {
+        if (!this.#executes[i]!.observed) throw error
+      }
+    }
+  }
+
+  /** The thread ends: enumerators too. */
+  close(): void {
+    for (const { coordinators } of this.#executes) coordinators?.close()
+  }
+
+  receive(message: ToProgram): void {
+    switch (message.type) {
+      case 'run':
+        break
+      case 'submitted':
+        this.#submitted(this.#executes[message.executeIndex]!, message.jobId)
+        break
+      case 'submitFailed':
+        this.#refused(this.#executes[message.executeIndex]!, message.error)
+        break
+      case 'jobStatus':
+        this.#of(message.jobId).status = message.status
+        break
+      case 'collected':
+        this.#collected(this.#of(message.jobId), message)
+        break
+      case 'jobEnded':
+        void this.#ended(this.#executes[message.executeIndex]!, message)
+        break
+      default:
+        this.#of(message.jobId).coordinators?.receive(message)
+    }
+  }
+
+  #count(by: number): void {
+    this.#pending += by
+    this.#onPending(this.#pending)
+  }
+
+  #checkReplay(): void {
+    if (!this.#executes.some((e) => e.collected === 'too many')) return
+    throw new TailraceError(
+      'TR-PROGRAM-005',
+      `Cannot run another job: an execute before it collected more than ${REPLAYED_VALUES_MAX} values, ` +
+        'which every slot of the next job would have to replay. Collect less, or run the jobs as two programs',
+    )
+  }
+
+  /** The execute gets no job. It counts all the same, as it does when slots run the program again. */
+  #refused(execute: Execute, data: ErrorData): void {
+    const error = errorFromData(data)
+    execute.outcome = { jobId: '', error: data }
+    execute.status = 'FAILED'
+    execute.observed = true
+    execute.submitted.reject(error)
+    execute.ended.reject(error)
+    this.#count(-1)
+  }
+
+  #of(jobId: string): Execute {
+    return this.#executes.find((e) => e.jobId === jobId)!
+  }
+
+  #submitted(execute: Execute, jobId: string): void {
+    execute.jobId = jobId
+    execute.coordinators = new SourceCoordinators(jobId, execute.graph!, (message) => this.#port.post(message))
+    execute.submitted.resolve(jobId)
+  }
+
+  #collected(execute: Execute, message: Extract<ToProgram, { type: 'collected' }>): void {
+    const { jobId, collectId, subtask, values } = message
+    execute.taking = execute.taking.then(async () => {
+      if (Array.isArray(execute.collected)) {
+        for (const value of values) execute.collected.push(value)
+        if (execute.collected.length > REPLAYED_VALUES_MAX) execute.collected = 'too many'
+      }
+      await execute.options.onCollected?.(values)
+      this.#port.post({ type: 'collectAck', jobId, collectId, subtask, count: values.length })
+    })
+    // A consumer that throws ends the job; the program sees its own error where it iterates.
+    execute.taking.catch(() => this.#port.post({ type: 'cancel', jobId }))
+  }
+
+  async #ended(execute: Execute, message: Extract<ToProgram, { type: 'jobEnded' }>): Promise<void> {
+    execute.coordinators?.close()
+    execute.status = message.status
+    let error: ErrorData | undefined = message.error
+    try {
+      await execute.taking
+    } catch (thrown) {
+      error = errorToData(thrown, 'TR-PROGRAM-002')
+    }
+    const { jobId, result } = message
+    const collected = Array.isArray(execute.collected) ? { collected: execute.collected } : {}
+    if (error === undefined && result !== undefined) {
+      execute.outcome = { jobId, result, ...collected }
+      execute.ended.resolve(result)
+    } else {
+      const data = error ?? errorToData(new Error(`the job ended ${message.status}`))
+      execute.outcome = { jobId, error: data, ...collected }
+      execute.ended.reject(errorFromData(data))
+    }
+    this.#count(-1)
+  }
+}
+
+function clone(name: string, value: unknown): unknown {
+  try {
+    return structuredClone(value)
+  } catch (cause) {
+    throw new TypeError(
+      `Cannot keep the value of env.once("${name}"): it cannot be sent to slots (${(cause as Error).message}), ` +
+        'wanted: data that structuredClone can copy',
+      { cause },
+    )
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * A party behind a port that can also end by itself: a worker thread, or an object in this thread that plays one.
+ */
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { type ResourceLimits, Worker } from 'node:worker_threads'
+import type { Port } from './port.ts'
+
+/** How a host ended. */
+export interface HostExit {
+  code: number
+  /** What ended it, when it was an uncaught error or a limit. */
+  error?: Error & { code?: string }
+}
+
+export interface Host<Out, In> {
+  readonly port: Port<Out, In>
+  /** Each handler is called once, also after {@link terminate}. */
+  onExit(handler: (exit: HostExit) => void): void
+  /** Ends it at once. Messages that it sent before may still come. */
+  terminate(): void
+}
+
+export interface ThreadOptions {
+  name: string
+  resourceLimits?: ResourceLimits
+}
+
+/**
+ * A worker thread as a host.
+ *
+ * @param entry module without extension: a thread's entry has the extension of the running copy
+ */
+export function threadHost<Out, In>(entry: URL, { name, resourceLimits }: ThreadOptions): Host<Out, In> {
+  const file = new URL(`${entry.href}${existsSync(fileURLToPath(`${entry.href}.ts`)) ? '.ts' : '.js'}`)
+  const worker = new Worker(file, { name, ...(resourceLimits === undefined ? {} : { resourceLimits }) })
+  let error: HostExit['error']
+  worker.on('error', (thrown: unknown) => {
+    error = thrown instanceof Error ? thrown : new Error(String(thrown))
+  })
+  return {
+    port: {
+      post: (message) => worker.postMessage(message),
+      onMessage: (handler) => {
+        worker.on('message', handler)
+      },
+      close: () => void worker.terminate(),
+    },
+    onExit: (handler) => {
+      worker.once('exit', (code) => handler(error === undefined ? { code } : { code, error }))
+    },
+    terminate: () => void worker.terminate(),
+  }
+}
