@@ -1,0 +1,37 @@
+/**
+ * The contract of keyed state backends, as operators see it; backend.suite.ts is the suite that every backend runs.
+ *
+ * An operator makes one key current and calls the user's function; all state handles of the backend then speak of that key until the
+ * next `setKey`. A key takes no room until one of its states is written, and none any more when all of them are cleared.
+ */
+import type { Key } from '../core/functions.ts'
+import type {
+  ListState,
+  ListStateDescriptor,
+  MapState,
+  MapStateDescriptor,
+  ValueState,
+  ValueStateDescriptor,
+} from '../core/state.ts'
+import type { KeyedStateStore } from '../core/window-functions.ts'
+
+export interface KeyedBackend extends KeyedStateStore {
+  /** Handles are made once per name: the same descriptor gives the same handle. Throws TR-STATE-001 for another kind or type. */
+  getState<T>(descriptor: ValueStateDescriptor<T>): ValueState<T>
+  getListState<T>(descriptor: ListStateDescriptor<T>): ListState<T>
+  getMapState<K extends string | number | boolean | bigint, V>(descriptor: MapStateDescriptor<K, V>): MapState<K, V>
+  /** Makes `key` current. `hash` is its hash (core/hash.ts), which the sender has shipped; both halves of unsigned and signed do. */
+  setKey(key: Key, hash: number): void
+  /** No key is current: handles throw TR-STATE-002. So it is before the first `setKey`. */
+  unsetKey(): void
+  /** Keys that have state. */
+  readonly size: number
+}
+
+export interface BackendOptions {
+  /** In errors. */
+  readonly operatorName: string
+  readonly maxParallelism: number
+  readonly parallelism: number
+  readonly subtaskIndex: number
+}

@@ -1,0 +1,301 @@
+/**
+ * Keyed state on the heap: one lookup per record to an entry that holds all states of the key.
+ *
+ * Algorithm: key groups of the subtask × a power of two = segments, at least {@link SEGMENTS_MIN}; each segment is an open-addressing
+ * table that grows by itself, so that no insert stalls for long (65,536 entries a segment: about 2 ms; 16 M keys in 256 segments).
+ * A table is one array of pairs `[hash, entry]`: the hash decides most comparisons without touching the entry, and growing moves
+ * pairs only. Hash 0 marks a free place (a real 0 is kept as 1). The key group is hash mod maxParallelism, so the place within
+ * a segment comes from a multiplication that lets all bits decide. Removing shifts the run behind back: there are no tombstones.
+ *
+ * State: `current` is the entry of the current key, or `absent`, an entry without values shared by all keys that have none.
+ * Correctness: handles reach entries only through `current` (entry-code.ts); every entry is in the table of its hash exactly
+ * once; no entry in a table is empty, except the current one inside a write.
+ *
+ * Loaded once per operator (`hotCopy('state/heap/backend', n)`).
+ */
+import { TailraceError } from '../../core/errors.ts'
+import type { Key } from '../../core/functions.ts'
+import { lookupKey } from '../../core/hash.ts'
+import { keyGroupRange } from '../../core/key-groups.ts'
+import type {
+  ListState,
+  ListStateDescriptor,
+  MapState,
+  MapStateDescriptor,
+  StateDescriptor,
+  ValueState,
+  ValueStateDescriptor,
+} from '../../core/state.ts'
+import type { BackendOptions, KeyedBackend } from '../backend.ts'
+import { Detacher, detachString } from '../detach.ts'
+import {
+  copySlots,
+  type Entry,
+  type EntryClass,
+  emptyTest,
+  entryClass,
+  type HandleOwner,
+  noKeyEntry,
+  stateHandle,
+} from './entry-code.ts'
+
+const SEGMENTS_MIN = 256
+const CAPACITY_MIN = 8
+const LOAD_MAX = 0.6
+const MULTIPLIER = 0x9e3779b1
+
+class Segment {
+  /** Pairs: hash (0: free), entry. */
+  pairs: any[]
+  /** Of an index into pairs. */
+  mask: number
+  /** Of a 32-bit product to a pair's number. */
+  shift: number
+  size = 0
+  sizeMax: number
+
+  constructor(capacity: number) {
+    this.pairs = freePairs(capacity)
+    this.mask = 2 * capacity - 1
+    this.shift = 32 - Math.log2(capacity)
+    this.sizeMax = Math.floor(capacity * LOAD_MAX)
+  }
+}
+
+function freePairs(capacity: number): any[] {
+  // Filled with undefined first: the array holds objects from the start and never changes its kind.
+  const pairs = new Array(2 * capacity).fill(undefined)
+  for (let i = 0; i < pairs.length; i += 2) pairs[i] = 0
+  return pairs
+}
+
+/** Stands for all segments that never had an entry. */
+const NO_ENTRIES = new Segment(2)
+NO_ENTRIES.sizeMax = 0
+
+interface Registered {
+  kind: StateDescriptor['kind']
+  type: string
+  handle: any
+}
+
+export class HeapBackend implements KeyedBackend, HandleOwner {
+  current: Entry
+  absent: Entry
+  /** Set by a snapshot that is under way; entries of another version are older than it. */
+  version = 0
+  size = 0
+  readonly #operatorName: string
+  readonly #maxParallelism: number
+  /** maxParallelism - 1 if that is a mask, else -1. */
+  readonly #groupMask: number
+  readonly #firstGroup: number
+  readonly #subBits: number
+  readonly #subMask: number
+  readonly #segments: Segment[]
+  readonly #states = new Map<string, Registered>()
+  #Entry: EntryClass
+  #noKey: Entry
+  #isEmpty: (entry: Entry) => boolean
+  /** The key and hash of the current key while it is absent. */
+  #key: any
+  #hash = 0
+
+  constructor(options: BackendOptions) {
+    this.#operatorName = options.operatorName
+    const { maxParallelism } = options
+    this.#maxParallelism = maxParallelism
+    this.#groupMask = (maxParallelism & (maxParallelism - 1)) === 0 ? maxParallelism - 1 : -1
+    const range = keyGroupRange(maxParallelism, options.parallelism, options.subtaskIndex)
+    this.#firstGroup = range.start
+    const groups = range.end - range.start + 1
+    this.#subBits = Math.max(0, Math.ceil(Math.log2(SEGMENTS_MIN / Math.max(1, groups))))
+    this.#subMask = (1 << this.#subBits) - 1
+    this.#segments = new Array(groups << this.#subBits).fill(NO_ENTRIES)
+    this.#Entry = entryClass(0)
+    this.#isEmpty = emptyTest(0)
+    this.absent = new this.#Entry(undefined, 0, 0)
+    this.#noKey = noKeyEntry(0, () => this.#noKeyError())
+    this.current = this.#noKey
+  }
+
+  setKey(key: Key, hash: number): void {
+    const lookup = typeof key === 'object' ? lookupKey(key) : key
+    const stored = (hash | 0) === 0 ? 1 : hash | 0
+    const segment = this.#segments[this.#segmentOf(hash)]
+    if (segment === undefined) throw this.#foreignKey(key)
+    const { pairs, mask, shift } = segment
+    let at = (Math.imul(stored, MULTIPLIER) >>> shift) << 1
+    for (;;) {
+      const found = pairs[at]
+      if (found === stored) {
+        const entry: Entry = pairs[at + 1]
+        if (entry.key === lookup) {
+          this.current = entry
+          return
+        }
+      } else if (found === 0) {
+        break
+      }
+      at = (at + 2) & mask
+    }
+    this.#key = lookup
+    this.#hash = hash | 0
+    this.current = this.absent
+  }
+
+  unsetKey(): void {
+    this.current = this.#noKey
+  }
+
+  #segmentOf(hash: number): number {
+    // A division costs 6 ns here; the usual maxParallelism is a power of two.
+    const mask = this.#groupMask
+    const group = mask >= 0 ? hash & mask : (hash >>> 0) % this.#maxParallelism
+    return ((group - this.#firstGroup) << this.#subBits) | ((hash >>> 16) & this.#subMask)
+  }
+
+  create(): Entry {
+    let key = this.#key
+    if (typeof key === 'string') key = detachString(key)
+    else if (key === 0) key = 0 // -0 is 0
+    const entry = new this.#Entry(key, this.#hash, this.version)
+    const index = this.#segmentOf(this.#hash)
+    let segment = this.#segments[index]!
+    if (segment === NO_ENTRIES) segment = this.#segments[index] = new Segment(CAPACITY_MIN)
+    if (segment.size >= segment.sizeMax) grow(segment)
+    put(segment, entry)
+    segment.size++
+    this.size++
+    this.current = entry
+    return entry
+  }
+
+  dropIfEmpty(): void {
+    const entry = this.current
+    if (!this.#isEmpty(entry)) return
+    this.#key = entry.key
+    this.#hash = entry.hash
+    const segment = this.#segments[this.#segmentOf(entry.hash)]!
+    take(segment, entry)
+    segment.size--
+    this.size--
+    this.current = this.absent
+  }
+
+  // --- states
+
+  getState<T>(descriptor: ValueStateDescriptor<T>): ValueState<T> {
+    return this.#handle(descriptor, descriptor.type?.description)
+  }
+  getListState<T>(descriptor: ListStateDescriptor<T>): ListState<T> {
+    return this.#handle(descriptor, descriptor.type?.description)
+  }
+  getMapState<K extends string | number | boolean | bigint, V>(descriptor: MapStateDescriptor<K, V>): MapState<K, V> {
+    return this.#handle(descriptor, descriptor.type?.description, descriptor.keyType?.description)
+  }
+
+  #handle(descriptor: StateDescriptor, ...types: (import('../../core/types.ts').TypeDescription | undefined)[]): any {
+    const { name, kind } = descriptor
+    const type = JSON.stringify(types)
+    const known = this.#states.get(name)
+    if (known !== undefined) {
+      if (known.kind === kind && known.type === type) return known.handle
+      const what = known.kind === kind ? 'the same kind with another type' : `${known.kind} state`
+      throw new TailraceError(
+        'TR-STATE-001',
+        `Cannot get ${kind} state "${name}" of operator "${this.#operatorName}": it is in use as ${what}, and a name must always mean the same state`,
+      )
+    }
+    const slot = this.#states.size
+    const detacher = new Detacher({ place: `state "${name}"`, type: types[0], instances: 'refuse' })
+    const handle = stateHandle(kind, slot, this, detacher, detachString)
+    this.#states.set(name, { kind, type, handle })
+    this.#addSlot()
+    return handle
+  }
+
+  /** Gives all entries one slot more. Usually there are none yet: states are asked for in `open`. */
+  #addSlot(): void {
+    const slots = this.#states.size
+    const move = copySlots(slots - 1)
+    const { current, absent } = this
+    const wasNoKey = current === this.#noKey
+    this.#Entry = entryClass(slots)
+    this.#isEmpty = emptyTest(slots)
+    this.absent = new this.#Entry(undefined, 0, 0)
+    this.#noKey = noKeyEntry(slots, () => this.#noKeyError())
+    if (wasNoKey) this.current = this.#noKey
+    else if (current === absent) this.current = this.absent
+    if (this.size === 0) return
+    for (const { pairs } of this.#segments) {
+      for (let at = 0; at < pairs.length; at += 2) {
+        if (pairs[at] === 0) continue
+        const from: Entry = pairs[at + 1]
+        const to = new this.#Entry(from.key, from.hash, from.version)
+        move(from, to)
+        pairs[at + 1] = to
+        if (from === current) this.current = to
+      }
+    }
+  }
+
+  #foreignKey(key: Key): TailraceError {
+    return new TailraceError(
+      'TR-INTERNAL-001',
+      `Cannot find the state of key ${String(key)} in operator "${this.#operatorName}": its key group belongs to another subtask`,
+    )
+  }
+
+  #noKeyError(): TailraceError {
+    return new TailraceError(
+      'TR-STATE-002',
+      `Cannot use keyed state of operator "${this.#operatorName}" here: no key is current, and state belongs to a key; use it in processElement or onTimer`,
+    )
+  }
+}
+
+// --- segments
+
+function firstPlace(segment: Segment, stored: number): number {
+  return (Math.imul(stored, MULTIPLIER) >>> segment.shift) << 1
+}
+
+function put(segment: Segment, entry: Entry): void {
+  const { pairs, mask } = segment
+  const stored = entry.hash === 0 ? 1 : entry.hash
+  let at = firstPlace(segment, stored)
+  while (pairs[at] !== 0) at = (at + 2) & mask
+  pairs[at] = stored
+  pairs[at + 1] = entry
+}
+
+function grow(segment: Segment): void {
+  const { pairs, size } = segment
+  Object.assign(segment, new Segment(pairs.length), { size })
+  const { pairs: target, mask } = segment
+  for (let from = 0; from < pairs.length; from += 2) {
+    const stored = pairs[from]
+    if (stored === 0) continue
+    let at = firstPlace(segment, stored)
+    while (target[at] !== 0) at = (at + 2) & mask
+    target[at] = stored
+    target[at + 1] = pairs[from + 1]
+  }
+}
+
+/** Takes an entry out and closes the gap: what a later lookup would no longer reach moves into it. */
+function take(segment: Segment, entry: Entry): void {
+  const { pairs, mask } = segment
+  let gap = firstPlace(segment, entry.hash === 0 ? 1 : entry.hash)
+  while (pairs[gap + 1] !== entry) gap = (gap + 2) & mask
+  for (let at = (gap + 2) & mask; pairs[at] !== 0; at = (at + 2) & mask) {
+    const home = firstPlace(segment, pairs[at])
+    if (((at - home) & mask) < ((at - gap) & mask)) continue
+    pairs[gap] = pairs[at]
+    pairs[gap + 1] = pairs[at + 1]
+    gap = at
+  }
+  pairs[gap] = 0
+  pairs[gap + 1] = undefined
+}

@@ -1,0 +1,168 @@
+/**
+ * Source of the classes that the heap backend runs on: the entry of a key with one slot per state, and one handle class per state.
+ *
+ * Generated because each operator has another number of states: with a field per state the entry has one shape, `value()` is two
+ * loads, and V8 keeps the feedback of each state apart. Kept small; whatever is not per slot lives in backend.ts.
+ *
+ * Handles reach an entry only through `backend.current`, which `setKey` set: the one place where a snapshot can look at
+ * `entry.version` before anyone sees or changes the entry.
+ */
+import type { Detacher } from '../detach.ts'
+
+/** State of one key. Slots are undefined while their state is unset. */
+export interface Entry {
+  /** A primitive that is equal when the keys are (lookupKey of core/hash.ts). */
+  readonly key: any
+  /** 32 bits, signed. */
+  readonly hash: number
+  /** Snapshot that the entry belongs to. */
+  version: number
+  [slot: `s${number}`]: any
+}
+
+export type EntryClass = new (key: any, hash: number, version: number) => Entry
+
+/** What handles need of the backend. */
+export interface HandleOwner {
+  current: Entry
+  readonly absent: Entry
+  /** Adds an entry for the current key and makes it current. */
+  create(): Entry
+  /** Takes the current entry out if it holds nothing any more. */
+  dropIfEmpty(): void
+}
+
+let generated = 0
+function compile(parameters: string[], source: string): Function {
+  return new Function(
+    ...parameters,
+    `'use strict'\n${source}\n//# sourceURL=tailrace-generated/entry-${generated++}.js`,
+  )
+}
+
+export function entryClass(slots: number): EntryClass {
+  const fields = Array.from({ length: slots }, (_, i) => `this.s${i} = undefined`).join('; ')
+  return compile(
+    [],
+    `return class Entry { constructor(key, hash, version) { this.key = key; this.hash = hash; this.version = version; ${fields} } }`,
+  )() as EntryClass
+}
+
+/** Whether all slots of an entry are unset. */
+export function emptyTest(slots: number): (entry: Entry) => boolean {
+  const test = Array.from({ length: slots }, (_, i) => `entry.s${i} === undefined`).join(' && ')
+  return compile([], `return function isEmpty(entry) { return ${test === '' ? 'true' : test} }`)() as (
+    e: Entry,
+  ) => boolean
+}
+
+/** Moves all slots of an entry of fewer states. */
+export function copySlots(slots: number): (from: Entry, to: Entry) => void {
+  const moves = Array.from({ length: slots }, (_, i) => `to.s${i} = from.s${i}`).join('; ')
+  return compile([], `return function copySlots(from, to) { ${moves} }`)() as (from: Entry, to: Entry) => void
+}
+
+const CLEAR = (slot: string) => `
+  clear() {
+    const backend = this.backend, entry = backend.current
+    if (entry === backend.absent || entry.${slot} === undefined) return
+    entry.${slot} = undefined
+    backend.dropIfEmpty()
+  }`
+
+/** Prologue of every write: the entry to write to. */
+const ENTRY = `const backend = this.backend
+    let entry = backend.current
+    if (entry === backend.absent) entry = backend.create()`
+
+const CODE = {
+  value: (slot: string) => `return class {
+  constructor(backend, detacher) { this.backend = backend; this.detacher = detacher }
+  value() { return this.backend.current.${slot} }
+  update(value) {
+    if (value === undefined) return this.clear()
+    const backend = this.backend
+    let entry = backend.current
+    const kept = this.detacher.detach(value, value === entry.${slot})
+    if (entry === backend.absent) entry = backend.create()
+    entry.${slot} = kept
+  }${CLEAR(slot)}
+}`,
+
+  list: (slot: string) => `return class {
+  constructor(backend, detacher) { this.backend = backend; this.detacher = detacher }
+  get() {
+    const list = this.backend.current.${slot}
+    return list === undefined ? [] : list.slice()
+  }
+  add(value) {
+    const kept = this.detacher.detach(value)
+    ${ENTRY}
+    const list = entry.${slot}
+    if (list === undefined) entry.${slot} = [kept]
+    else list.push(kept)
+  }
+  addAll(values) { for (const value of Array.isArray(values) ? values.slice() : values) this.add(value) }
+  update(values) {
+    const list = []
+    for (const value of values) list.push(this.detacher.detach(value))
+    if (list.length === 0) return this.clear()
+    ${ENTRY}
+    entry.${slot} = list
+  }${CLEAR(slot)}
+}`,
+
+  map: (slot: string) => `return class {
+  constructor(backend, detacher, detachString) { this.backend = backend; this.detacher = detacher; this.detachString = detachString }
+  get(key) {
+    const map = this.backend.current.${slot}
+    return map === undefined ? undefined : map.get(key)
+  }
+  put(key, value) {
+    const kept = this.detacher.detach(value)
+    ${ENTRY}
+    const map = entry.${slot}
+    if (map === undefined) entry.${slot} = new Map([[typeof key === 'string' ? this.detachString(key) : key, kept]])
+    else map.set(typeof key === 'string' && !map.has(key) ? this.detachString(key) : key, kept)
+  }
+  putAll(entries) { for (const [key, value] of entries) this.put(key, value) }
+  remove(key) {
+    const backend = this.backend, entry = backend.current, map = entry.${slot}
+    if (map === undefined || !map.delete(key) || map.size > 0) return
+    entry.${slot} = undefined
+    backend.dropIfEmpty()
+  }
+  contains(key) {
+    const map = this.backend.current.${slot}
+    return map !== undefined && map.has(key)
+  }
+  entries() { return (this.backend.current.${slot} ?? EMPTY).entries() }
+  keys() { return (this.backend.current.${slot} ?? EMPTY).keys() }
+  values() { return (this.backend.current.${slot} ?? EMPTY).values() }
+  isEmpty() { return this.backend.current.${slot} === undefined }${CLEAR(slot)}
+}`,
+}
+
+/** A handle of the state in slot `slot`. */
+export function stateHandle(
+  kind: 'value' | 'list' | 'map',
+  slot: number,
+  owner: HandleOwner,
+  detacher: Detacher,
+  detachString: (text: string) => string,
+): any {
+  const Handle = compile(['EMPTY'], CODE[kind](`s${slot}`))(new Map()) as new (...args: unknown[]) => any
+  return new Handle(owner, detacher, detachString)
+}
+
+/** Stands in while no key is current: every slot throws `error()`. */
+export function noKeyEntry(slots: number, error: () => Error): Entry {
+  const entry = {}
+  for (let i = 0; i < slots; i++) {
+    const fail = () => {
+      throw error()
+    }
+    Object.defineProperty(entry, `s${i}`, { get: fail, set: fail })
+  }
+  return entry as Entry
+}
