@@ -10,7 +10,6 @@
 import { Packr } from 'msgpackr'
 import { TailraceError } from '../core/errors.ts'
 import { inferType, type TypeDescription } from '../core/types.ts'
-import type { Receiver } from '../operators/operator.ts'
 import { FLAG_HASH, FLAG_MSGPACK, FLAG_UTF16, HEADER_BYTES, RECORDS_MAX, writeHeader } from './batch.ts'
 import { ACTIVE, type ChannelWriter, DATA, END, type EntryType, IDLE, NO_BUFFER, WATERMARK } from './channel.ts'
 import { type BatchOwner, type ExtraWriter, generatePut, isOpaque, type OpenBatch, type Put } from './codec.ts'
@@ -73,7 +72,7 @@ export interface RecordWriterOptions {
   recordsMax?: number
 }
 
-export class RecordWriter implements Receiver, BatchOwner {
+export class RecordWriter implements BatchOwner {
   process!: (value: any, timestamp: number) => void
   readonly options: RecordWriterOptions
   readonly #batches: ChannelBatch[]
