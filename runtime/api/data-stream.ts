@@ -6,7 +6,6 @@
 import type { Duration } from '../core/duration.ts'
 import { TailraceError } from '../core/errors.ts'
 import type {
-  Collector,
   FilterFunction,
   FlatMapFunction,
   Key,

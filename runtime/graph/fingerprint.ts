@@ -51,8 +51,13 @@ export function fingerprint(options: unknown): Record<string, string> {
     const make = prototype?.constructor
     if (prototype !== Object.prototype && typeof make === 'function')
       put(join('class'), `${make.name} ${sourceHash(make)}`)
+    // Sources and sinks say what they read and write in words that are made to be shown.
+    const described = 'describe' in value && typeof value.describe === 'function'
+    if (described) put(join('describe'), String((value as { describe(): unknown }).describe()))
     if (depth >= DEPTH_MAX) return
-    for (const [key, item] of Object.entries(value)) visit(item, join(key), depth + 1)
+    for (const [key, item] of Object.entries(value)) {
+      if (key !== 'describe' || !described) visit(item, join(key), depth + 1)
+    }
   }
   visit(options, '', 0)
   return out
