@@ -1,0 +1,59 @@
+/**
+ * JSON: lines, and arrays.
+ */
+import { TailraceError } from '../../core/errors.ts'
+import type { OnBadRecord } from '../bad-records.ts'
+import type { DecodingFormat, Encoder, EncodingFormat } from '../format.ts'
+import { JsonArrayDecoder } from './array.ts'
+import { JsonLinesDecoder } from './lines.ts'
+
+export type { BadRecord, OnBadRecord } from '../bad-records.ts'
+export type { DecodingFormat, EncodingFormat } from '../format.ts'
+
+export interface JsonOptions {
+  /** What happens to a record that is no JSON, or null: `fail` (default), `skip`, or a tag: send it to that side output. */
+  onError?: OnBadRecord
+}
+
+/**
+ * One JSON value per line (JSON lines, NDJSON), for sources and sinks.
+ *
+ * @example
+ * fileSource({ path: '/data/clicks.jsonl', format: jsonLines<Click>({ onError: 'skip' }) })
+ */
+export function jsonLines<T = any>(options: JsonOptions = {}): DecodingFormat<T> & EncodingFormat<T> {
+  const { onError = 'fail' } = options
+  return {
+    splittable: true,
+    extension: '.jsonl',
+    createDecoder: (context) => new JsonLinesDecoder<T>(context, onError),
+    createEncoder: () => encoder,
+  }
+}
+
+/**
+ * A file that is one JSON array; its elements are the records. Read as a stream: the file may be larger than the memory.
+ *
+ * @example
+ * fileSource({ path: 'flights-20k.json', format: jsonArray<Flight>() })
+ */
+export function jsonArray<T = any>(options: JsonOptions = {}): DecodingFormat<T> {
+  const { onError = 'fail' } = options
+  return { splittable: false, createDecoder: (context) => new JsonArrayDecoder<T>(context, onError) }
+}
+
+/** Dates become ISO texts; bigints become numbers with all their digits. */
+const encoder: Encoder<any> = {
+  header: '',
+  encode(value) {
+    let text: string | undefined
+    try {
+      text = JSON.stringify(value)
+    } catch {
+      text = JSON.stringify(value, (_key, v) => (typeof v === 'bigint' ? JSON.rawJSON(String(v)) : v))
+    }
+    if (text === undefined)
+      throw new TailraceError('TR-RECORD-005', `Cannot write ${String(value)} as JSON: it is a ${typeof value}`)
+    return `${text}\n`
+  },
+}
