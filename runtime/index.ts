@@ -1,6 +1,9 @@
 /**
  * The door for authors of jobs. What is not named here is not public; state, testing, connectors and formats have doors of their own.
  */
+// A program that is started by itself has a cluster in its own thread.
+import './embedded/default-context.ts'
+
 export { DataStream, SingleOutputStreamOperator } from './api/data-stream.ts'
 export { DataStreamSink } from './api/data-stream-sink.ts'
 export { StreamExecutionEnvironment } from './api/environment.ts'

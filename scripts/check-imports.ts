@@ -54,6 +54,7 @@ export const RULES: Record<string, Rule> = {
     out: 'the page knows a cluster by its REST answers only: add an endpoint or a type in rest/',
   },
   'index.ts': { imports: ['*'], out: 'the door re-exports what job authors use; tests and commands are other doors' },
+  embedded: { imports: ['*'], out: 'joins the parts of a cluster in one process, for testing/, cli/ and plain programs' },
   testing: { imports: ['*'], out: 'tests of users do not start commands' },
   cli: { imports: ['**'], out: '' },
 }

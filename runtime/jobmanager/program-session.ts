@@ -65,6 +65,12 @@ export class ProgramSession {
     this.#giveUpWhenIdle()
   }
 
+  /** Ends the program at once; its jobs end with the cluster. */
+  stop(): void {
+    const error = errorToData(new TailraceError('TR-CLUSTER-002', 'The cluster was stopped'))
+    this.#ends({ status: 'CANCELED', error })
+  }
+
   #receive(message: FromProgram): void {
     switch (message.type) {
       case 'ready':

@@ -72,7 +72,7 @@ export class SlotPool {
       .map((slot) => slot.lease(jobId))
   }
 
-  /** Ends all slots; jobs on them are not told. */
+  /** Ends all slots; jobs on them see them end. */
   async stop(): Promise<void> {
     this.#stopped = true
     await Promise.all(this.#slots.map((slot) => slot.stop()))
@@ -150,6 +150,7 @@ class PooledSlot {
     clearTimeout(this.#timer)
     const host = this.#host
     this.#forget()
+    this.#onExit?.(errorToData(new TailraceError('TR-CLUSTER-002', 'The cluster was stopped')))
     await Promise.all([this.#ending, host === undefined ? undefined : retire(host, false)])
   }
 

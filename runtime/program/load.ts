@@ -6,10 +6,11 @@
  */
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
 import { isTailraceError, TailraceError } from '../core/errors.ts'
 import type { LogicalGraph } from '../graph/model.ts'
 import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
-import { type ExecutionContext, setContext } from './context.ts'
+import { currentContext, type ExecutionContext, setContext } from './context.ts'
 import { installHooks } from './hooks.ts'
 import { ReplayContext } from './replay-context.ts'
 import { runtimeModule } from './running-copy.ts'
@@ -33,12 +34,14 @@ export async function runProgram(program: ProgramRef, context: ExecutionContext)
       `Cannot load the program "${fileURLToPath(url)}": there is no such file, wanted: a .ts, .mts, .js or .mjs file`,
     )
   setContext(context)
+  // A thread of its own looks to the program as the process that it was started in.
+  if (!isMainThread) process.argv = [process.argv[0]!, fileURLToPath(url), ...program.args]
   try {
     const module = await import(fresh(program.url))
     const main = module.main ?? module.default
     if (typeof main !== 'function') return { form: 'script' }
     const { StreamExecutionEnvironment } = await import(runtimeModule('index').href)
-    await main(StreamExecutionEnvironment.getExecutionEnvironment())
+    await main(new StreamExecutionEnvironment(context))
     return { form: 'main' }
   } catch (error) {
     throw programError(program, error)
@@ -56,16 +59,30 @@ export async function buildGraph(
   { quiet = true } = {},
 ): Promise<LogicalGraph> {
   const speak = quiet ? muteOutput() : () => {}
+  const before = currentContext()
   try {
-    return await new Promise<LogicalGraph>((resolve, reject) => {
-      const context = new ReplayContext(program, replay, resolve)
-      runProgram(program, context).then(({ form }) => {
-        if (form === 'main') reject(endedEarly(program, replay, context.executes))
-      }, reject)
-    })
+    return await rebuild(program, replay, (context) => runProgram(program, context))
   } finally {
     speak()
+    if (before !== undefined) setContext(before)
   }
+}
+
+/** {@link buildGraph} for a program that `run` starts. */
+export function rebuild(
+  program: ProgramRef,
+  replay: ProgramReplay,
+  run: (context: ExecutionContext) => Promise<Ran | void>,
+): Promise<LogicalGraph> {
+  return new Promise((resolve, reject) => {
+    const context = new ReplayContext(program, replay, resolve)
+    run(context).then(
+      (ran) => {
+        if (ran?.form !== 'script') reject(endedEarly(program, replay, context.executes))
+      },
+      (error) => reject(programError(program, error)),
+    )
+  })
 }
 
 /** TR-PROGRAM-002 for an error out of a program, naming its line; errors that already have a code keep it. */
@@ -74,17 +91,15 @@ export function programError(program: ProgramRef, error: unknown): TailraceError
   const frame = error instanceof Error ? userFrame(error.stack) : undefined
   const where = frame === undefined ? '' : ` at ${frame.file}:${frame.line}:${frame.column}`
   const what = error instanceof Error ? `${error.name}: ${error.message}` : `threw ${String(error)}, which is no Error`
-  return new TailraceError(
-    'TR-PROGRAM-002',
-    `Cannot run the program "${fileURLToPath(program.url)}": ${what}${where}`,
-    { cause: error },
-  )
+  return new TailraceError('TR-PROGRAM-002', `Cannot run the program "${nameOf(program)}": ${what}${where}`, {
+    cause: error,
+  })
 }
 
 export function neverExecuted(program: ProgramRef): TailraceError {
   return new TailraceError(
     'TR-PROGRAM-003',
-    `Cannot run the program "${fileURLToPath(program.url)}": it ended without calling execute(). ` +
+    `Cannot run the program "${nameOf(program)}": it ended without calling execute(). ` +
       'End main with "await env.execute()"',
   )
 }
@@ -92,10 +107,14 @@ export function neverExecuted(program: ProgramRef): TailraceError {
 function endedEarly(program: ProgramRef, replay: ProgramReplay, executes: number): TailraceError {
   return new TailraceError(
     'TR-PROGRAM-001',
-    `Cannot rebuild the graph of "${fileURLToPath(program.url)}" in a slot: main called execute() ${executes} times and ended, ` +
+    `Cannot rebuild the graph of "${nameOf(program)}" in a slot: main called execute() ${executes} times and ended, ` +
       `at submission it called it at least ${replay.executeIndex + 1} times. ` +
       'Make main depend on its arguments and parameters only, and compute everything else with env.once()',
   )
+}
+
+function nameOf({ url }: ProgramRef): string {
+  return url.startsWith('file:') ? fileURLToPath(url) : url
 }
 
 /** The first import as it is; a later one in the same thread as a copy, since a module is evaluated once. */

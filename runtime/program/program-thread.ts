@@ -60,6 +60,7 @@ async function run(program: ProgramRef): Promise<void> {
       if (context.executes === 0) throw neverExecuted(program)
       if (over) return
       over = true
+      await flushOutput()
       port.post({ type: 'finished', executes: context.executes })
     } catch (error) {
       fail(error)
@@ -70,6 +71,12 @@ async function run(program: ProgramRef): Promise<void> {
     if (over) return
     over = true
     context.close()
-    port.post({ type: 'failed', error: errorToData(programError(program, error)) })
+    const data = errorToData(programError(program, error))
+    void flushOutput().then(() => port.post({ type: 'failed', error: data }))
   }
+}
+
+/** What the program has printed is with the main thread before it hears of the program's end. */
+async function flushOutput(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve))
 }

@@ -1,8 +1,6 @@
 /**
  * A party behind a port that can also end by itself: a worker thread, or an object in this thread that plays one.
  */
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { type ResourceLimits, Worker } from 'node:worker_threads'
 import type { Port } from './port.ts'
 
@@ -21,6 +19,9 @@ export interface Host<Out, In> {
   terminate(): void
 }
 
+/** tsc does not rewrite URLs that are computed. */
+const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+
 export interface ThreadOptions {
   name: string
   resourceLimits?: ResourceLimits
@@ -32,8 +33,10 @@ export interface ThreadOptions {
  * @param entry module without extension: a thread's entry has the extension of the running copy
  */
 export function threadHost<Out, In>(entry: URL, { name, resourceLimits }: ThreadOptions): Host<Out, In> {
-  const file = new URL(`${entry.href}${existsSync(fileURLToPath(`${entry.href}.ts`)) ? '.ts' : '.js'}`)
-  const worker = new Worker(file, { name, ...(resourceLimits === undefined ? {} : { resourceLimits }) })
+  const worker = new Worker(new URL(entry.href + extension), {
+    name,
+    ...(resourceLimits === undefined ? {} : { resourceLimits }),
+  })
   let error: HostExit['error']
   worker.on('error', (thrown: unknown) => {
     error = thrown instanceof Error ? thrown : new Error(String(thrown))

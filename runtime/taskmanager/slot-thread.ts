@@ -12,7 +12,10 @@ Error.stackTraceLimit = 40
 const port: Port<FromSlot, ToSlot> = {
   post: (message) => parentPort!.postMessage(message),
   onMessage: (handler) => {
-    parentPort!.on('message', handler)
+    parentPort!.on('message', (message: ToSlot) => {
+      if (message.type === 'retire') retire()
+      else handler(message)
+    })
   },
   close: () => parentPort!.close(),
 }
@@ -22,3 +25,8 @@ new Slot({
   // Loaded with the first deployment: an idle slot stays small.
   buildGraph: async (program, replay) => (await import('../program/load.ts')).buildGraph(program, replay),
 })
+
+/** Ends the thread when the main thread has what was printed here. */
+function retire(): void {
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(0)))
+}

@@ -1,0 +1,3 @@
+/** The door `tailrace/testing`: run jobs in tests, drive one operator, move time by hand. */
+export { ManualClock } from '../core/clock.ts'
+export { MiniCluster, type MiniClusterOptions, type ProgramOutcome, type RunOptions } from './mini-cluster.ts'
