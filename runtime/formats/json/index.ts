@@ -42,6 +42,9 @@ export function jsonArray<T = any>(options: JsonOptions = {}): DecodingFormat<T>
   return { splittable: false, createDecoder: (context) => new JsonArrayDecoder<T>(context, onError) }
 }
 
+/** In Node since 21, not yet in TypeScript's library. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
+
 /** Dates become ISO texts; bigints become numbers with all their digits. */
 const encoder: Encoder<any> = {
   header: '',
@@ -50,7 +53,7 @@ const encoder: Encoder<any> = {
     try {
       text = JSON.stringify(value)
     } catch {
-      text = JSON.stringify(value, (_key, v) => (typeof v === 'bigint' ? JSON.rawJSON(String(v)) : v))
+      text = JSON.stringify(value, (_key, v) => (typeof v === 'bigint' ? rawJSON(String(v)) : v))
     }
     if (text === undefined)
       throw new TailraceError('TR-RECORD-005', `Cannot write ${String(value)} as JSON: it is a ${typeof value}`)
