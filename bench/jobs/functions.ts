@@ -1,0 +1,134 @@
+/** The functions of the jobs beside Flink: what a user of either system would write. */
+import {
+  type AggregateFunction,
+  type Collector,
+  type KeyedProcessContext,
+  KeyedProcessFunction,
+  type RuntimeContext,
+  type TimeWindow,
+  type ValueState,
+  ValueStateDescriptor,
+} from 'tailrace'
+import type { Event } from '../event.ts'
+import { monotonicMs } from '../event-source.ts'
+import { Histogram } from '../histogram.ts'
+
+/** Counts what comes into the accumulator `out`, and emits nothing. */
+export class Count {
+  #out!: { inc(by?: number): void }
+
+  open(context: RuntimeContext): void {
+    this.#out = context.accumulator('out')
+  }
+
+  flatMap(_value: unknown, _out: Collector<never>): void {
+    this.#out.inc()
+  }
+}
+
+interface Account {
+  count: number
+  sum: number
+  lastTs: number
+  payload: string
+}
+
+/** Reads, changes and writes the state of each record's key, and passes the record on. */
+export class Stateful extends KeyedProcessFunction<number, Event, Event> {
+  #state!: ValueState<Account>
+
+  override open(context: RuntimeContext): void {
+    this.#state = context.getState(new ValueStateDescriptor<Account>('account'))
+  }
+
+  processElement(event: Event, _context: KeyedProcessContext<number>, out: Collector<Event>): void {
+    const account = this.#state.value() ?? { count: 0, sum: 0, lastTs: 0, payload: '' }
+    account.count++
+    account.sum += event.value
+    account.lastTs = event.ts
+    account.payload = event.payload
+    this.#state.update(account)
+    out.collect(event)
+  }
+}
+
+export interface Totals {
+  count: number
+  sum: number
+}
+
+export class CountSum implements AggregateFunction<Event, Totals, Totals> {
+  createAccumulator(): Totals {
+    return { count: 0, sum: 0 }
+  }
+
+  add(event: Event, totals: Totals): Totals {
+    totals.count++
+    totals.sum += event.value
+    return totals
+  }
+
+  getResult(totals: Totals): Totals {
+    return totals
+  }
+
+  merge(a: Totals, b: Totals): Totals {
+    return { count: a.count + b.count, sum: a.sum + b.sum }
+  }
+}
+
+export interface KeyTotals extends Totals {
+  key: number
+  start: number
+}
+
+export function withKey(key: number, window: TimeWindow, totals: Iterable<Totals>, out: Collector<KeyTotals>): void {
+  for (const { count, sum } of totals) out.collect({ key, start: window.start, count, sum })
+}
+
+/**
+ * Counts the time from when a record was due to now, after `skipMs` of warm-up. The clock is performance.now(), which allocates nothing,
+ * moved to the clock that all threads share.
+ */
+export class Latency {
+  readonly #skipMs: number
+  readonly #histogram = new Histogram()
+  #context!: RuntimeContext
+  #offsetMs = 0
+  #countFromMs = Number.NaN
+  #out!: { inc(by?: number): void }
+
+  constructor(skipMs: number) {
+    this.#skipMs = skipMs
+  }
+
+  open(context: RuntimeContext): void {
+    this.#context = context
+    this.#out = context.accumulator('out')
+    this.#offsetMs = offsetToMonotonicMs()
+  }
+
+  flatMap(event: Event, _out: Collector<never>): void {
+    const nowMs = performance.now()
+    if (!(nowMs >= this.#countFromMs)) {
+      if (Number.isNaN(this.#countFromMs)) this.#countFromMs = nowMs + this.#skipMs
+      return
+    }
+    this.#histogram.add((nowMs + this.#offsetMs - event.value) * 1000)
+    this.#out.inc()
+  }
+
+  finish(): void {
+    this.#histogram.report((name, count) => this.#context.accumulator(name).inc(count))
+  }
+}
+
+/** Of several tries the one with the least time between the two clocks. */
+function offsetToMonotonicMs(): number {
+  let offsetMs = Number.POSITIVE_INFINITY
+  for (let i = 0; i < 10; i++) {
+    const before = performance.now()
+    offsetMs = Math.min(offsetMs, monotonicMs() - before)
+  }
+  return offsetMs
+}

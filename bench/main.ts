@@ -1,0 +1,77 @@
+/**
+ * `npm run bench [-- --case NAME[,NAME] --json --repeat N --records N --full --package DIR --set name=value]`: runs each case in a process of its own and
+ * prints a table, or with --json one object a line. docs/benchmarks.md says what each case is and what came out.
+ *
+ * One process runs at a time. A case that fails is named, and the exit code is 1.
+ */
+import { fork } from 'node:child_process'
+import { cpus } from 'node:os'
+import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { CASES, chooseCases } from './cases.ts'
+import type { ChildResult, ChildTask } from './child.ts'
+import { formatTable } from './report.ts'
+
+const RUN_TIMEOUT_MS = 10 * 60_000
+
+const { values: args } = parseArgs({
+  options: {
+    case: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    repeat: { type: 'string', default: '1' },
+    records: { type: 'string' },
+    full: { type: 'boolean', default: false },
+    package: { type: 'string' },
+    set: { type: 'string', multiple: true, default: [] },
+  },
+})
+
+/** Runs one case in a fresh process. */
+function runOnce(task: ChildTask): Promise<ChildResult> {
+  const execArgv = [...process.execArgv]
+  const env = { ...process.env }
+  if (args.package !== undefined) {
+    execArgv.push('--import', new URL('./use-package.ts', import.meta.url).href)
+    env.TAILRACE_BENCH_PACKAGE = pathToFileURL(args.package).href
+  }
+  return new Promise((resolve) => {
+    // What a job prints goes to stderr: stdout is the report's.
+    const child = fork(new URL('./child.ts', import.meta.url), { execArgv, env, stdio: ['ignore', 2, 2, 'ipc'] })
+    const timer = setTimeout(() => child.kill('SIGKILL'), RUN_TIMEOUT_MS)
+    let result: ChildResult = { error: `the process ended without a result` }
+    child.on('message', (message) => {
+      result = message as ChildResult
+    })
+    child.on('exit', (code, signal) => {
+      clearTimeout(timer)
+      if ('error' in result && signal !== null) result = { error: `stopped by ${signal}; ${result.error}` }
+      resolve(result)
+    })
+    child.send(task)
+  })
+}
+
+const names = chooseCases(args.case)
+const repeats = Number(args.repeat)
+const settings = Object.fromEntries(args.set.map((pair) => pair.split('=', 2) as [string, string]))
+const results: Record<string, ChildResult[]> = {}
+if (!args.json) console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}`)
+// Repeats go round all cases, so that a disturbance of a minute does not hit every run of one case.
+for (let repeat = 0; repeat < repeats; repeat++) {
+  for (const name of names) {
+    const { records, full } = CASES[name]!
+    const wanted = args.records !== undefined ? Number(args.records) : args.full && full ? full.records : records
+    const result = await runOnce({ name, records: wanted, settings })
+    ;(results[name] ??= []).push(result)
+    if ('error' in result) {
+      process.exitCode = 1
+      console.error(`Cannot measure ${name}: ${result.error}`)
+    } else if (full?.records === wanted && result.out !== full.out) {
+      process.exitCode = 1
+      console.error(`Cannot trust ${name}: the result is ${result.out}, wanted ${full.out}`)
+    }
+    if (args.json && !('error' in result)) console.log(JSON.stringify({ case: name, ...result }))
+    else if (!args.json && repeats * names.length > 1) process.stderr.write(`${name} ${repeat + 1}/${repeats}\n`)
+  }
+}
+if (!args.json) console.log(formatTable(results))
