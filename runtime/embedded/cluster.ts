@@ -120,7 +120,7 @@ export class EmbeddedCluster {
     main: (context: ExecutionContext) => Promise<unknown>,
     onJob: SessionOptions['onJob'],
   ): Promise<ProgramSession> {
-    const { inlineProgram } = await import('../program/inline-program.ts')
+    const { inlineProgram } = await import('./inline-program.ts')
     const host = inlineProgram(program, main)
     const session = this.#session(
       new ProgramSession({ host, program, dispatcher: this.dispatcher, ...named({ onJob }) }),

@@ -8,13 +8,13 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isMainThread } from 'node:worker_threads'
 import { isTailraceError, TailraceError } from '../core/errors.ts'
+import { userFrame } from '../core/user-frame.ts'
 import type { LogicalGraph } from '../graph/model.ts'
 import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
 import { currentContext, type ExecutionContext, setContext } from './context.ts'
 import { installHooks } from './hooks.ts'
 import { ReplayContext } from './replay-context.ts'
 import { runtimeModule } from './running-copy.ts'
-import { userFrame } from './user-frame.ts'
 
 /** How a program came to its end. */
 export interface Ran {

@@ -1,12 +1,12 @@
 /** A program as an object in this thread, in place of the program thread. */
 import { errorToData } from '../core/errors.ts'
+import type { ExecutionContext } from '../program/context.ts'
+import { neverExecuted, programError } from '../program/load.ts'
+import { SubmitContext } from '../program/submit-context.ts'
 import type { Host } from '../rpc/host.ts'
 import { portPair } from '../rpc/port.ts'
 import type { FromProgram, ToProgram } from '../rpc/program-messages.ts'
 import type { ProgramRef } from '../rpc/slot-messages.ts'
-import type { ExecutionContext } from './context.ts'
-import { neverExecuted, programError } from './load.ts'
-import { SubmitContext } from './submit-context.ts'
 
 export function inlineProgram(
   program: ProgramRef,

@@ -1,7 +1,9 @@
 /** Finds the author's own line in a stack: where to look first when a job fails. */
 import { fileURLToPath } from 'node:url'
-import type { ErrorData } from '../core/errors.ts'
-import { runtimeRoot } from './running-copy.ts'
+import type { ErrorData } from './errors.ts'
+
+/** `runtime/` of the running copy. */
+const OWN = fileURLToPath(new URL('../', import.meta.url))
 
 export interface UserFrame {
   /** A path, not a URL. */
@@ -19,12 +21,11 @@ const FRAME = /^\s*at (?:.*? \()?(?:async )?((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])
  * userFrame(error.stack) // { file: '/home/ann/job.ts', line: 12, column: 7 }
  */
 export function userFrame(stack: string | undefined): UserFrame | undefined {
-  const root = fileURLToPath(runtimeRoot)
   for (const text of (stack ?? '').split('\n')) {
     const match = FRAME.exec(text)
     if (match === null) continue
     const file = pathOf(match[1]!)
-    if (file.includes('/node_modules/') || (file.startsWith(root) && !/\.(test|suite)\.ts$/.test(file))) continue
+    if (file.includes('/node_modules/') || (file.startsWith(OWN) && !/\.(test|suite)\.ts$/.test(file))) continue
     return { file, line: Number(match[2]), column: Number(match[3]) }
   }
   return undefined

@@ -1,0 +1,12 @@
+/** How the command ends; shown by --help. */
+export const EXIT = {
+  finished: 0,
+  /** The job or its program failed. */
+  failed: 1,
+  /** An argument or a configuration value is wrong. */
+  usage: 2,
+  /** By Ctrl-C, SIGTERM, REST or the page. */
+  cancelled: 130,
+  /** Nobody reads the output any more. */
+  brokenPipe: 141,
+} as const
