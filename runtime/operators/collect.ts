@@ -40,6 +40,7 @@ export class Operator extends BaseOperator {
   override publish(): void {
     this.#flush()
     this.context.metrics.add('numRecordsSend', this.#sent)
+    this.context.metrics.add('numRecordsOut', this.#sent)
     this.#sent = 0
   }
   override finish(): void {

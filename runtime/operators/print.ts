@@ -43,6 +43,7 @@ export class Operator extends BaseOperator {
   override publish(): void {
     this.#flush()
     this.context.metrics.add('numRecordsSend', this.#written)
+    this.context.metrics.add('numRecordsOut', this.#written)
     this.#written = 0
   }
   override finish(): void {

@@ -18,7 +18,8 @@ export class Operator extends BaseOperator {
   written = 0
   readonly #sink: Sink<any>
   #timer: number | undefined
-  #flushing = false
+  /** The periodic flush that is under way. */
+  #flushing: Promise<void> | undefined
 
   constructor({ sink }: { sink: Sink<any> }) {
     super()
@@ -42,13 +43,15 @@ export class Operator extends BaseOperator {
   override publish(): void {
     if (this.written === 0) return
     this.context.metrics.add('numRecordsSend', this.written)
+    this.context.metrics.add('numRecordsOut', this.written)
     this.written = 0
-    if (this.#timer !== undefined || this.#flushing) return
+    if (this.#timer !== undefined || this.#flushing !== undefined) return
     this.#timer = this.context.registerTimer(this.context.clock.now() + FLUSH_INTERVAL_MS, () => this.#flush())
   }
   override async finish(): Promise<void> {
     this.#cancelTimer()
-    await this.#guard(this.writer.flush(true))
+    await this.#flushing
+    await this.#guard(() => this.writer.flush(true))
   }
   override close(): void | Promise<void> {
     if (this.context === undefined) return
@@ -63,21 +66,18 @@ export class Operator extends BaseOperator {
 
   #flush(): void {
     this.#timer = undefined
-    const flushed = this.writer.flush(false)
-    if (flushed === undefined) return
-    this.#flushing = true
-    this.#guard(flushed).then(
+    this.#flushing = this.#guard(() => this.writer.flush(false)).then(
       () => {
-        this.#flushing = false
+        this.#flushing = undefined
       },
       (error) => this.context.fail(error),
     )
   }
 
   /** A system's refusal is no fault of the program: it gets the sink's code where it has none. */
-  async #guard(flushed: void | Promise<void>): Promise<void> {
+  async #guard(flush: () => void | Promise<void>): Promise<void> {
     try {
-      await flushed
+      await flush()
     } catch (cause) {
       if (isTailraceError(cause)) throw cause
       const who = this.context.task.operatorName
