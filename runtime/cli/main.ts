@@ -41,7 +41,7 @@ function build(): Command {
     .argument('[args...]', 'arguments and parameters of the job')
     .option('-p, --parallelism <n>', 'subtasks of each operator (parallelism.default; 2, or 1 on one core)')
     .option('--slots <n>', 'slots of the cluster, each a thread (default: the parallelism)')
-    .option('-D <key=value>', 'a configuration value; may be repeated', parseProperty, {})
+    .option('-D <key=value>', 'a configuration value; may be repeated', parseProperty)
     .option('--port <port>', 'port of REST and the Web UI, or a range (default: 8081, or the next free one)')
     .option('--metrics-port <port>', 'port of Prometheus metrics, or a range (default: 9249, or the next free one)')
     .option('--no-web', 'serve neither REST nor the Web UI')
@@ -49,7 +49,7 @@ function build(): Command {
     .addHelpText('after', RUN_HELP)
     .action(async (job: string, args: string[], options: Record<string, unknown>) => {
       const { run } = await import('./run.ts')
-      const flags = { ...options, config: options.D } as unknown as RunFlags
+      const flags = { ...options, config: options.D ?? {} } as unknown as RunFlags
       process.exit(await run(job, args, flags))
     })
   return program

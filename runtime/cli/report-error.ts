@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
-import { ERRORS, type ErrorCode, type ErrorData } from '../core/errors.ts'
+import type { ErrorCode, ErrorData } from '../core/errors.ts'
 import { type UserFrame, userFrameOf } from '../core/user-frame.ts'
 import type { Style } from './style.ts'
 
@@ -41,7 +41,7 @@ export function reportError(error: ErrorData, { style, debug, cwd }: ReportOptio
   const advice = ADVICE[error.code]
   if (advice !== undefined) lines.push(`  ${advice}`)
   if (debug) lines.push('', style.dim(stacks(error)))
-  else lines.push(style.dim(`  ${ERRORS[error.code].text} TAILRACE_DEBUG=1 shows the stack.`))
+  else lines.push(style.dim('  TAILRACE_DEBUG=1 shows the whole stack.'))
   return `${lines.join('\n')}\n`
 }
 

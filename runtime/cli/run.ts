@@ -36,17 +36,19 @@ export async function run(job: string, args: string[], flags: RunFlags): Promise
     // The program's thread loads while the servers do.
     const servers = Promise.withResolvers<Servers>()
     servers.promise.catch(() => {})
-    const jobs: JobMaster[] = []
-    const session = await cluster.run({ url, ...parseArguments(args), options: settings.options }, (started) => {
-      jobs.push(started)
-      void servers.promise.then(({ webUrl }) => announce(started, webUrl))
-    })
+    const session = await cluster.run(
+      { url, ...parseArguments(args), options: settings.options },
+      {
+        onJob: (started) => void servers.promise.then(({ webUrl }) => announce(started, webUrl)),
+        onJobEnd: (ended, { status }) => {
+          if (status === 'FINISHED') process.stderr.write(describeEnd(ended.view(), style))
+        },
+      },
+    )
     const interrupts = cancelOnSignals(session)
     startServers(cluster.dispatcher, settings).then(servers.resolve, servers.reject)
     const end = await Promise.race([session.ended, failureOf(servers.promise)])
-    const [last] = jobs.slice(-1)
-    if (last !== undefined && end.status === 'FINISHED') process.stderr.write(describeEnd(last.view(), style))
-    else if (end.status === 'CANCELED') process.stderr.write(`${style.dim('■')} cancelled\n`)
+    if (end.status === 'CANCELED') process.stderr.write(`${style.dim('■')} cancelled\n`)
     await servers.promise.then(
       ({ close }) => close(),
       () => {},

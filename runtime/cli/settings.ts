@@ -57,7 +57,7 @@ export function resolveSettings(flags: RunFlags): ClusterSettings {
 }
 
 /** `key=value` of one -D, added to those before it. */
-export function parseProperty(text: string, before: Record<string, string>): Record<string, string> {
+export function parseProperty(text: string, before: Record<string, string> = {}): Record<string, string> {
   const at = text.indexOf('=')
   if (at < 1) throw new TailraceError('TR-CLI-001', `Cannot use -D ${text}: wanted key=value`)
   return { ...before, [text.slice(0, at).trim()]: text.slice(at + 1).trim() }

@@ -13,6 +13,8 @@ export interface UserFrame {
 }
 
 const FRAME = /^\s*at (?:.*? \()?(?:async )?((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/]).*?):(\d+):(\d+)\)?$/
+/** How Node begins the stack of a module that it cannot parse. */
+const HEAD = /^((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/]).*):(\d+)$/
 
 /**
  * The topmost frame that lies in a user's file: not in Node, not in node_modules, not in the library.
@@ -22,11 +24,11 @@ const FRAME = /^\s*at (?:.*? \()?(?:async )?((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])
  */
 export function userFrame(stack: string | undefined): UserFrame | undefined {
   for (const text of (stack ?? '').split('\n')) {
-    const match = FRAME.exec(text)
+    const match = FRAME.exec(text) ?? HEAD.exec(text)
     if (match === null) continue
     const file = pathOf(match[1]!)
     if (file.includes('/node_modules/') || (file.startsWith(OWN) && !/\.(test|suite)\.ts$/.test(file))) continue
-    return { file, line: Number(match[2]), column: Number(match[3]) }
+    return { file, line: Number(match[2]), column: Number(match[3] ?? 1) }
   }
   return undefined
 }

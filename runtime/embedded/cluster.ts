@@ -24,6 +24,9 @@ export interface EmbeddedOptions extends Pick<DispatcherOptions, 'clock' | 'time
   slotHeapMb?: number
 }
 
+/** Who wants to hear of a program's jobs. */
+export type Watch = Pick<SessionOptions, 'onJob' | 'onJobEnd'>
+
 /** Builds the graph of an execute again, for inline programs. */
 type Rebuild = (program: ProgramRef, replay: ProgramReplay) => Promise<LogicalGraph>
 
@@ -58,17 +61,15 @@ export class EmbeddedCluster {
   }
 
   /** Runs a program from a file. The session ends when it and its jobs have. */
-  async run(program: ProgramRef, onJob?: SessionOptions['onJob']): Promise<ProgramSession> {
+  async run(program: ProgramRef, watch: Watch = {}): Promise<ProgramSession> {
     if (this.#host === 'inline') {
       const { runProgram } = await import('../program/load.ts')
-      return this.#inline(program, (context) => runProgram(program, context), onJob)
+      return this.#inline(program, (context) => runProgram(program, context), watch)
     }
     const host = threadHost<ToProgram, FromProgram>(new URL('../program/program-thread', import.meta.url), {
       name: 'program',
     })
-    const session = this.#session(
-      new ProgramSession({ host, program, dispatcher: this.dispatcher, ...named({ onJob }) }),
-    )
+    const session = this.#session(new ProgramSession({ host, program, dispatcher: this.dispatcher, ...watch }))
     session.run()
     return session
   }
@@ -80,12 +81,12 @@ export class EmbeddedCluster {
   async runMain(
     main: (context: ExecutionContext) => unknown,
     program: Omit<ProgramRef, 'url'>,
-    onJob?: SessionOptions['onJob'],
+    watch: Watch = {},
   ): Promise<ProgramSession> {
     const { rebuild } = await import('../program/load.ts')
     const url = `inline:${++this.#inlinePrograms}`
     this.#rebuilds.set(url, (ref, replay) => rebuild(ref, replay, async (context) => void (await main(context))))
-    const session = await this.#inline({ ...program, url }, async (context) => void (await main(context)), onJob)
+    const session = await this.#inline({ ...program, url }, async (context) => void (await main(context)), watch)
     void session.ended.then(() => this.#rebuilds.delete(url))
     return session
   }
@@ -118,13 +119,11 @@ export class EmbeddedCluster {
   async #inline(
     program: ProgramRef,
     main: (context: ExecutionContext) => Promise<unknown>,
-    onJob: SessionOptions['onJob'],
+    watch: Watch,
   ): Promise<ProgramSession> {
     const { inlineProgram } = await import('./inline-program.ts')
     const host = inlineProgram(program, main)
-    const session = this.#session(
-      new ProgramSession({ host, program, dispatcher: this.dispatcher, ...named({ onJob }) }),
-    )
+    const session = this.#session(new ProgramSession({ host, program, dispatcher: this.dispatcher, ...watch }))
     session.run()
     return session
   }
@@ -142,9 +141,4 @@ async function inlineSlots(rebuilds: Map<string, Rebuild>, clock: Clock): Promis
   const rebuildOf: Rebuild = (program, replay) =>
     rebuilds.get(program.url)?.(program, replay) ?? buildGraph(program, replay, { quiet: false })
   return () => inlineSlot(rebuildOf, clock)
-}
-
-/** Leaves out what is undefined: options are absent or set. */
-function named<T>(value: { onJob: T | undefined }): { onJob?: T } {
-  return value.onJob === undefined ? {} : { onJob: value.onJob }
 }

@@ -26,6 +26,7 @@ export interface SessionOptions {
   dispatcher: Dispatcher
   /** A job was submitted and is about to be scheduled. */
   onJob?(job: JobMaster): void
+  onJobEnd?(job: JobMaster, end: JobEnd): void
 }
 
 /** A cancelled program may still clean up for this time after its jobs have ended. */
@@ -115,6 +116,7 @@ export class ProgramSession {
   #jobEnded(executeIndex: number, job: JobMaster, end: JobEnd): void {
     this.#live.delete(job)
     if (end.result !== undefined) this.#results.push(end.result)
+    this.#options.onJobEnd?.(job, end)
     this.#options.host.port.post({ type: 'jobEnded', executeIndex, jobId: job.id, ...end })
     if (this.#cancelled) this.#giveUpWhenIdle()
     this.#endWhenDone()

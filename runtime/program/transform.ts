@@ -37,18 +37,33 @@ export function transform(source: string, path: string, cacheDir: string | undef
   }
   // Loaded here and not at the top: most threads never need it.
   const esbuild = createRequire(import.meta.url)('esbuild') as typeof import('esbuild')
-  const { code } = esbuild.transformSync(source, {
-    loader: path.endsWith('x') ? 'tsx' : 'ts',
-    sourcefile: path,
-    sourcemap: 'inline',
-    sourcesContent: false,
-    target: 'node22',
-    keepNames: false,
-    logLevel: 'silent',
-    ...(tsconfig === undefined ? {} : { tsconfigRaw: tsconfig }),
-  })
-  if (cached !== undefined) keep(cached, code)
-  return code
+  try {
+    const { code } = esbuild.transformSync(source, {
+      loader: path.endsWith('x') ? 'tsx' : 'ts',
+      sourcefile: path,
+      sourcemap: 'inline',
+      sourcesContent: false,
+      target: 'node22',
+      logLevel: 'silent',
+      ...(tsconfig === undefined ? {} : { tsconfigRaw: tsconfig }),
+    })
+    if (cached !== undefined) keep(cached, code)
+    return code
+  } catch (error) {
+    throw syntaxError(error as TransformFailure, path)
+  }
+}
+
+type TransformFailure = import('esbuild').TransformFailure
+
+/** esbuild's first message as the error that Node would throw, so that its line is found as any other's. */
+function syntaxError(failure: TransformFailure, path: string): Error {
+  const [first] = failure.errors ?? []
+  if (first === undefined) return failure
+  const error = new SyntaxError(first.text)
+  const place = first.location === null ? path : `${path}:${first.location.line}:${first.location.column + 1}`
+  error.stack = `SyntaxError: ${first.text}\n    at ${place}`
+  return error
 }
 
 /** A folder of the temporary directory that only this user can write; undefined when it is someone else's. */

@@ -13,7 +13,7 @@ export interface HostExit {
 
 export interface Host<Out, In> {
   readonly port: Port<Out, In>
-  /** Each handler is called once, also after {@link terminate}. */
+  /** Each handler is called once, also after {@link terminate}, and when it has ended before. Never inside this call. */
   onExit(handler: (exit: HostExit) => void): void
   /** Ends it at once. Messages that it sent before may still come. */
   terminate(): void
@@ -38,6 +38,8 @@ export function threadHost<Out, In>(entry: URL, { name, resourceLimits }: Thread
     ...(resourceLimits === undefined ? {} : { resourceLimits }),
   })
   let error: HostExit['error']
+  const exits = new Exits()
+  worker.once('exit', (code) => exits.happen(error === undefined ? { code } : { code, error }))
   worker.on('error', (thrown: unknown) => {
     error = thrown instanceof Error ? thrown : new Error(String(thrown))
   })
@@ -49,9 +51,25 @@ export function threadHost<Out, In>(entry: URL, { name, resourceLimits }: Thread
       },
       close: () => void worker.terminate(),
     },
-    onExit: (handler) => {
-      worker.once('exit', (code) => handler(error === undefined ? { code } : { code, error }))
-    },
+    onExit: (handler) => exits.tell(handler),
     terminate: () => void worker.terminate(),
+  }
+}
+
+/** Tells of an end once to each who asks, before or after. */
+export class Exits {
+  #exit: HostExit | undefined
+  #handlers: ((exit: HostExit) => void)[] = []
+
+  tell(handler: (exit: HostExit) => void): void {
+    if (this.#exit === undefined) this.#handlers.push(handler)
+    else queueMicrotask(() => handler(this.#exit!))
+  }
+
+  happen(exit: HostExit): void {
+    if (this.#exit !== undefined) return
+    this.#exit = exit
+    for (const handler of this.#handlers) queueMicrotask(() => handler(exit))
+    this.#handlers = []
   }
 }

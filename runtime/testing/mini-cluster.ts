@@ -5,8 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { StreamExecutionEnvironment } from '../api/environment.ts'
 import type { Clock } from '../core/clock.ts'
 import { errorFromData } from '../core/errors.ts'
-import { EmbeddedCluster } from '../embedded/cluster.ts'
-import type { SessionOptions } from '../jobmanager/program-session.ts'
+import { EmbeddedCluster, type Watch } from '../embedded/cluster.ts'
 import type { JobResult } from '../rpc/program-messages.ts'
 import type { ProgramRef } from '../rpc/slot-messages.ts'
 import type { Cluster, JobView } from '../rpc/views.ts'
@@ -85,13 +84,13 @@ export class MiniCluster {
     const given = typeof program === 'object' && !(program instanceof URL) ? { ...program, ...options } : options
     const { args = [], parameters = {}, options: configuration = {}, onJob, signal } = given
     const rest = { args, parameters, options: configuration }
-    const submitted: SessionOptions['onJob'] = (job) => onJob?.(job.id)
+    const watch: Watch = { onJob: (job) => onJob?.(job.id) }
     this.#output.printed = ''
     this.#output.printedToErr = ''
     const session =
       typeof program === 'function'
-        ? await this.#cluster.runMain((context) => program(new StreamExecutionEnvironment(context)), rest, submitted)
-        : await this.#cluster.run({ url: urlOf(program), ...rest }, submitted)
+        ? await this.#cluster.runMain((context) => program(new StreamExecutionEnvironment(context)), rest, watch)
+        : await this.#cluster.run({ url: urlOf(program), ...rest }, watch)
     const cancel = () => session.cancel()
     signal?.addEventListener('abort', cancel)
     if (signal?.aborted) cancel()
