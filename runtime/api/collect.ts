@@ -92,8 +92,12 @@ async function* iterate<T>(submit: ReturnType<DataStream<any>['environment']['pr
     for (;;) {
       const batch = batches.shift()
       if (batch !== undefined) {
-        for (const value of batch.values) yield value as T
-        batch.taken()
+        // The reader may leave at any yield.
+        try {
+          for (const value of batch.values) yield value as T
+        } finally {
+          batch.taken()
+        }
       } else if (ended) {
         if (failure !== undefined) throw failure.error
         return

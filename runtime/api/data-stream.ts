@@ -148,9 +148,12 @@ export class DataStream<T> {
   global(): DataStream<T> {
     return this.#partition({ kind: 'global' })
   }
-  /** To the subtask that `partition` names, from 0 to `channels` - 1. */
-  partitionCustom<K>(partition: (key: K, channels: number) => number, keyOf: (value: T) => K): DataStream<T> {
-    return this.#partition({ kind: 'custom', partition, keyOf })
+  /**
+   * To the subtask that `partition` names, from 0 to `channels` - 1. The key comes first, against Flink's order, so that its type
+   * is known in `partition`.
+   */
+  partitionCustom<K>(keyOf: (value: T) => K, partition: (key: K, channels: number) => number): DataStream<T> {
+    return this.#partition({ kind: 'custom', keyOf, partition })
   }
 
   #partition(partitioner: Partitioner): DataStream<T> {
