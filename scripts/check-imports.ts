@@ -47,14 +47,17 @@ export const RULES: Record<string, Rule> = {
     imports: ['core', 'rpc', 'graph', 'program', 'operators', 'network', 'state', 'checkpoint', 'metrics'],
     out: 'jobmanager and taskmanager meet in rpc/: add a message there',
   },
-  rest: { imports: ['core', 'metrics', 'jobmanager'], types: ['rpc', 'graph'], out: 'add to what jobmanager answers' },
+  rest: { imports: ['core', 'metrics', 'rpc', 'jobmanager'], types: ['graph'], out: 'add to what jobmanager answers' },
   web: {
     imports: [],
     types: ['rest'],
     out: 'the page knows a cluster by its REST answers only: add an endpoint or a type in rest/',
   },
   'index.ts': { imports: ['*'], out: 'the door re-exports what job authors use; tests and commands are other doors' },
-  embedded: { imports: ['*'], out: 'joins the parts of a cluster in one process, for testing/, cli/ and plain programs' },
+  embedded: {
+    imports: ['*'],
+    out: 'joins the parts of a cluster in one process, for testing/, cli/ and plain programs',
+  },
   testing: { imports: ['*'], out: 'tests of users do not start commands' },
   cli: { imports: ['**'], out: '' },
 }

@@ -45,7 +45,7 @@ export async function runTests({ coverageDir, args = [] }: TestRun): Promise<Cou
     const child = spawn(process.execPath, [vitest, 'run', ...reporters, ...args], {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, ...(coverageDir && { NODE_V8_COVERAGE: coverageDir }) },
+      env: { ...process.env, ...(coverageDir && { NODE_V8_COVERAGE: coverageDir, NODE_DISABLE_COMPILE_CACHE: '1' }) },
       timeout: TIMEOUT_MS,
       killSignal: 'SIGKILL',
     })
