@@ -4,7 +4,7 @@
  * A subtask is in exactly one page, that of the slot which hosts it. Names are read once, as slots report them.
  */
 import type { MeasuredJob } from './measured.ts'
-import { type MetricName, T, TASK_METRICS, type TaskMetricName } from './page.ts'
+import { type MetricName, type OperatorMetricName, T, TASK_METRICS, type TaskMetricName } from './page.ts'
 import { PageHistory } from './page-history.ts'
 
 /** Meters average over this, as Flink's do. */
@@ -70,6 +70,7 @@ export class TaskReader {
   readonly subtask: number
   readonly history: PageHistory
   readonly #at = new Float64Array(TASK_METRICS.length).fill(-1)
+  readonly #ofOperators = new Map<string, number>()
   /** In the order in which the slot took them. */
   readonly cells: MetricCell[] = []
 
@@ -81,7 +82,10 @@ export class TaskReader {
 
   add(cell: MetricCell): void {
     this.cells.push(cell)
-    if (cell.name.scope !== 'task') return
+    if (cell.name.operatorId !== undefined) {
+      this.#ofOperators.set(`${cell.name.operatorId}/${cell.name.name}`, cell.name.index)
+      return
+    }
     const place = T[cell.name.name as TaskMetricName]
     if (place !== undefined) this.#at[place] = cell.name.index
   }
@@ -94,6 +98,17 @@ export class TaskReader {
   perSecond(name: TaskMetricName, windowMs: number, nowMs: number): number {
     const at = this.#at[T[name]]!
     return at < 0 ? 0 : Math.max(0, this.history.perSecond(at, windowMs, nowMs))
+  }
+
+  /** Like {@link value}, of one of its operators. */
+  operatorValue(operatorId: string, name: OperatorMetricName): number {
+    const at = this.#ofOperators.get(`${operatorId}/${name}`)
+    return at === undefined ? 0 : this.history.value(at)
+  }
+
+  operatorPerSecond(operatorId: string, name: OperatorMetricName, windowMs: number, nowMs: number): number {
+    const at = this.#ofOperators.get(`${operatorId}/${name}`)
+    return at === undefined ? 0 : Math.max(0, this.history.perSecond(at, windowMs, nowMs))
   }
 
   /**

@@ -72,6 +72,7 @@ export const OPERATOR_METRICS = [
   'numSplitsProcessed',
   'watermarkLag',
   'numRecordsSideOutput',
+  'numFiredTimers',
 ] as const
 export type OperatorMetricName = (typeof OPERATOR_METRICS)[number]
 

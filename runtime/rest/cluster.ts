@@ -1,0 +1,43 @@
+/** The cluster as a whole. */
+
+import { dashboard, overview } from './cluster-schemas.ts'
+import type { App, RestContext } from './common.ts'
+
+/** Of whose REST contract this is an implementation; clients that probe for a version read it. */
+const COMPATIBLE_WITH = '2.3'
+
+export function clusterRoutes(app: App, context: RestContext): void {
+  const { cluster, clock, version, canCancel } = context
+
+  app.get('/overview', { schema: { response: { 200: overview } } }, () => {
+    const { slots } = cluster.cluster()
+    const jobs = cluster.list()
+    const count = (...statuses: string[]) => jobs.filter(({ status }) => statuses.includes(status)).length
+    const ended = count('FINISHED', 'CANCELED', 'FAILED')
+    return {
+      taskmanagers: 1,
+      'taskmanagers-blocked': 0,
+      'slots-total': slots.length,
+      'slots-available': slots.filter(({ state }) => state !== 'busy').length,
+      'slots-free-and-blocked': 0,
+      'jobs-running': jobs.length - ended,
+      'jobs-finished': count('FINISHED'),
+      'jobs-cancelled': count('CANCELED'),
+      'jobs-failed': count('FAILED'),
+      'flink-version': COMPATIBLE_WITH,
+      'flink-commit': 'tailrace',
+      'tailrace-version': version,
+    }
+  })
+
+  app.get('/config', { schema: { response: { 200: dashboard } } }, () => ({
+    'refresh-interval': 3000,
+    'timezone-name': Intl.DateTimeFormat().resolvedOptions().timeZone,
+    // `-0` is not an integer to everyone.
+    'timezone-offset': -new Date(clock.now()).getTimezoneOffset() * 60_000 || 0,
+    'flink-version': COMPATIBLE_WITH,
+    'flink-revision': 'tailrace',
+    'tailrace-version': version,
+    features: { 'web-submit': false, 'web-cancel': canCancel, 'web-rescale': false, 'web-history': false },
+  }))
+}

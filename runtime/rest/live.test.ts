@@ -1,0 +1,99 @@
+import { expect, test } from 'vitest'
+import { ManualClock } from '../core/clock.ts'
+import { MetricsReader } from '../metrics/reader.ts'
+import { FakeCluster, hexId, START_MS, VERTEX } from './fake-cluster.suite.ts'
+import { liveNumbers, livePlan } from './live-view.ts'
+import { startRest } from './server.ts'
+
+function running() {
+  const clock = new ManualClock(START_MS)
+  const cluster = new FakeCluster(clock)
+  const job = cluster.submit()
+  const metrics = new MetricsReader(cluster, clock)
+  metrics.look()
+  const numbers = () => liveNumbers(job.view(), metrics.read(job.view()), metrics.nowMs(), clock.now())
+  return { clock, cluster, job, metrics, numbers }
+}
+
+test('the plan names vertices once, and edges by their place in it', () => {
+  const { job } = running()
+  const plan = livePlan(job.view())
+  expect(plan.vertices.map(({ name, isSource, isSink }) => [name, isSource, isSink])).toEqual([
+    ['Source: flights -> parse -> departed', true, false],
+    ['delay per airport and day', false, false],
+    ['top 10 -> Sink: print', false, true],
+    ['Sink: late flights', false, true],
+  ])
+  expect(plan.edges.map(({ from, to, tag }) => [from, to, tag])).toEqual([
+    [0, 1, null],
+    [1, 2, null],
+    [1, 3, 'late'],
+  ])
+})
+
+test('numbers are per second, with what sources read and sinks write', () => {
+  const { clock, job, numbers } = running()
+  clock.advance(2000)
+  for (const subtask of [0, 1]) {
+    job.operator(VERTEX.source, subtask, hexId(0x11), 'numRecordsOut', 2000)
+    job.count(VERTEX.source, subtask, 'numRecordsOut', 1000)
+    job.count(VERTEX.window, subtask, 'numRecordsIn', 1000)
+  }
+  job.count(VERTEX.window, 1, 'numLateRecordsDropped', 3)
+  job.count(VERTEX.top, 0, 'numRecordsIn', 20)
+  job.operator(VERTEX.top, 0, hexId(0x16), 'numRecordsIn', 10)
+  const { vertices, edges } = numbers()
+  expect(vertices[0]).toMatchObject({ inPerSecond: 2000, outPerSecond: 1000, recordsIn: 4000, recordsOut: 2000 })
+  expect(vertices[1]).toMatchObject({ inPerSecond: 1000, lateDropped: 3 })
+  expect(vertices[1]!.subtasks).toEqual([
+    [500, 0, 0, 0],
+    [500, 0, 0, 0],
+  ])
+  expect(vertices[2]).toMatchObject({ inPerSecond: 10, outPerSecond: 5, recordsOut: 10 })
+  expect(edges).toEqual([1000, 10, 0])
+})
+
+test('busy and back-pressured are those of the worst subtask, the watermark that of the last', () => {
+  const { clock, job, numbers } = running()
+  clock.advance(1000)
+  job.count(VERTEX.window, 0, 'accumulateBusyTimeMs', 900)
+  job.count(VERTEX.window, 1, 'accumulateBackPressuredTimeMs', 700)
+  job.set(VERTEX.window, 0, 'currentInputWatermark', 5000)
+  expect(numbers().vertices[1]).toMatchObject({ busy: 0.9, backPressured: 0.7, watermark: null })
+  job.set(VERTEX.window, 1, 'currentInputWatermark', 4000)
+  expect(numbers().vertices[1]!.watermark).toBe(4000)
+  for (const subtask of [0, 1]) job.set(VERTEX.window, subtask, 'currentInputWatermark', Infinity)
+  expect(numbers().vertices[1]!.watermark).toBe('end')
+})
+
+test('an edge whose ends count several edges together has no rate', () => {
+  const { job, numbers } = running()
+  job.plan.edges.push({ ...job.plan.edges[0]!, id: 3, to: VERTEX.top })
+  expect(numbers().edges).toEqual([0, null, 0, null])
+})
+
+test('GET /live sends the plan, then numbers, and ends with the job', async () => {
+  const { cluster, job, metrics } = running()
+  const rest = await startRest({ dispatcher: cluster, metrics, port: 0 })
+  try {
+    const response = await fetch(`${rest.url}/jobs/${job.id}/live`)
+    expect(response.headers.get('content-type')).toBe('text/event-stream')
+    const text = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+    let seen = ''
+    while (!seen.includes('event: numbers')) seen += (await text.read()).value
+    expect(seen).toMatch(/^event: plan\ndata: \{.*\}\n\nevent: numbers\ndata: \{"status":"RUNNING"/)
+    job.end('FINISHED')
+    for (let part = await text.read(); !part.done; part = await text.read()) seen += part.value
+    expect(seen).toMatch(/event: numbers\ndata: \{"status":"FINISHED".*\n\nevent: end\ndata: \{\}\n\n$/)
+  } finally {
+    await rest.close()
+  }
+})
+
+test('a server closes though pages are open', async () => {
+  const { cluster, job, metrics } = running()
+  const rest = await startRest({ dispatcher: cluster, metrics, port: 0 })
+  const response = await fetch(`${rest.url}/jobs/${job.id}/live`)
+  await rest.close()
+  await expect(response.text()).rejects.toThrow()
+})
