@@ -61,9 +61,8 @@ export interface DecodingFormat<T> {
   createDecoder(context: DecoderContext): Decoder<T>
 }
 
+/** Of one file: a format with a header puts it before its first record. */
 export interface Encoder<T> {
-  /** Before the first record. */
-  readonly header: string
   /** The whole text of a record, its line end included. */
   encode(value: T): string
 }

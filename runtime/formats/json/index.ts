@@ -47,7 +47,6 @@ const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
 
 /** Dates become ISO texts; bigints become numbers with all their digits. */
 const encoder: Encoder<any> = {
-  header: '',
   encode(value) {
     let text: string | undefined
     try {
