@@ -8,12 +8,11 @@ import type { Wiring } from '../rpc/slot-messages.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { allocateGate } from './channel.ts'
 import { Doorbell } from './doorbell.ts'
-
-/** Floating buffers of a slot where nothing else is set: 4 MiB. */
-export const POOL_BUFFERS = 128
+import { exchangeSettings } from './settings.ts'
 
 /** `slots[vertexId][subtask]` is the slot of each subtask; slots count from 0 without gaps. */
-export function allocateWiring(plan: Plan, slots: Record<string, number[]>, poolBuffers = POOL_BUFFERS): Wiring {
+export function allocateWiring(plan: Plan, slots: Record<string, number[]>): Wiring {
+  const { poolBuffers } = exchangeSettings(plan.config.options)
   const slotCount = 1 + Math.max(...Object.values(slots).flat())
   const parallelism = new Map(plan.vertices.map((v) => [v.id, v.parallelism]))
   const gates: Record<string, SharedArrayBuffer[]> = {}

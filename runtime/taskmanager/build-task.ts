@@ -15,6 +15,7 @@ import { type InputChannel, InputGate } from '../network/input-gate.ts'
 import { Overflow } from '../network/overflow.ts'
 import { RecordWriter } from '../network/record-writer.ts'
 import type { Selector } from '../network/select-channel.ts'
+import { exchangeSettings } from '../network/settings.ts'
 import { WatermarkValve } from '../network/valve.ts'
 import type { Deployment, FromSlot, SubtaskRef } from '../rpc/slot-messages.ts'
 import { buildChain } from './chain.ts'
@@ -39,7 +40,7 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
   const { graph, deployment, clock, page, post, wakeSlot } = surroundings
   const vertex = graph.vertices.find((v) => v.id === vertexId)
   assert(vertex !== undefined, `no vertex ${vertexId} in the plan`)
-  const overflow = new Overflow()
+  const overflow = new Overflow(exchangeSettings(graph.config.options).overflow)
   const writers = vertex.outputs.map((edge) => buildWriter(edge, vertex, subtask, surroundings, overflow))
   const chain = await buildChain(vertex, writers, { autoWatermarkIntervalMs: graph.config.autoWatermarkIntervalMs })
   const readers = new Map<number, BatchReader>()
@@ -131,6 +132,7 @@ function buildWriter(
     proposeType: (edgeId, edgeType) => post({ type: 'proposeType', edgeId, edgeType }),
     bufferTimeoutMs: edge.bufferTimeoutMs,
     operatorName: vertex.operators[edge.fromOperator]!.name,
+    recordsMax: exchangeSettings(graph.config.options).recordsMax,
   })
 }
 

@@ -16,7 +16,7 @@ import { portPair } from '../rpc/port.ts'
 import type { FromSlot, ToSlot } from '../rpc/slot-messages.ts'
 import { Slot } from './slot.ts'
 
-const config = (parallelism: number): JobConfig => ({
+const config = (parallelism: number, options: Record<string, string>): JobConfig => ({
   jobName: 'test',
   parallelism,
   maxParallelism: undefined,
@@ -25,7 +25,7 @@ const config = (parallelism: number): JobConfig => ({
   chaining: true,
   autoGenerateUids: true,
   parameters: {},
-  options: {},
+  options,
 })
 
 interface Outcome {
@@ -47,22 +47,26 @@ type Build = (
 ) => void
 
 /** Runs a graph to its end. */
-async function run(parallelism: number, build: Build, { poolBuffers = 128 } = {}): Promise<Outcome> {
-  const builder = new GraphBuilder()
-  build((name, module, options, from, partitioner = { kind: 'auto' }, isSink = false) =>
-    builder.add({
-      name,
-      spec: { module, options },
-      inputs: from === undefined ? [] : [{ node: from, tag: undefined, partitioner }],
-      isSource: module === 'source',
-      isSink,
-    }),
-  )
-  const logical = builder.build(config(parallelism))
+async function run(parallelism: number, build: Build, options: Record<string, string> = {}): Promise<Outcome> {
+  // Each slot builds the graph again, as it does from a program: function objects are its own.
+  const buildGraph = () => {
+    const builder = new GraphBuilder()
+    build((name, module, options, from, partitioner = { kind: 'auto' }, isSink = false) =>
+      builder.add({
+        name,
+        spec: { module, options },
+        inputs: from === undefined ? [] : [{ node: from, tag: undefined, partitioner }],
+        isSource: module === 'source',
+        isSink,
+      }),
+    )
+    return builder.build(config(parallelism, options))
+  }
+  const logical = buildGraph()
   const plan = buildPlan(compileJobGraph(logical))
   const { slotCount, vertices } = assignSlots(plan)
   const slots = Object.fromEntries(vertices.map((v) => [v.vertexId, v.slots]))
-  const wiring = allocateWiring(plan, slots, poolBuffers)
+  const wiring = allocateWiring(plan, slots)
   const outcome: Outcome = { values: [], states: [], accumulators: {} }
   await new Promise<void>((resolve) => {
     let deployed = 0
@@ -158,7 +162,7 @@ async function run(parallelism: number, build: Build, { poolBuffers = 128 } = {}
             break
         }
       })
-      new Slot({ port: slotPort, buildGraph: async () => logical })
+      new Slot({ port: slotPort, buildGraph: async () => buildGraph() })
     }
   })
   return outcome
@@ -253,7 +257,7 @@ describe('Slot', () => {
         )
         add('collect', 'collect', { collectId: 'c' }, counted, { kind: 'auto' }, true)
       },
-      { poolBuffers: 1 },
+      { 'tailrace.exchange.buffers-per-slot': '1' },
     )
     expect(outcome.error).toBeUndefined()
     expect(outcome.accumulators).toEqual({ count: n, sum: n * (n - 1) })
