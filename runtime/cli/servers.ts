@@ -10,17 +10,32 @@ export interface Servers {
 }
 
 export async function startServers(dispatcher: Dispatcher, settings: ClusterSettings): Promise<Servers> {
+  const { metricsPorts, restPorts, restAddress: host, options } = settings
   const { MetricsReader } = await import('../metrics/reader.ts')
-  const { startMetricsServer } = await import('../metrics/server.ts')
   const metrics = new MetricsReader(dispatcher, systemClock)
   metrics.start()
-  const closers: (() => Promise<void>)[] = []
-  const close = async () => {
-    metrics.stop()
-    for (const closer of closers) await closer()
+  const servers = await Promise.all([
+    restPorts === undefined
+      ? undefined
+      : import('../rest/server.ts').then(({ startRest }) =>
+          startRest({
+            dispatcher,
+            metrics,
+            port: restPorts,
+            host,
+            configuration: { ...options, 'taskmanager.numberOfTaskSlots': String(settings.slots) },
+            canCancel: options['web.cancel.enable'] !== 'false',
+          }),
+        ),
+    import('../metrics/server.ts').then(({ startMetricsServer }) =>
+      startMetricsServer({ source: metrics, port: metricsPorts, host }),
+    ),
+  ])
+  return {
+    webUrl: servers[0]?.url,
+    close: async () => {
+      metrics.stop()
+      for (const server of servers) await server?.close()
+    },
   }
-  const { metricsPorts } = settings
-  if (metricsPorts !== undefined)
-    closers.push((await startMetricsServer({ source: metrics, port: metricsPorts })).close)
-  return { webUrl: undefined, close }
 }

@@ -16,9 +16,9 @@ export interface RunFlags {
 
 export interface ClusterSettings {
   slots: number
-  /** Ports or ranges; undefined: off. */
+  /** Ports or ranges; undefined: neither REST nor the page. */
   restPorts: string | undefined
-  metricsPorts: string | undefined
+  metricsPorts: string
   restAddress: string
   slotHeapMb: number | undefined
   timeouts: { deployMs?: number; cancelMs?: number }

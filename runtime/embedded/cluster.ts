@@ -5,6 +5,7 @@
  * Inline, a program can also be a function or an environment under way, which no thread could import again.
  */
 import { randomBytes } from 'node:crypto'
+import { totalmem } from 'node:os'
 import { type Clock, systemClock } from '../core/clock.ts'
 import type { LogicalGraph } from '../graph/model.ts'
 import { Dispatcher, type DispatcherOptions } from '../jobmanager/dispatcher.ts'
@@ -20,7 +21,7 @@ export interface EmbeddedOptions extends Pick<DispatcherOptions, 'clock' | 'time
   host: 'worker' | 'inline'
   /** `as needed`: each job gets as many as it wants. */
   slots: number | 'as needed'
-  /** `taskmanager.memory.task.heap.size`: limit of each slot thread's heap, MiB; undefined: Node's default. */
+  /** `taskmanager.memory.task.heap.size`: limit of each slot thread's heap, MiB; undefined: a share of the memory. */
   slotHeapMb?: number
 }
 
@@ -54,7 +55,9 @@ export class EmbeddedCluster {
   static async start({ host, slots, slotHeapMb, ...options }: EmbeddedOptions): Promise<EmbeddedCluster> {
     const rebuilds = new Map<string, Rebuild>()
     const spawn =
-      host === 'worker' ? slotThreads(slotHeapMb) : await inlineSlots(rebuilds, options.clock ?? systemClock)
+      host === 'worker'
+        ? slotThreads(slotHeapMb ?? defaultHeapMb(slots))
+        : await inlineSlots(rebuilds, options.clock ?? systemClock)
     const pool = new SlotPool({ size: slots, spawn })
     const dispatcher = new Dispatcher({ pool, newJobId: () => randomBytes(16).toString('hex'), ...options })
     return new EmbeddedCluster(host, pool, dispatcher, rebuilds)
@@ -129,10 +132,16 @@ export class EmbeddedCluster {
   }
 }
 
-function slotThreads(heapMb: number | undefined): (slot: number) => SlotHost {
+function slotThreads(heapMb: number): (slot: number) => SlotHost {
   const entry = new URL('../taskmanager/slot-thread', import.meta.url)
-  const resourceLimits = heapMb === undefined ? {} : { maxOldGenerationSizeMb: heapMb }
+  const resourceLimits = { maxOldGenerationSizeMb: heapMb }
   return (slot) => threadHost(entry, { name: `slot-${slot}`, resourceLimits })
+}
+
+/** Slots share 70 % of what this process may use: the machine's memory, or its container's. */
+function defaultHeapMb(slots: number | 'as needed'): number {
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY)
+  return Math.max(256, Math.floor((0.7 * memory) / 2 ** 20 / (slots === 'as needed' ? 1 : slots)))
 }
 
 async function inlineSlots(rebuilds: Map<string, Rebuild>, clock: Clock): Promise<() => SlotHost> {
