@@ -34,7 +34,7 @@ export interface EventSplit extends SourceSplit {
   next: number
 }
 
-/** Time between two looks at the clock while nothing is due; Flink's source of the comparison parks as long. */
+/** Least time between two looks at the clock once all that was due is out; Flink's source of the comparison parks as long. */
 const PAUSE_MS = 0.1
 
 /** Nanoseconds of a clock that all threads share, as milliseconds. */
@@ -130,20 +130,18 @@ class EventReader implements SourceReader<Event, EventSplit> {
     if (cursors.length === 0) return this.#noMore ? 'end' : 'idle'
     if (this.#turn >= cursors.length) this.#turn = 0
     const cursor = cursors[this.#turn]!
+    let waitMs = 0
     if (this.#options.rate === 0) cursor.emit(output, max)
-    else {
-      const waitMs = cursor.emitDue(output, max)
-      if (waitMs > 0) {
-        this.#context.wakeAt(this.#context.clock.monotonic() + Math.max(PAUSE_MS, waitMs))
-        return 'idle'
-      }
-    }
+    else waitMs = cursor.emitDue(output, max)
     if (cursor.left > 0) this.#turn++
     else {
       output.release(cursor.id)
       cursors.splice(this.#turn, 1)
     }
-    return cursors.length === 0 && this.#noMore ? 'end' : 'more'
+    if (cursors.length === 0 && this.#noMore) return 'end'
+    if (waitMs === 0) return 'more'
+    this.#context.wakeAt(this.#context.clock.monotonic() + waitMs)
+    return 'idle'
   }
 
   snapshot(): EventSplit[] {
@@ -196,14 +194,13 @@ class Cursor {
     this.#push(this.#output, max)
   }
 
-  /** Emits events that are due; returns the milliseconds until the next one is when there are none, else 0. */
+  /** Emits up to `max` events that are due. Returns the milliseconds until the next look; 0 while more are due. */
   emitDue(output: ReaderOutput<Event>, max: number): number {
     const nowMs = monotonicMs()
     this.#paced ??= new PacedOutput(output.split(this.id), nowMs, (1000 * this.#options.splits) / this.#options.rate)
-    const due = this.#paced.due(nowMs)
-    if (due <= 0) return this.#paced.dueMs() - nowMs
-    this.#push(this.#paced, Math.min(due, max))
-    return 0
+    const due = Math.min(this.#paced.due(nowMs), this.left)
+    if (due > 0) this.#push(this.#paced, Math.min(due, max))
+    return due > max ? 0 : Math.max(PAUSE_MS, this.#paced.dueMs() - nowMs)
   }
 
   #push(into: SplitOutput<Event>, max: number): void {

@@ -4,15 +4,12 @@
  *
  * One process runs at a time. A case that fails is named, and the exit code is 1.
  */
-import { fork } from 'node:child_process'
 import { cpus } from 'node:os'
-import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { CASES, chooseCases } from './cases.ts'
-import type { ChildResult, ChildTask } from './child.ts'
+import type { ChildResult } from './child.ts'
 import { formatTable } from './report.ts'
-
-const RUN_TIMEOUT_MS = 10 * 60_000
+import { runCase } from './run-case.ts'
 
 const { values: args } = parseArgs({
   options: {
@@ -26,31 +23,6 @@ const { values: args } = parseArgs({
   },
 })
 
-/** Runs one case in a fresh process. */
-function runOnce(task: ChildTask): Promise<ChildResult> {
-  const execArgv = [...process.execArgv]
-  const env = { ...process.env }
-  if (args.package !== undefined) {
-    execArgv.push('--import', new URL('./use-package.ts', import.meta.url).href)
-    env.TAILRACE_BENCH_PACKAGE = pathToFileURL(args.package).href
-  }
-  return new Promise((resolve) => {
-    // What a job prints goes to stderr: stdout is the report's.
-    const child = fork(new URL('./child.ts', import.meta.url), { execArgv, env, stdio: ['ignore', 2, 2, 'ipc'] })
-    const timer = setTimeout(() => child.kill('SIGKILL'), RUN_TIMEOUT_MS)
-    let result: ChildResult = { error: `the process ended without a result` }
-    child.on('message', (message) => {
-      result = message as ChildResult
-    })
-    child.on('exit', (code, signal) => {
-      clearTimeout(timer)
-      if ('error' in result && signal !== null) result = { error: `stopped by ${signal}; ${result.error}` }
-      resolve(result)
-    })
-    child.send(task)
-  })
-}
-
 const names = chooseCases(args.case)
 const repeats = Number(args.repeat)
 const settings = Object.fromEntries(args.set.map((pair) => pair.split('=', 2) as [string, string]))
@@ -61,7 +33,7 @@ for (let repeat = 0; repeat < repeats; repeat++) {
   for (const name of names) {
     const { records, full } = CASES[name]!
     const wanted = args.records !== undefined ? Number(args.records) : args.full && full ? full.records : records
-    const result = await runOnce({ name, records: wanted, settings })
+    const result = await runCase({ name, records: wanted, settings }, args.package)
     ;(results[name] ??= []).push(result)
     if ('error' in result) {
       process.exitCode = 1

@@ -5,7 +5,7 @@
 import { inferType } from '../../runtime/core/types.ts'
 import { CHANNEL_BYTES } from '../../runtime/network/channel.ts'
 import { Loopback } from '../../runtime/network/loopback.ts'
-import { POOL_BUFFERS } from '../../runtime/network/wiring.ts'
+import { POOL_BUFFERS } from '../../runtime/network/settings.ts'
 import { type CaseInput, type Figures, Meter, round } from '../measure.ts'
 import { KINDS, Weigher } from './records.ts'
 
