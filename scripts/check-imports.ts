@@ -37,7 +37,11 @@ export const RULES: Record<string, Rule> = {
   formats: { imports: ['core'], out: TO_CORE },
   connectors: { imports: ['core', 'formats'], out: 'contracts of sources and sinks are in core/; add to them there' },
   program: { imports: ['core', 'graph'], types: ['rpc'], out: BY_ARGUMENT },
-  api: { imports: ['core', 'graph', 'operators', 'state', 'program', 'connectors'], types: ['rpc'], out: TO_CORE },
+  api: {
+    imports: ['core', 'graph', 'operators', 'state', 'program', 'connectors', 'formats'],
+    types: ['rpc'],
+    out: TO_CORE,
+  },
   taskmanager: {
     imports: ['core', 'rpc', 'graph', 'program', 'operators', 'network', 'state', 'checkpoint', 'metrics'],
     types: ['connectors'],

@@ -309,6 +309,17 @@ describe('streams build', () => {
     expect(descriptions).toEqual([2, 3, 2, 1, 4].map((n) => `collection(${n} values)`))
   })
 
+  test('sources of text', () => {
+    const { env } = setUp()
+    env.readTextFile('/data/book.txt')
+    env.socketTextStream('localhost', 9000, { retries: 2 })
+    const nodes = env.getStreamGraph().nodes
+    expect(nodes.map((n) => [n.spec.options.source.describe(), n.parallelism])).toEqual([
+      ['files(/data/book.txt)', undefined],
+      ['socket(localhost:9000)', 1],
+    ])
+  })
+
   const refused: [what: string, build: (env: StreamExecutionEnvironment) => void, code: string, text: RegExp][] = [
     ['parallelism 0', (env) => env.fromData(1).name('in').setParallelism(0), 'TR-GRAPH-005', /operator "in".* 0/],
     ['a max parallelism of a half', (env) => env.fromData(1).setMaxParallelism(0.5), 'TR-GRAPH-005', /0\.5/],

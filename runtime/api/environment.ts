@@ -2,12 +2,15 @@
  * The environment: where a program begins its streams, sets its job and runs it [D-01, D-02].
  */
 import { collectionSource } from '../connectors/collection/index.ts'
+import { fileSource } from '../connectors/files/index.ts'
 import { sequenceSource } from '../connectors/sequence/index.ts'
+import { type SocketTextOptions, socketTextSource } from '../connectors/socket/index.ts'
 import type { Duration } from '../core/duration.ts'
 import { assert } from '../core/errors.ts'
 import type { Source } from '../core/source.ts'
 import type { Type } from '../core/types.ts'
 import { WatermarkStrategy } from '../core/watermarks.ts'
+import { textLines } from '../formats/text/index.ts'
 import type { JobConfig, LogicalGraph } from '../graph/model.ts'
 import {
   currentContext,
@@ -132,6 +135,20 @@ export class StreamExecutionEnvironment {
   /** Whole numbers from `from` to `to`, both included, shared among the subtasks. */
   fromSequence(from: number, to: number): SingleOutputStreamOperator<number> {
     return this.#source(sequenceSource(from, to), WatermarkStrategy.noWatermarks(), 'Sequence Source', undefined)
+  }
+  /** The lines of a file, or of all files below a directory; read once. For more see fileSource of `tailrace/connectors/files`. */
+  readTextFile(path: string | URL): SingleOutputStreamOperator<string> {
+    const source = fileSource({ path, format: textLines() })
+    return this.#source(source, WatermarkStrategy.noWatermarks(), 'Text File Source', undefined)
+  }
+  /** The lines that a server sends; one subtask reads. For trying things: a socket cannot be read again after a failure. */
+  socketTextStream(
+    host: string,
+    port: number,
+    options: Omit<SocketTextOptions, 'host' | 'port'> = {},
+  ): SingleOutputStreamOperator<string> {
+    const source = socketTextSource({ ...options, host, port })
+    return this.#source(source, WatermarkStrategy.noWatermarks(), 'Socket Stream', 1)
   }
 
   #source<T>(
