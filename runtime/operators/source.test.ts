@@ -274,6 +274,8 @@ describe('source operator', () => {
 
   it('hands events to the reader and closes it once', async () => {
     const { operator, context, reader } = await open(bounded(0))
+    expect(context.splitRequests).toBe(0)
+    operator.poll(1)
     expect(context.splitRequests).toBe(1)
     operator.handleEvent({ hello: 1 })
     expect(reader.events).toEqual([{ hello: 1 }])

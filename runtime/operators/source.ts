@@ -45,6 +45,7 @@ export class Operator<T = any> extends SourceOperator {
   #idle = false
   /** Periodic emits in a row that saw no split. */
   #emptyEmits = 0
+  #started = false
   #ended = false
 
   constructor(options: SourceOptions<T>) {
@@ -84,27 +85,26 @@ export class Operator<T = any> extends SourceOperator {
       metrics: context.metrics.group,
     })
     this.#schedule(Math.min(this.#intervalMs, FIRST_EMIT_MS_MAX))
-    this.#reader.start()
   }
 
   override poll(max: number): PollStatus {
     if (this.#ended) return 'end'
-    const found = this.#reader!.poll(this.#main, max)
+    const found = this.#running().poll(this.#main, max)
     if (found === 'end') this.#end()
     return found
   }
 
   override addSplits(splits: SourceSplit[]): void {
     for (const split of splits) this.#split(split.id)
-    this.#reader!.addSplits(splits)
+    this.#running().addSplits(splits)
   }
 
   override noMoreSplits(): void {
-    this.#reader!.noMoreSplits()
+    this.#running().noMoreSplits()
   }
 
   override handleEvent(event: unknown): void {
-    this.#reader!.handleEvent?.(event)
+    this.#running().handleEvent?.(event)
   }
 
   override blockedFor(ms: number): void {
@@ -123,6 +123,15 @@ export class Operator<T = any> extends SourceOperator {
     const reader = this.#reader
     this.#reader = undefined
     return reader?.close()
+  }
+
+  /** The reader, started at the first need of it: while the task opens, answers to what it asks could not be taken. */
+  #running(): SourceReader<T> {
+    if (!this.#started) {
+      this.#started = true
+      this.#reader!.start()
+    }
+    return this.#reader!
   }
 
   #split(id: string): Output<T> {

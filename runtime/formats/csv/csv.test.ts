@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { OutputTag } from '../../core/output-tag.ts'
 import { types } from '../../core/types.ts'
 import type { BadRecord } from '../bad-records.ts'
-import { decodeAll } from '../testing.ts'
+import { decodeAll } from '../decode-all.suite.ts'
 import { type CsvOptions, csv } from './index.ts'
 
 const read = (text: string, options: CsvOptions<any> = {}, decode: Parameters<typeof decodeAll>[2] = {}) =>

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { OutputTag } from '../../core/output-tag.ts'
 import type { BadRecord } from '../bad-records.ts'
-import { decodeAll } from '../testing.ts'
+import { decodeAll } from '../decode-all.suite.ts'
 import { jsonArray, jsonLines } from './index.ts'
 
 const bytesOf = (text: string) => Buffer.from(text)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeAll } from '../testing.ts'
+import { decodeAll } from '../decode-all.suite.ts'
 import { textLines } from './index.ts'
 
 describe('textLines()', () => {
