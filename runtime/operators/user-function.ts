@@ -4,7 +4,7 @@
  * Not hot: shared by all operators of a thread.
  */
 import { TailraceError } from '../core/errors.ts'
-import type { RichFunction } from '../core/functions.ts'
+import type { RichFunction, RuntimeContext } from '../core/functions.ts'
 import type { OperatorContext } from './operator.ts'
 
 /** Objects whose `open` ran in this thread and whose `close` did not. */
@@ -21,9 +21,10 @@ export class UserFunction {
 
   /**
    * Throws TR-TASK-001 when another subtask of this thread has the same object open: its fields, set by `open`, would be those of
-   * the last one. That happens only where the program could not be run again for each slot.
+   * the last one. That happens only where the program could not be run again for each slot. Keyed operators give a `runtime` that
+   * knows their state.
    */
-  open(context: OperatorContext): void | Promise<void> {
+  open(context: OperatorContext, runtime: RuntimeContext = context.runtime): void | Promise<void> {
     const fn = this.#fn
     if (fn === undefined) return
     this.#open = true
@@ -36,7 +37,7 @@ export class UserFunction {
       )
     }
     opened.add(fn)
-    return fn.open(context.runtime)
+    return fn.open(runtime)
   }
 
   finish(): void {

@@ -86,32 +86,32 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
   version = 0
   size = 0
   readonly #operatorName: string
-  readonly #maxParallelism: number
+  private readonly maxParallelism: number
   /** maxParallelism - 1 if that is a mask, else -1. */
-  readonly #groupMask: number
-  readonly #firstGroup: number
-  readonly #subBits: number
-  readonly #subMask: number
-  readonly #segments: Segment[]
+  private readonly groupMask: number
+  private readonly firstGroup: number
+  private readonly subBits: number
+  private readonly subMask: number
+  private readonly segments: Segment[]
   readonly #states = new Map<string, Registered>()
   #Entry: EntryClass
   #noKey: Entry
   #isEmpty: (entry: Entry) => boolean
   /** The key and hash of the current key while it is absent. */
-  #key: any
-  #hash = 0
+  private key: any
+  private hash = 0
 
   constructor(options: BackendOptions) {
     this.#operatorName = options.operatorName
     const { maxParallelism } = options
-    this.#maxParallelism = maxParallelism
-    this.#groupMask = (maxParallelism & (maxParallelism - 1)) === 0 ? maxParallelism - 1 : -1
+    this.maxParallelism = maxParallelism
+    this.groupMask = (maxParallelism & (maxParallelism - 1)) === 0 ? maxParallelism - 1 : -1
     const range = keyGroupRange(maxParallelism, options.parallelism, options.subtaskIndex)
-    this.#firstGroup = range.start
+    this.firstGroup = range.start
     const groups = range.end - range.start + 1
-    this.#subBits = Math.max(0, Math.ceil(Math.log2(SEGMENTS_MIN / Math.max(1, groups))))
-    this.#subMask = (1 << this.#subBits) - 1
-    this.#segments = new Array(groups << this.#subBits).fill(NO_ENTRIES)
+    this.subBits = Math.max(0, Math.ceil(Math.log2(SEGMENTS_MIN / Math.max(1, groups))))
+    this.subMask = (1 << this.subBits) - 1
+    this.segments = new Array(groups << this.subBits).fill(NO_ENTRIES)
     this.#Entry = entryClass(0)
     this.#isEmpty = emptyTest(0)
     this.absent = new this.#Entry(undefined, 0, 0)
@@ -122,7 +122,7 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
   setKey(key: Key, hash: number): void {
     const lookup = typeof key === 'object' ? lookupKey(key) : key
     const stored = (hash | 0) === 0 ? 1 : hash | 0
-    const segment = this.#segments[this.#segmentOf(hash)]
+    const segment = this.segments[this.#segmentOf(hash)]
     if (segment === undefined) throw this.#foreignKey(key)
     const { pairs, mask, shift } = segment
     let at = (Math.imul(stored, MULTIPLIER) >>> shift) << 1
@@ -139,8 +139,8 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
       }
       at = (at + 2) & mask
     }
-    this.#key = lookup
-    this.#hash = hash | 0
+    this.key = lookup
+    this.hash = hash | 0
     this.current = this.absent
   }
 
@@ -150,19 +150,19 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
 
   #segmentOf(hash: number): number {
     // A division costs 6 ns here; the usual maxParallelism is a power of two.
-    const mask = this.#groupMask
-    const group = mask >= 0 ? hash & mask : (hash >>> 0) % this.#maxParallelism
-    return ((group - this.#firstGroup) << this.#subBits) | ((hash >>> 16) & this.#subMask)
+    const mask = this.groupMask
+    const group = mask >= 0 ? hash & mask : (hash >>> 0) % this.maxParallelism
+    return ((group - this.firstGroup) << this.subBits) | ((hash >>> 16) & this.subMask)
   }
 
   create(): Entry {
-    let key = this.#key
+    let key = this.key
     if (typeof key === 'string') key = detachString(key)
     else if (key === 0) key = 0 // -0 is 0
-    const entry = new this.#Entry(key, this.#hash, this.version)
-    const index = this.#segmentOf(this.#hash)
-    let segment = this.#segments[index]!
-    if (segment === NO_ENTRIES) segment = this.#segments[index] = new Segment(CAPACITY_MIN)
+    const entry = new this.#Entry(key, this.hash, this.version)
+    const index = this.#segmentOf(this.hash)
+    let segment = this.segments[index]!
+    if (segment === NO_ENTRIES) segment = this.segments[index] = new Segment(CAPACITY_MIN)
     if (segment.size >= segment.sizeMax) grow(segment)
     put(segment, entry)
     segment.size++
@@ -174,9 +174,9 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
   dropIfEmpty(): void {
     const entry = this.current
     if (!this.#isEmpty(entry)) return
-    this.#key = entry.key
-    this.#hash = entry.hash
-    const segment = this.#segments[this.#segmentOf(entry.hash)]!
+    this.key = entry.key
+    this.hash = entry.hash
+    const segment = this.segments[this.#segmentOf(entry.hash)]!
     take(segment, entry)
     segment.size--
     this.size--
@@ -184,6 +184,10 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
   }
 
   // --- states
+
+  get hasStates(): boolean {
+    return this.#states.size > 0
+  }
 
   getState<T>(descriptor: ValueStateDescriptor<T>): ValueState<T> {
     return this.#handle(descriptor, descriptor.type?.description)
@@ -228,7 +232,7 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
     if (wasNoKey) this.current = this.#noKey
     else if (current === absent) this.current = this.absent
     if (this.size === 0) return
-    for (const { pairs } of this.#segments) {
+    for (const { pairs } of this.segments) {
       for (let at = 0; at < pairs.length; at += 2) {
         if (pairs[at] === 0) continue
         const from: Entry = pairs[at + 1]

@@ -7,7 +7,7 @@
  *
  * Loaded once per operator (`hotCopy('state/slices/objects', n)`), folds included: the calls of user functions are in here.
  */
-import type { AggregateFunction, ReduceFunction } from '../../core/functions.ts'
+import type { AggregateFunction, Key, ReduceFunction } from '../../core/functions.ts'
 import { Detacher, detachString } from '../detach.ts'
 import type { Aggregation, Fold } from './aggregation.ts'
 import type { Segment } from './table.ts'
@@ -42,9 +42,14 @@ export class ObjectAggregation implements Aggregation {
     this.#records = new Detacher({ place, instances: 'leave' })
   }
 
-  first(segment: Segment, place: number, value: any): boolean {
-    const before = this.#keep === 'detached records' ? this.#records.detach(value) : value
-    this.put(segment, place, this.#fold.first(before))
+  upsert(segment: Segment, key: Key, hash: number, value: any): boolean {
+    const place = segment.find(key, hash)
+    if (place >= 0) {
+      this.#add(segment.values!, place, value)
+    } else {
+      const before = this.#keep === 'detached records' ? this.#records.detach(value) : value
+      this.put(segment, segment.insert(place, key, hash), this.#fold.first(before))
+    }
     return true
   }
 
@@ -54,13 +59,11 @@ export class ObjectAggregation implements Aggregation {
     segment.values![place] = this.#accumulators.detach(accumulator)
   }
 
-  add(segment: Segment, place: number, value: any): boolean {
-    const values = segment.values!
+  #add(values: any[], place: number, value: any): void {
     const accumulator = values[place]
     if (this.#keep === 'changed strings') values[place] = this.#addFlat(accumulator, value)
     else if (this.#keep === 'as they are') this.#addPrimitive(values, place, value)
     else values[place] = this.#fold.add(this.#records.detach(value), accumulator)
-    return true
   }
 
   load(segment: Segment, place: number): any {
@@ -144,13 +147,11 @@ export class RecordLists implements Aggregation {
     this.#records = new Detacher({ place, instances: 'leave' })
   }
 
-  first(segment: Segment, place: number, value: any): boolean {
-    segment.values![place] = [this.#records.detach(value)]
-    return true
-  }
-
-  add(segment: Segment, place: number, value: any): boolean {
-    segment.values![place].push(this.#records.detach(value))
+  upsert(segment: Segment, key: Key, hash: number, value: any): boolean {
+    const kept = this.#records.detach(value)
+    const place = segment.find(key, hash)
+    if (place >= 0) segment.values![place].push(kept)
+    else segment.values![segment.insert(place, key, hash)] = [kept]
     return true
   }
 

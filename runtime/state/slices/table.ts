@@ -16,10 +16,12 @@ import { hashNumber, lookupKey } from '../../core/hash.ts'
 import { detachString } from '../detach.ts'
 
 export const SEGMENTS = 16
-const SEGMENT_SHIFT = 28
+/** Of an unsigned hash to its segment. */
+export const SEGMENT_SHIFT = 28
 const CAPACITY_MIN = 16
 const LOAD_MAX = 0.6
-const MULTIPLIER = 0x9e3779b1
+/** Spreads hashes whose low bits are those of few key groups: the top bits of the product depend on all bits. */
+export const MULTIPLIER = 0x9e3779b1
 
 /** How keys are kept: all are numbers, or anything. */
 export type KeyMode = 'number' | 'any'
@@ -77,7 +79,7 @@ export abstract class Segment {
 
   isTaken(place: number): boolean {
     const marker = this.cells[place * this.stride]!
-    return marker === marker
+    return !Number.isNaN(marker)
   }
 
   /** The key of a taken place as the user gave it. */
@@ -91,7 +93,7 @@ export abstract class Segment {
     this.allocate(capacity * 2)
     for (let from = 0; from < capacity; from++) {
       const marker = cells[from * stride]!
-      if (marker !== marker) continue
+      if (Number.isNaN(marker)) continue
       const hash = keys === undefined ? hashNumber(marker) : marker
       let to = Math.imul(hash, MULTIPLIER) >>> this.shift
       while (this.isTaken(to)) to = (to + 1) & this.mask
@@ -124,7 +126,7 @@ export class NumberSegment extends Segment {
     for (;;) {
       const marker = cells[place * stride]!
       if (marker === key) return place
-      if (marker !== marker) return ~place
+      if (Number.isNaN(marker)) return ~place
       place = (place + 1) & mask
     }
   }
@@ -156,7 +158,7 @@ export class AnySegment extends Segment {
       const marker = cells[place * stride]!
       if (marker === wanted) {
         if (keys[place] === lookup) return place
-      } else if (marker !== marker) return ~place
+      } else if (Number.isNaN(marker)) return ~place
       place = (place + 1) & mask
     }
   }
@@ -184,31 +186,24 @@ export class AnySegment extends Segment {
   }
 }
 
-/** One slice. Segments are made when a key comes. */
+/** One slice. */
 export class SliceTable {
-  /** Made by {@link segmentOf}. */
-  readonly segments: (Segment | undefined)[] = new Array(SEGMENTS).fill(undefined)
-  readonly #layout: SliceLayout
+  readonly segments: readonly Segment[]
 
   constructor(layout: SliceLayout) {
-    this.#layout = layout
+    this.segments = Array.from({ length: SEGMENTS }, () =>
+      layout.keys === 'number' ? new NumberSegment(layout) : new AnySegment(layout),
+    )
   }
 
   segmentOf(hash: number): Segment {
-    const segment = this.segments[hash >>> SEGMENT_SHIFT]
-    if (segment !== undefined) return segment
-    return (this.segments[hash >>> SEGMENT_SHIFT] =
-      this.#layout.keys === 'number' ? new NumberSegment(this.#layout) : new AnySegment(this.#layout))
+    return this.segments[hash >>> SEGMENT_SHIFT]!
   }
 
   get size(): number {
     let size = 0
-    for (const segment of this.segments) size += segment?.size ?? 0
+    for (const segment of this.segments) size += segment.size
     return size
-  }
-
-  clear(): void {
-    for (const segment of this.segments) segment?.clear()
   }
 }
 
@@ -223,7 +218,6 @@ export function convertSlice(
 ): SliceTable {
   const to = new SliceTable(layout)
   for (const segment of from.segments) {
-    if (segment === undefined) continue
     for (let place = 0; place < segment.capacity; place++) {
       if (!segment.isTaken(place)) continue
       const hash = segment.hashAt(place)
