@@ -1,0 +1,142 @@
+/** One job: how it is, its graph with rates, its vertices, and why it failed. */
+import { useState } from 'preact/hooks'
+import type { JobLine } from '../rest/jobs-schemas.ts'
+import type { LiveNumbers, LivePlan } from '../rest/live-messages.ts'
+import { type Live, useLive } from './api.ts'
+import { CancelButton } from './cancel-button.tsx'
+import { Exceptions } from './exceptions.tsx'
+import { date, dateTime, duration, exact, percent, perSecond, shortName, time } from './format.ts'
+import { Graph } from './graph.tsx'
+import { Sparkline } from './sparkline.tsx'
+import { Status } from './status.tsx'
+import { VertexTable } from './vertex-table.tsx'
+
+export function JobPage({ jobId, line }: { jobId: string; line: JobLine | undefined }) {
+  const live = useLive(jobId)
+  const [selected, setSelected] = useState<string>()
+  const { plan, numbers } = live
+  const now = numbers.at(-1)
+  if (live.error !== undefined) return <p class="empty">{live.error}</p>
+  if (plan === undefined || now === undefined)
+    return <p class="empty">{live.lost ? 'The cluster does not answer' : ''}</p>
+  const status = (live.lost ? undefined : now.status) ?? line?.state ?? now.status
+  document.title = `${plan.name} · Tailrace`
+  return (
+    <section>
+      <div class="title">
+        <div>
+          <a class="back" href="#/jobs">
+            Jobs
+          </a>
+          <h1>{plan.name}</h1>
+          <p class="about">
+            <Status state={status} />
+            <span>{duration((now.endTime < 0 ? now.now : now.endTime) - now.startTime)}</span>
+            <span class="wide">since {dateTime(now.startTime)}</span>
+            <code class="wide" title="Job id">
+              {jobId}
+            </code>
+          </p>
+        </div>
+        {(status === 'RUNNING' || status === 'CREATED' || status === 'INITIALIZING') && (
+          <CancelButton jobId={jobId} name={plan.name} />
+        )}
+      </div>
+      <Exceptions exceptions={now.exceptions} />
+      <Tiles plan={plan} live={live} now={now} />
+      <Graph plan={plan} numbers={now} selected={selected} onSelect={setSelected} />
+      <VertexTable plan={plan} numbers={now} selected={selected} onSelect={setSelected} />
+    </section>
+  )
+}
+
+/** The job in four numbers: in, out, the busiest vertex, event time. Once it has ended, what it did in all. */
+function Tiles({ plan, live, now }: { plan: LivePlan; live: Live; now: LiveNumbers }) {
+  const sources = plan.vertices.flatMap(({ isSource }, i) => (isSource ? [i] : []))
+  const sinks = plan.vertices.flatMap(({ isSink }, i) => (isSink ? [i] : []))
+  const most = now.vertices.reduce((best, { busy }, i) => (busy > now.vertices[best]!.busy ? i : best), 0)
+  const late = now.vertices.reduce((sum, { lateDropped }) => sum + lateDropped, 0)
+  const took = now.endTime - now.startTime
+  return (
+    <div class="tiles">
+      <Records label="Records in" live={live} now={now} places={sources} rate="inPerSecond" total="recordsIn" />
+      <Records label="Records out" live={live} now={now} places={sinks} rate="outPerSecond" total="recordsOut" />
+      {now.endTime < 0 ? (
+        <Tile
+          label="Busiest"
+          value={percent(now.vertices[most]?.busy ?? 0)}
+          note={shortName(plan.vertices[most]?.name ?? '')}
+          chart={live.numbers.map((one) => Math.max(0, ...one.vertices.map(({ busy }) => busy)))}
+          max={1}
+        />
+      ) : (
+        <Tile label="Took" value={duration(took)} note={`ended ${dateTime(now.endTime)}`} />
+      )}
+      <EventTime now={now} late={late} />
+    </div>
+  )
+}
+
+interface RecordsProps {
+  label: string
+  live: Live
+  now: LiveNumbers
+  /** Of the vertices that are summed up. */
+  places: number[]
+  rate: 'inPerSecond' | 'outPerSecond'
+  total: 'recordsIn' | 'recordsOut'
+}
+
+function Records({ label, live, now, places, rate, total }: RecordsProps) {
+  const sum = (of: LiveNumbers, name: typeof rate | typeof total) =>
+    places.reduce((all, i) => all + (of.vertices[i]?.[name] ?? 0), 0)
+  const all = sum(now, total)
+  if (now.endTime >= 0) {
+    const mean = (all * 1000) / Math.max(1, now.endTime - now.startTime)
+    return <Tile label={label} value={exact(all)} note={`${perSecond(mean)} on average`} />
+  }
+  return (
+    <Tile
+      label={label}
+      value={perSecond(sum(now, rate))}
+      note={`${exact(all)} so far`}
+      chart={live.numbers.map((one) => sum(one, rate))}
+    />
+  )
+}
+
+interface TileProps {
+  label: string
+  value: string
+  note: string
+  chart?: number[]
+  max?: number
+}
+
+function Tile({ label, value, note, chart, max }: TileProps) {
+  return (
+    <div class="card tile">
+      <h2>{label}</h2>
+      <p class="value">{value}</p>
+      <p class="note" title={note}>
+        {note}
+      </p>
+      {chart !== undefined && <Sparkline values={chart} max={max} />}
+    </div>
+  )
+}
+
+/** How far event time has come everywhere: the least watermark. */
+function EventTime({ now, late }: { now: LiveNumbers; late: number }) {
+  const marks = now.vertices.map(({ watermark }) => watermark)
+  const least = marks.reduce<number | 'end' | null>((a, b) => (a === null || b === null ? null : lesser(a, b)), 'end')
+  const note = late > 0 ? `${exact(late)} late records dropped` : 'no late records dropped'
+  if (least === null) return <Tile label="Event time" value="–" note="no watermark yet" />
+  if (least === 'end') return <Tile label="Event time" value="end" note={`all input is done, ${note}`} />
+  return <Tile label="Event time" value={time(least)} note={`${date(least)}, ${note}`} />
+}
+
+function lesser(a: number | 'end', b: number | 'end'): number | 'end' {
+  if (a === 'end') return b
+  return b === 'end' ? a : Math.min(a, b)
+}

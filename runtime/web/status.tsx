@@ -1,0 +1,18 @@
+/** A job's or a task's state as a coloured word. */
+
+const TONES: Record<string, string> = {
+  RUNNING: 'good',
+  FINISHED: 'done',
+  FAILED: 'bad',
+  FAILING: 'bad',
+  CANCELED: 'off',
+  CANCELING: 'off',
+  CANCELLING: 'off',
+}
+
+export const toneOf = (state: string) => TONES[state] ?? 'wait'
+
+export function Status({ state }: { state: string }) {
+  const words = state.toLowerCase().replace('canceled', 'cancelled')
+  return <span class={`status tone-${toneOf(state)}`}>{words}</span>
+}
