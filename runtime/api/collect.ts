@@ -68,11 +68,14 @@ async function* iterate<T>(submit: ReturnType<DataStream<any>['environment']['pr
   const batches: { values: unknown[]; taken: () => void }[] = []
   let wake: () => void = () => {}
   let ended = false
+  let left = false
   let failure: { error: unknown } | undefined
   const client = await submit({
     onCollected: (values) =>
       new Promise<void>((taken) => {
-        batches.push({ values, taken })
+        // Nobody reads what still comes until the job is cancelled.
+        if (left) taken()
+        else batches.push({ values, taken })
         wake()
       }),
   })
@@ -108,6 +111,7 @@ async function* iterate<T>(submit: ReturnType<DataStream<any>['environment']['pr
       }
     }
   } finally {
+    left = true
     for (const batch of batches) batch.taken()
     if (!ended) {
       await client.cancel()

@@ -503,6 +503,8 @@ describe('collectAsync()', () => {
     const taken = cluster.jobs[1]!.options.onCollected!([7, 8])
     expect(await leaving).toBe(7)
     await taken
+    // The job waits for what it sent before it was cancelled.
+    await cluster.jobs[1]!.options.onCollected!([9])
     expect(cluster.jobs[1]!.cancelled).toBe(true)
 
     const failing = env.fromData(1).collectAsync()[Symbol.asyncIterator]().next()
