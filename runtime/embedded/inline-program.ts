@@ -1,6 +1,6 @@
 /** A program as an object in this thread, in place of the program thread. */
 import { errorToData } from '../core/errors.ts'
-import type { ExecutionContext } from '../program/context.ts'
+import { currentContext, type ExecutionContext, setContext } from '../program/context.ts'
 import { neverExecuted, programError } from '../program/load.ts'
 import { SubmitContext } from '../program/submit-context.ts'
 import type { Host } from '../rpc/host.ts'
@@ -21,6 +21,7 @@ export function inlineProgram(
   return { port: near, onExit: () => {}, terminate: () => context.close() }
 
   async function run(): Promise<void> {
+    const before = currentContext()
     try {
       await main(context)
       await context.drain()
@@ -28,6 +29,8 @@ export function inlineProgram(
       far.post({ type: 'finished', executes: context.executes })
     } catch (error) {
       far.post({ type: 'failed', error: errorToData(programError(program, error)) })
+    } finally {
+      setContext(before)
     }
   }
 }

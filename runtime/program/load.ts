@@ -64,7 +64,7 @@ export async function buildGraph(
     return await rebuild(program, replay, (context) => runProgram(program, context))
   } finally {
     speak()
-    if (before !== undefined) setContext(before)
+    setContext(before)
   }
 }
 

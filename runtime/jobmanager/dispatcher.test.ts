@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest'
+import { ManualClock } from '../core/clock.ts'
+import { Dispatcher, type Submission } from './dispatcher.ts'
+import { FakeSlots, twoVertexPlan } from './fake-slots.suite.ts'
+import { SlotPool } from './slot-pool.ts'
+
+function dispatcherOf({ slots = 2, historyMax = 50 } = {}) {
+  const { spawned, spawn } = new FakeSlots()
+  let n = 0
+  const clock = new ManualClock(5)
+  const pool = new SlotPool({ size: slots, spawn })
+  const dispatcher = new Dispatcher({ pool, newJobId: () => `j${n++}`, clock, historyMax })
+  const submit = (parallelism: number, onEnd: Submission['onEnd'] = () => {}) =>
+    dispatcher.submit({
+      plan: twoVertexPlan(parallelism),
+      program: { url: 'file:///job.ts', args: [], parameters: {}, options: {} },
+      replay: { executeIndex: 0, results: [], once: {} },
+      toProgram: () => {},
+      onEnd,
+    })
+  return { clock, dispatcher, spawned, submit }
+}
+
+describe('Dispatcher', () => {
+  it('leases as many slots as a job needs, and shows both', () => {
+    const { dispatcher, submit } = dispatcherOf({ slots: 3 })
+    submit(2)
+    expect(dispatcher.cluster()).toEqual({
+      startTime: 5,
+      slots: [
+        { index: 0, state: 'busy', jobId: 'j0' },
+        { index: 1, state: 'busy', jobId: 'j0' },
+        { index: 2, state: 'starting' },
+      ],
+    })
+    expect(dispatcher.list()).toMatchObject([{ id: 'j0', name: 'numbers', status: 'INITIALIZING' }])
+    expect([dispatcher.view('j0')?.id, dispatcher.view('nope')]).toEqual(['j0', undefined])
+  })
+
+  it.each([
+    [4, 'it needs 4 slots, 2 of 2 are free. Start the cluster with more (--slots 4'],
+    [2, 'it needs 2 slots, 1 of 2 are free. Wait for another job to end'],
+  ])('refuses a job of %i slots, saying what to raise', (parallelism, text) => {
+    const { submit } = dispatcherOf()
+    if (parallelism === 2) submit(1)
+    expect(() => submit(parallelism)).toThrow(
+      expect.objectContaining({ code: 'TR-CLUSTER-001', message: expect.stringContaining(text) }),
+    )
+  })
+
+  it('lists the newest first and remembers as many ended jobs as it may', () => {
+    const { dispatcher, submit } = dispatcherOf({ slots: 1, historyMax: 2 })
+    const ended: string[] = []
+    for (let n = 0; n < 4; n++) {
+      const job = submit(1, (end) => ended.push(end.id))
+      job.schedule()
+      dispatcher.cancel(job.id)
+    }
+    dispatcher.cancel('nope')
+    expect(ended).toEqual(['j0', 'j1', 'j2', 'j3'])
+    expect(dispatcher.list().map((j) => [j.id, j.status])).toEqual([
+      ['j3', 'CANCELED'],
+      ['j2', 'CANCELED'],
+    ])
+    expect(dispatcher.job('j0')).toBeUndefined()
+  })
+})

@@ -1,0 +1,121 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { EnumeratorContext, Source, SourceSplit, SplitEnumerator } from '../core/source.ts'
+import type { JobGraph } from '../graph/model.ts'
+import type { FromProgram } from '../rpc/program-messages.ts'
+import { SourceCoordinators } from './coordinators.ts'
+
+type Hooks = Partial<SplitEnumerator<SourceSplit>> & { create?(context: EnumeratorContext<SourceSplit>): void }
+
+function start(hooks: Hooks) {
+  const posted: FromProgram[] = []
+  let context!: EnumeratorContext<SourceSplit>
+  const source = {
+    createEnumerator(given: EnumeratorContext<SourceSplit>) {
+      context = given
+      hooks.create?.(given)
+      return {
+        start() {},
+        addReader() {},
+        handleSplitRequest() {},
+        addSplitsBack() {},
+        close() {},
+        snapshot() {},
+        ...hooks,
+      }
+    },
+  } as unknown as Source<unknown>
+  const operator = { name: 'numbers', node: { isSource: true, spec: { options: { source } } } }
+  const other = { name: 'map', node: { isSource: false } }
+  const graph = {
+    vertices: [
+      { id: 'v1', parallelism: 2, operators: [operator] },
+      { id: 'v2', parallelism: 2, operators: [other] },
+    ],
+  } as unknown as JobGraph
+  const coordinators = new SourceCoordinators('j', graph, (message) => posted.push(message))
+  return { coordinators, posted, context }
+}
+
+describe('SourceCoordinators', () => {
+  it('passes readers and requests on, and splits back', () => {
+    const { coordinators, posted, context } = start({
+      handleSplitRequest: (subtask) => {
+        context.assign({ id: 's1' }, subtask)
+        context.noMoreSplits(subtask)
+      },
+      handleEvent: (subtask, event) => context.sendEvent(subtask, event),
+    })
+    const place = { jobId: 'j', vertexId: 'v1', subtask: 1 }
+    coordinators.receive({ type: 'addReader', ...place })
+    expect([context.parallelism, context.readers()]).toEqual([2, [1]])
+    coordinators.receive({ type: 'splitRequest', ...place })
+    coordinators.receive({ type: 'sourceEvent', ...place, event: 'hello' })
+    expect(posted).toEqual([
+      { type: 'assignSplits', ...place, splits: [{ id: 's1' }] },
+      { type: 'noMoreSplits', ...place },
+      { type: 'sourceEvent', ...place, event: 'hello' },
+    ])
+  })
+
+  it.each([
+    ['creation', { create: () => raise() }],
+    ['start', { start: () => raise() }],
+    ['a call', { addReader: () => raise() }],
+  ] as [string, Hooks][])('fails the job when %s throws', (_, hooks) => {
+    const { coordinators, posted } = start(hooks)
+    coordinators.receive({ type: 'addReader', jobId: 'j', vertexId: 'v1', subtask: 0 })
+    expect(posted).toMatchObject([
+      {
+        type: 'coordinatorFailed',
+        jobId: 'j',
+        vertexId: 'v1',
+        error: { code: 'TR-SOURCE-001', operator: 'numbers', message: expect.stringMatching(/"numbers": no list/) },
+      },
+    ])
+  })
+
+  describe('callAsync', () => {
+    beforeEach(() => void vi.useFakeTimers())
+    afterEach(() => void vi.useRealTimers())
+
+    it('gives results, again and again, until closed', async () => {
+      const { coordinators, context } = start({})
+      const seen: number[] = []
+      let n = 0
+      context.callAsync(
+        async () => ++n,
+        (result) => void seen.push(result),
+        100,
+      )
+      await vi.advanceTimersByTimeAsync(250)
+      expect(seen).toEqual([1, 2, 3])
+      coordinators.close()
+      await vi.advanceTimersByTimeAsync(500)
+      expect(seen).toEqual([1, 2, 3])
+    })
+
+    it('fails the job when the task rejects', async () => {
+      const { posted, context } = start({})
+      context.callAsync(
+        async () => raise(),
+        () => {},
+      )
+      await vi.advanceTimersByTimeAsync(0)
+      expect(posted).toMatchObject([{ type: 'coordinatorFailed' }])
+    })
+  })
+
+  it('closes enumerators once and hears nothing after', () => {
+    const close = vi.fn(() => raise())
+    const addReader = vi.fn()
+    const { coordinators, posted } = start({ close, addReader })
+    coordinators.close()
+    coordinators.close()
+    coordinators.receive({ type: 'addReader', jobId: 'j', vertexId: 'v1', subtask: 0 })
+    expect([close.mock.calls.length, addReader.mock.calls.length, posted]).toEqual([1, 0, []])
+  })
+})
+
+function raise(): never {
+  throw new Error('no list')
+}
