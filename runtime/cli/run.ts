@@ -37,7 +37,7 @@ export async function run(job: string, args: string[], flags: RunFlags): Promise
     const servers = Promise.withResolvers<Servers>()
     servers.promise.catch(() => {})
     const session = await cluster.run(
-      { url, ...parseArguments(args), options: settings.options },
+      { url, ...parseArguments(withoutSeparator(args)), options: settings.options },
       {
         onJob: (started) => void servers.promise.then(({ webUrl }) => announce(started, webUrl)),
         onJobEnd: (ended, { status }) => {
@@ -72,6 +72,12 @@ function programUrl(job: string): string {
   if (!existsSync(path) || !statSync(path).isFile())
     throw new TailraceError('TR-CLI-001', `Cannot run "${job}": there is no such file in ${process.cwd()}`)
   return pathToFileURL(path).href
+}
+
+/** The `--` that ends the options of tailrace is not the job's. */
+function withoutSeparator(args: string[]): string[] {
+  const at = args.indexOf('--')
+  return at < 0 ? args : args.toSpliced(at, 1)
 }
 
 function announce({ id, plan }: JobMaster, webUrl: string | undefined): void {
