@@ -5,7 +5,10 @@ import type { Type } from './types.ts'
 
 /** One value per key. */
 export interface ValueState<T> {
-  /** undefined when nothing is set. The value may be changed in place; call update() all the same, other backends need it. */
+  /**
+   * undefined when nothing is set. The value may be changed, but only update() keeps the change: with a declared row type, or on disk, this
+   * is a copy.
+   */
   value(): T | undefined
   update(value: T): void
   clear(): void

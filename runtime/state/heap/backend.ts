@@ -38,6 +38,7 @@ import {
   noKeyEntry,
   stateHandle,
 } from './entry-code.ts'
+import { canPack, createRowStore } from './row-store.ts'
 
 const SEGMENTS_MIN = 256
 const CAPACITY_MIN = 8
@@ -213,7 +214,8 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
     }
     const slot = this.#states.size
     const detacher = new Detacher({ place: `state "${name}"`, type: types[0], instances: 'refuse' })
-    const handle = stateHandle(kind, slot, this, detacher, detachString)
+    const store = kind === 'value' && canPack(types[0]) ? createRowStore(types[0]) : undefined
+    const handle = stateHandle(kind, slot, this, detacher, detachString, store)
     this.#states.set(name, { kind, type, handle })
     this.#addSlot()
     return handle

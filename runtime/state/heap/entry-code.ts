@@ -8,6 +8,7 @@
  * `entry.version` before anyone sees or changes the entry.
  */
 import type { Detacher } from '../detach.ts'
+import type { RowStore } from './row-store.ts'
 
 /** State of one key. Slots are undefined while their state is unset. */
 export interface Entry {
@@ -24,6 +25,8 @@ export type EntryClass = new (key: any, hash: number, version: number) => Entry
 
 /** What handles need of the backend. */
 export interface HandleOwner {
+  /** Keys that have state. */
+  readonly size: number
   current: Entry
   readonly absent: Entry
   /** Adds an entry for the current key and makes it current. */
@@ -75,6 +78,9 @@ const ENTRY = `const backend = this.backend
     let entry = backend.current
     if (entry === backend.absent) entry = backend.create()`
 
+/** Keys from which on declared rows are packed: fewer are cheaper as objects. */
+const PACKED_FROM_KEYS = 65_536
+
 const CODE = {
   value: (slot: string) => `return class {
   constructor(backend, detacher) { this.backend = backend; this.detacher = detacher }
@@ -87,6 +93,34 @@ const CODE = {
     if (entry === backend.absent) entry = backend.create()
     entry.${slot} = kept
   }${CLEAR(slot)}
+}`,
+
+  /** Declared rows: objects while keys are few, rows outside of the heap (row-store.ts) when they are many; the slot then holds the row's number. */
+  packed: (slot: string) => `return class {
+  constructor(backend, detacher, detachString, store) { this.backend = backend; this.detacher = detacher; this.store = store }
+  value() {
+    const kept = this.backend.current.${slot}
+    return typeof kept === 'number' ? this.store.unpack(kept) : kept
+  }
+  update(value) {
+    if (value === undefined) return this.clear()
+    const now = this.backend.current, old = now.${slot}
+    let kept = -1
+    if (typeof old === 'number') {
+      kept = this.store.pack(old, value)
+      if (kept < 0) now.${slot} = undefined
+    } else if (this.backend.size >= ${PACKED_FROM_KEYS}) kept = this.store.pack(-1, value)
+    if (kept < 0) kept = this.detacher.detach(value)
+    ${ENTRY}
+    entry.${slot} = kept
+  }
+  clear() {
+    const backend = this.backend, entry = backend.current, kept = entry.${slot}
+    if (entry === backend.absent || kept === undefined) return
+    if (typeof kept === 'number') this.store.free(kept)
+    entry.${slot} = undefined
+    backend.dropIfEmpty()
+  }
 }`,
 
   list: (slot: string) => `return class {
@@ -143,16 +177,18 @@ const CODE = {
 }`,
 }
 
-/** A handle of the state in slot `slot`. */
+/** A handle of the state in slot `slot`. With a store, of declared rows that it may keep. */
 export function stateHandle(
   kind: 'value' | 'list' | 'map',
   slot: number,
   owner: HandleOwner,
   detacher: Detacher,
   detachString: (text: string) => string,
+  store?: RowStore,
 ): any {
-  const Handle = compile(['EMPTY'], CODE[kind](`s${slot}`))(new Map()) as new (...args: unknown[]) => any
-  return new Handle(owner, detacher, detachString)
+  const code = store === undefined ? CODE[kind] : CODE.packed
+  const Handle = compile(['EMPTY'], code(`s${slot}`))(new Map()) as new (...args: unknown[]) => any
+  return new Handle(owner, detacher, detachString, store)
 }
 
 /** Stands in while no key is current: every slot throws `error()`. */

@@ -5,25 +5,30 @@
  * copied twice before it dies. A row is numbers in typed arrays and the characters of its strings in byte slabs, so updates leave nothing
  * to collect; reading makes a fresh object. Measured at 1M keys with a string of 70 characters: docs/decisions/0005-rows-off-heap.md.
  *
- * Layout: rows in chunks of CHUNK_ROWS; a row has one double per field: a number, a boolean as 0 or 1, or for a string its place in the
- * slabs and its length, as place * 4096 + length. Slabs hold pieces of one size class (multiples of 16 bytes up to 512, then 1024, 2048
- * and 4096); a string that changes keeps its piece while its class is the same. Chunks and slabs are added one at a time, so growth never
- * stalls.
+ * Layout: rows in chunks of CHUNK_ROWS. A row has one double per number or boolean, and two 32-bit integers per string: the place of its
+ * piece in the slabs (in units of UNIT_BYTES) and its length. Slabs hold pieces of one size class (multiples of 16 bytes up to 512, then
+ * 1024, 2048 and 4096); a string that changes keeps its piece while its class is the same. Chunks and slabs are added one at a time, so
+ * growth never stalls.
  *
- * Only values that fit exactly are packed: numbers, booleans, and ASCII strings below 4096 characters; `pack` returns -1 for others, and
- * the caller keeps them as objects.
+ * Only values that fit exactly are packed: numbers, booleans, and ASCII strings below LENGTH_LIMIT; `pack` returns -1 for others, and the
+ * caller keeps them as objects. utf8Write tells ASCII: it returns as many bytes as there are characters, given SLACK_BYTES more room.
  */
 import type { TypeDescription } from '../../core/types.ts'
 
 const CHUNK_BITS = 12
 const CHUNK_ROWS = 1 << CHUNK_BITS
-const SLAB_BYTES = 1 << 20
-const LENGTH_LIMIT = 4096
+const UNIT_BYTES = 16
+/** A slab is 1 MiB. */
+const SLAB_BITS = 16
+const SLAB_UNITS = 1 << SLAB_BITS
+const SLAB_BYTES = SLAB_UNITS * UNIT_BYTES
+const SLACK_BYTES = 8
+const LENGTH_LIMIT = 4096 - SLACK_BYTES + 1
 
 type FieldKind = 'number' | 'boolean' | 'string'
 
 export interface RowStore {
-  /** Writes a value into row `row`, or into a new one when it is -1; returns the row, or -1 when the value does not fit (nothing is changed). */
+  /** Writes a value into row `row`, or into a new one when it is -1; returns the row, or -1 when the value does not fit: then the row is free. */
   pack(row: number, value: any): number
   /** A fresh object with the row's fields. */
   unpack(row: number): any
@@ -42,32 +47,27 @@ export function canPack(type: TypeDescription | undefined): type is Extract<Type
   )
 }
 
-/** Pieces of bytes in size classes. Place 0 is the empty string. */
+/** Pieces of bytes in size classes. Place 0 is no piece. */
 class Slabs {
-  /** Bytes of all slabs; slab i begins at place i * SLAB_BYTES. */
+  /** Slab i begins at place i * SLAB_UNITS. */
   readonly slabs: Buffer[] = []
   readonly #free = new Map<number, number[]>()
   readonly #next = new Map<number, { place: number; end: number }>()
-  readonly scratch = Buffer.allocUnsafeSlow(LENGTH_LIMIT * 3 + 16)
-
-  static classOf(length: number): number {
-    if (length <= 512) return (length + 15) & ~15
-    return length <= 1024 ? 1024 : length <= 2048 ? 2048 : 4096
-  }
 
   take(size: number): number {
     const free = this.#free.get(size)
     if (free !== undefined && free.length > 0) return free.pop()!
+    const units = size / UNIT_BYTES
     let next = this.#next.get(size)
-    if (next === undefined || next.place + size > next.end) {
-      // The first piece of the first slab stays unused: place 0 means no piece.
-      const start = this.slabs.length * SLAB_BYTES
+    if (next === undefined || next.place + units > next.end) {
+      const start = this.slabs.length * SLAB_UNITS
       this.slabs.push(Buffer.allocUnsafeSlow(SLAB_BYTES))
-      next = { place: start === 0 ? size : start, end: start + SLAB_BYTES }
+      // The first piece of all stays unused, as place 0 means no piece.
+      next = { place: start === 0 ? units : start, end: start + SLAB_UNITS }
       this.#next.set(size, next)
     }
     const place = next.place
-    next.place += size
+    next.place += units
     return place
   }
 
@@ -78,42 +78,48 @@ class Slabs {
   }
 }
 
-/** Shared by the generated code of all stores. */
+function classOf(length: number): number {
+  if (length === 0) return 0
+  const bytes = length + SLACK_BYTES
+  if (bytes <= 512) return (bytes + 15) & ~15
+  return bytes <= 1024 ? 1024 : bytes <= 2048 ? 2048 : 4096
+}
+
+/** Shared by the generated code of all stores. `r` and `at` name the two integers of a string. */
 const HELPERS = {
   CHUNK_BITS,
   CHUNK_MASK: CHUNK_ROWS - 1,
   LENGTH_LIMIT,
-  /** ASCII test without leaving JavaScript for short strings; a native call writes long ones anyway. */
-  isAscii(text: string): boolean {
-    for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 127) return false
-    return true
-  },
-  /** Writes ASCII text for a reference `old` (0: none) and returns the new reference; -1 when it is not ASCII. */
-  write(slabs: Slabs, old: number, text: string): number {
+  /** False when the text is not ASCII; the reference is then that of the empty string. */
+  write(slabs: Slabs, r: Int32Array, at: number, text: string): boolean {
     const length = text.length
-    const oldLength = old % LENGTH_LIMIT
-    let place = (old - oldLength) / LENGTH_LIMIT
-    const size = Slabs.classOf(length)
-    const oldSize = place === 0 ? 0 : Slabs.classOf(oldLength)
+    const size = classOf(length)
+    const oldSize = classOf(r[at + 1]!)
     if (size !== oldSize) {
-      if (place !== 0) slabs.give(place, oldSize)
-      place = size === 0 ? 0 : slabs.take(size)
+      if (oldSize !== 0) slabs.give(r[at]!, oldSize)
+      r[at] = size === 0 ? 0 : slabs.take(size)
     }
-    if (length === 0) return 0
-    slabs.slabs[Math.floor(place / SLAB_BYTES)]!.latin1Write(text, place % SLAB_BYTES, length)
-    return place * LENGTH_LIMIT + length
+    r[at + 1] = length
+    if (length === 0) return true
+    const place = r[at]!
+    const start = (place & (SLAB_UNITS - 1)) * UNIT_BYTES
+    if (slabs.slabs[place >>> SLAB_BITS]!.utf8Write(text, start, size) === length) return true
+    slabs.give(place, size)
+    r[at] = 0
+    r[at + 1] = 0
+    return false
   },
-  read(slabs: Slabs, reference: number): string {
-    if (reference === 0) return ''
-    const length = reference % LENGTH_LIMIT
-    const place = (reference - length) / LENGTH_LIMIT
-    const at = place % SLAB_BYTES
-    return slabs.slabs[Math.floor(place / SLAB_BYTES)]!.latin1Slice(at, at + length)
+  read(slabs: Slabs, r: Int32Array, at: number): string {
+    const length = r[at + 1]!
+    if (length === 0) return ''
+    const place = r[at]!
+    const start = (place & (SLAB_UNITS - 1)) * UNIT_BYTES
+    return slabs.slabs[place >>> SLAB_BITS]!.latin1Slice(start, start + length)
   },
-  release(slabs: Slabs, reference: number): void {
-    if (reference === 0) return
-    const length = reference % LENGTH_LIMIT
-    slabs.give((reference - length) / LENGTH_LIMIT, Slabs.classOf(length))
+  release(slabs: Slabs, r: Int32Array, at: number): void {
+    if (r[at + 1]! > 0) slabs.give(r[at]!, classOf(r[at + 1]!))
+    r[at] = 0
+    r[at + 1] = 0
   },
 }
 
@@ -129,53 +135,63 @@ export function createRowStore(type: Extract<TypeDescription, { kind: 'row' }>):
   const fields = type.fields.map(([name, field], i) => ({ name, kind: field.kind as FieldKind, i }))
   const property = (name: string) => `[${JSON.stringify(name)}]`
   const strings = fields.filter((f) => f.kind === 'string')
-  const checks = fields.map(({ kind, i }) =>
-    kind === 'string'
-      ? `typeof f${i} === 'string' && f${i}.length < LENGTH_LIMIT && isAscii(f${i})`
-      : `typeof f${i} === '${kind}'`,
+  const numbers = fields.filter((f) => f.kind !== 'string')
+  // One line of memory per small row: doubles first, then the pairs of integers, over the same bytes.
+  const width = numbers.length + strings.length
+  const place = (f: (typeof fields)[number]) =>
+    f.kind === 'string' ? `2 * n + ${2 * (numbers.length + strings.indexOf(f))}` : `n + ${numbers.indexOf(f)}`
+  const checks = fields.map(
+    (f) => `typeof f${f.i} === '${f.kind}'${f.kind === 'string' ? ` && f${f.i}.length < LENGTH_LIMIT` : ''}`,
   )
-  const stores = fields.map(({ kind, i }) => {
-    const cell = `c[b + ${i}]`
-    if (kind === 'number') return `${cell} = f${i}`
-    if (kind === 'boolean') return `${cell} = f${i} ? 1 : 0`
-    return `${cell} = write(slabs, ${cell}, f${i})`
+  const loads = fields.map((f) => {
+    const value =
+      f.kind === 'string'
+        ? `read(slabs, refs, ${place(f)})`
+        : f.kind === 'number'
+          ? `cells[${place(f)}]`
+          : `cells[${place(f)}] === 1`
+    return `${property(f.name)}: ${value}`
   })
-  const loads = fields.map(({ name, kind, i }) => {
-    const cell = `c[b + ${i}]`
-    const value = kind === 'number' ? cell : kind === 'boolean' ? `${cell} === 1` : `read(slabs, ${cell})`
-    return `${property(name)}: ${value}`
-  })
+  const locate = `const chunk = row >>> CHUNK_BITS, cells = this.cells[chunk], refs = this.refs[chunk], n = (row & CHUNK_MASK) * ${width}`
   const source = `'use strict'
-    const { CHUNK_BITS, CHUNK_MASK, LENGTH_LIMIT, isAscii, write, read, release } = helpers
-    const width = ${fields.length}
+    const { CHUNK_BITS, CHUNK_MASK, LENGTH_LIMIT, write, read, release } = helpers
     return class RowStore {
-      constructor() { this.chunks = []; this.rows = 0; this.freeRows = []; this.size = 0 }
+      constructor() { this.cells = []; this.refs = []; this.rows = 0; this.freeRows = []; this.size = 0 }
       take() {
         this.size++
         if (this.freeRows.length > 0) return this.freeRows.pop()
-        if ((this.rows & CHUNK_MASK) === 0) this.chunks.push(new Float64Array((CHUNK_MASK + 1) * width))
+        if ((this.rows & CHUNK_MASK) === 0) {
+          const memory = new ArrayBuffer((CHUNK_MASK + 1) * ${8 * width})
+          this.cells.push(new Float64Array(memory))
+          this.refs.push(new Int32Array(memory))
+        }
         return this.rows++
       }
       pack(row, v) {
-        if (typeof v !== 'object' || v === null) return -1
+        if (typeof v !== 'object' || v === null) return this.refuse(row)
         ${fields.map(({ name, i }) => `const f${i} = v${property(name)}`).join('; ')}
-        if (!(${checks.join(' && ')}) || !hasOnly(v, width)) return -1
+        if (!(${checks.join(' && ')}) || !hasOnly(v, ${fields.length})) return this.refuse(row)
         if (row < 0) row = this.take()
-        const c = this.chunks[row >>> CHUNK_BITS], b = (row & CHUNK_MASK) * width
-        ${stores.join('; ')}
+        ${locate}
+        ${numbers.map((f) => `cells[${place(f)}] = ${f.kind === 'number' ? `f${f.i}` : `f${f.i} ? 1 : 0`}`).join('; ')}
+        ${strings.map((f) => `if (!write(slabs, refs, ${place(f)}, f${f.i})) return this.refuse(row)`).join('\n        ')}
         return row
       }
+      refuse(row) {
+        if (row >= 0) this.free(row)
+        return -1
+      }
       unpack(row) {
-        const c = this.chunks[row >>> CHUNK_BITS], b = (row & CHUNK_MASK) * width
+        ${locate}
         return { ${loads.join(', ')} }
       }
       free(row) {
-        const c = this.chunks[row >>> CHUNK_BITS], b = (row & CHUNK_MASK) * width
-        ${strings.map(({ i }) => `release(slabs, c[b + ${i}]); c[b + ${i}] = 0`).join('; ')}
+        ${locate}
+        ${strings.map((f) => `release(slabs, refs, ${place(f)})`).join('; ')}
         this.freeRows.push(row)
         this.size--
       }
-      get bytes() { return this.chunks.length * (CHUNK_MASK + 1) * width * 8 + slabs.slabs.length * ${SLAB_BYTES} }
+      get bytes() { return this.cells.length * (CHUNK_MASK + 1) * ${8 * width} + slabs.slabs.length * ${SLAB_BYTES} }
     }`
   const Store = new Function('helpers', 'slabs', 'hasOnly', source)(HELPERS, new Slabs(), hasOnly) as new () => RowStore
   return new Store()

@@ -1,0 +1,56 @@
+import { expect, it } from 'vitest'
+import { hashKey } from '../../core/hash.ts'
+import { ValueStateDescriptor } from '../../core/state.ts'
+import { types } from '../../core/types.ts'
+import { backendSuite } from '../backend.suite.ts'
+import { keyedRuntime } from '../keyed-runtime.ts'
+import { HeapBackend } from './backend.ts'
+
+backendSuite('HeapBackend', (options) => new HeapBackend(options))
+
+const OPTIONS = { operatorName: 'clicks', maxParallelism: 128, parallelism: 2, subtaskIndex: 0 }
+
+it('HeapBackend keeps values by reference', () => {
+  const backend = new HeapBackend(OPTIONS)
+  const state = backend.getState(new ValueStateDescriptor<{ n: number; text: string }>('v'))
+  backend.setKey('a', 64 * 2)
+  const value = { n: 1, text: 'a text that is longer than thirteen characters' }
+  state.update(value)
+  value.n = 2
+  expect(state.value()).toBe(value)
+  expect(value.text).toBe('a text that is longer than thirteen characters')
+})
+
+it('HeapBackend refuses a key of another subtask', () => {
+  const backend = new HeapBackend(OPTIONS)
+  expect(() => backend.setKey('a', 127)).toThrow(/key group belongs to another subtask/)
+  expect(() => backend.setKey('a', 63)).not.toThrow()
+})
+
+it('HeapBackend keeps its segments small while it grows', () => {
+  const backend = new HeapBackend({ ...OPTIONS, parallelism: 1 })
+  const state = backend.getState(new ValueStateDescriptor<number>('v', types.number))
+  for (let i = 0; i < 100_000; i++) {
+    backend.setKey(i, hashKey(i))
+    state.update(i)
+  }
+  // The largest table that an insert can have to move.
+  const largest = Math.max(...(backend as any).segments.map((segment: { size: number }) => segment.size))
+  expect(largest).toBeLessThan(1000)
+})
+
+it('keyedRuntime() gives state of the backend and everything else of the task', () => {
+  const backend = new HeapBackend({ ...OPTIONS, parallelism: 1 })
+  const counter = { inc() {}, value: () => 0 }
+  const runtime = keyedRuntime(
+    { task: { taskName: 't' }, parameters: { a: '1' }, accumulator: () => counter } as any,
+    backend,
+  )
+  expect(runtime.task.taskName).toBe('t')
+  expect(runtime.parameters).toEqual({ a: '1' })
+  expect(runtime.accumulator('x')).toBe(counter)
+  const state = runtime.getState(new ValueStateDescriptor<number>('v'))
+  backend.setKey('a', 1)
+  state.update(3)
+  expect(backend.size).toBe(1)
+})
