@@ -22,6 +22,8 @@ export interface ChainLink {
   readonly parent: number
   readonly tag: string | undefined
   readonly sideOutputs: ReadonlyMap<string, Receiver>
+  /** Counts the records of the side output that feeds this operator; undefined when a main output does. */
+  readonly fedBySide: CountingReceiver | undefined
 }
 
 export interface Chain {
@@ -70,7 +72,7 @@ export async function buildChain(
       if (list === undefined) receivers.set(output, [receiver])
       else list.push(receiver)
     }
-    for (const child of links) if (child?.parent === i) add(child.tag, child.operator)
+    for (const child of links) if (child?.parent === i) add(child.tag, child.fedBySide ?? child.operator)
     vertex.outputs.forEach((edge, e) => {
       if (edge.fromOperator === i) add(edge.tag, writers[e]!)
     })
@@ -79,7 +81,17 @@ export async function buildChain(
       joined.set(output, list.length === 1 ? list[0]! : await tee(list, acquire()))
     operator.next = joined.get(undefined) ?? NOWHERE
     joined.delete(undefined)
-    links[i] = { operator, index: i, name, operatorId, copy, parent, tag, sideOutputs: joined as Map<string, Receiver> }
+    links[i] = {
+      operator,
+      index: i,
+      name,
+      operatorId,
+      copy,
+      parent,
+      tag,
+      sideOutputs: joined as Map<string, Receiver>,
+      fedBySide: tag === undefined ? undefined : new CountingReceiver(operator),
+    }
     // Watermarks and status flow into side outputs too.
     if (joined.size > 0) operator.next = new Spread(operator.next, [...joined.values()])
   }
@@ -88,6 +100,25 @@ export async function buildChain(
     release: () => {
       for (const n of copies) releaseCopyNumber(n)
     },
+  }
+}
+
+/** Counts for metrics what a side output gives to a chained operator. */
+class CountingReceiver implements Receiver {
+  readonly #next: Receiver
+  records = 0
+  constructor(next: Receiver) {
+    this.#next = next
+  }
+  process(value: any, timestamp: number): void {
+    this.records++
+    this.#next.process(value, timestamp)
+  }
+  watermark(timestampMs: number): void {
+    this.#next.watermark(timestampMs)
+  }
+  status(idle: boolean): void {
+    this.#next.status(idle)
   }
 }
 

@@ -414,15 +414,13 @@ export class Task {
     page[base + T.isBackPressured] = this.#doing === 'backPressured' ? 1 : 0
     let late = 0
     for (const link of this.#links) {
-      const { operator, parent } = link
+      const { operator } = link
       const metrics = operator.context?.metrics
       if (metrics === undefined) continue
       operator.publish()
       const at = metrics.base
-      const feeder = parent < 0 ? undefined : this.#operators[parent]!.context?.metrics
-      const input =
-        parent < 0 ? (gate?.recordsIn ?? 0) : feeder === undefined ? 0 : page[feeder.base + O.numRecordsOut]!
-      if (link.tag === undefined) page[at + O.numRecordsIn] = input
+      const input = this.#recordsInto(link)
+      page[at + O.numRecordsIn] = input
       // An operator that can emit another number than it takes counts for itself.
       if (operator.publish === BaseOperator.prototype.publish) page[at + O.numRecordsOut] = input
       late += page[at + O.numLateRecordsDropped]!
@@ -432,6 +430,17 @@ export class Task {
     const tail = this.#operators.at(-1)!.context?.metrics
     if (head !== undefined) page[base + T.currentInputWatermark] = page[head.base + O.currentInputWatermark]!
     if (tail !== undefined) page[base + T.currentOutputWatermark] = page[tail.base + O.currentOutputWatermark]!
+  }
+
+  #recordsInto({ parent, fedBySide }: ChainLink): number {
+    if (parent < 0) return this.options.gate?.recordsIn ?? 0
+    if (fedBySide !== undefined) return fedBySide.records
+    const feeder = this.#operators[parent]!
+    if (feeder.context === undefined) return 0
+    const { page, base } = feeder.context.metrics
+    // Operators count side outputs among their output; a source does not: there they are no records.
+    const sides = feeder === this.#source ? 0 : page[base + O.numRecordsSideOutput]!
+    return page[base + O.numRecordsOut]! - sides
   }
 
   /** The combined watermark of the gate moved. */
