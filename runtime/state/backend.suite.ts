@@ -440,7 +440,7 @@ export function backendSuite(name: string, make: (options: BackendOptions) => Ke
       )
       const step = fc.record({
         key,
-        op: fc.constantFrom('set', 'unset', 'add', 'list', 'unlist', 'put', 'remove', 'unmap'),
+        op: fc.constantFrom(...(['set', 'unset', 'add', 'list', 'unlist', 'put', 'remove', 'unmap'] as const)),
         n: fc.integer({ min: 0, max: 5 }),
       })
       fc.assert(
@@ -453,15 +453,39 @@ export function backendSuite(name: string, make: (options: BackendOptions) => Ke
           for (const { key, op, n } of steps) {
             use(key)
             const lookup = lookupKey(key)
-            const expected = oracle.get(lookup) ?? { l: [], m: new Map() }
-            if (op === 'set') value.update((expected.v = n))
-            else if (op === 'unset') value.clear(), delete expected.v
-            else if (op === 'add') list.add(n), expected.l.push(n)
-            else if (op === 'list') list.update((expected.l = Array.from({ length: n }, (_, i) => i)))
-            else if (op === 'unlist') list.clear(), (expected.l = [])
-            else if (op === 'put') map.put(n, n * 2), expected.m.set(n, n * 2)
-            else if (op === 'remove') map.remove(n), expected.m.delete(n)
-            else map.clear(), expected.m.clear()
+            const expected: { v?: number; l: number[]; m: Map<number, number> } = oracle.get(lookup) ?? {
+              l: [],
+              m: new Map(),
+            }
+            const actions: Record<typeof op, () => void> = {
+              set: () => value.update((expected.v = n)),
+              unset: () => {
+                value.clear()
+                delete expected.v
+              },
+              add: () => {
+                list.add(n)
+                expected.l.push(n)
+              },
+              list: () => list.update((expected.l = Array.from({ length: n }, (_, i) => i))),
+              unlist: () => {
+                list.clear()
+                expected.l = []
+              },
+              put: () => {
+                map.put(n, n * 2)
+                expected.m.set(n, n * 2)
+              },
+              remove: () => {
+                map.remove(n)
+                expected.m.delete(n)
+              },
+              unmap: () => {
+                map.clear()
+                expected.m.clear()
+              },
+            }
+            actions[op]()
             if (expected.v === undefined && expected.l.length === 0 && expected.m.size === 0) oracle.delete(lookup)
             else oracle.set(lookup, expected)
             expect(value.value()).toBe(expected.v)

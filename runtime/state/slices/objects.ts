@@ -150,8 +150,13 @@ export class RecordLists implements Aggregation {
   upsert(segment: Segment, key: Key, hash: number, value: any): boolean {
     const kept = this.#records.detach(value)
     const place = segment.find(key, hash)
-    if (place >= 0) segment.values![place].push(kept)
-    else segment.values![segment.insert(place, key, hash)] = [kept]
+    if (place >= 0) {
+      segment.values![place].push(kept)
+    } else {
+      // First the place, then `values`: an insert may move them.
+      const at = segment.insert(place, key, hash)
+      segment.values![at] = [kept]
+    }
     return true
   }
 
