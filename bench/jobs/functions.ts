@@ -6,6 +6,8 @@ import {
   KeyedProcessFunction,
   type RuntimeContext,
   type TimeWindow,
+  type TypeOf,
+  types,
   type ValueState,
   ValueStateDescriptor,
 } from 'tailrace'
@@ -26,28 +28,25 @@ export class Count {
   }
 }
 
-interface Account {
-  count: number
-  sum: number
-  lastTs: number
-  payload: string
-}
+/** Declared, as Flink's POJO is: with many keys the state then lies outside of the JavaScript heap. */
+const account = types.row({ count: types.number, sum: types.number, lastTs: types.number, payload: types.string })
+type Account = TypeOf<typeof account>
 
 /** Reads, changes and writes the state of each record's key, and passes the record on. */
 export class Stateful extends KeyedProcessFunction<number, Event, Event> {
   #state!: ValueState<Account>
 
   override open(context: RuntimeContext): void {
-    this.#state = context.getState(new ValueStateDescriptor<Account>('account'))
+    this.#state = context.getState(new ValueStateDescriptor('account', account))
   }
 
   processElement(event: Event, _context: KeyedProcessContext<number>, out: Collector<Event>): void {
-    const account = this.#state.value() ?? { count: 0, sum: 0, lastTs: 0, payload: '' }
-    account.count++
-    account.sum += event.value
-    account.lastTs = event.ts
-    account.payload = event.payload
-    this.#state.update(account)
+    const acc = this.#state.value() ?? { count: 0, sum: 0, lastTs: 0, payload: '' }
+    acc.count++
+    acc.sum += event.value
+    acc.lastTs = event.ts
+    acc.payload = event.payload
+    this.#state.update(acc)
     out.collect(event)
   }
 }
