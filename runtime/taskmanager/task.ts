@@ -62,6 +62,8 @@ export class Task {
   #sourceEnded = false
   #wakeAtMs = Number.POSITIVE_INFINITY
   #flushAtMs: number | undefined
+  /** The last turn could not take input, or could do nothing at all: what was due must not keep the loop awake. */
+  #stalled: 'no' | 'input' | 'all' = 'no'
   #finishing: 'no' | 'operators' | 'outputs' = 'no'
   #failure: unknown
   #opened = 0
@@ -142,17 +144,22 @@ export class Task {
     const { writers, overflow } = this.options
     let worked = false
     this.#doing = 'idle'
+    this.#stalled = 'no'
     if (overflow.size > 0) {
       for (const writer of writers) writer.drain()
       worked = true
       if (overflow.size > 0) {
         this.#doing = 'backPressured'
+        this.#stalled = 'all'
         for (const writer of writers) writer.blocked()
         for (const writer of writers) writer.drain()
         return false
       }
     }
-    if (this.#finishing !== 'no') return this.#finishStep() || worked
+    if (this.#finishing !== 'no') {
+      this.#stalled = 'all'
+      return this.#finishStep() || worked
+    }
     const nextTimerMs = this.timers.nextMs
     if (nextTimerMs !== undefined && this.timers.run(this.#clock.now())) worked = true
     if (this.#headBusy()) {
@@ -160,7 +167,10 @@ export class Task {
       worked = true
     } else if (this.#blocked()) {
       this.#doing = 'backPressured'
-    } else if (!this.#pending()) {
+      this.#stalled = 'input'
+    } else if (this.#pending()) {
+      this.#stalled = 'input'
+    } else {
       worked = (this.#source === undefined ? this.#takeGate() : this.#pollSource(nowMs)) || worked
     }
     this.#flushAtMs = undefined
@@ -360,8 +370,8 @@ export class Task {
 
   /** When the next turn is due though nothing happens, by clock.monotonic(); Infinity: never. */
   nextTurnMs(nowMs: number): number {
-    if (this.state !== 'RUNNING') return Number.POSITIVE_INFINITY
-    let next = this.#source === undefined ? Number.POSITIVE_INFINITY : this.#wakeAtMs
+    if (this.state !== 'RUNNING' || this.#stalled === 'all') return Number.POSITIVE_INFINITY
+    let next = this.#source === undefined || this.#stalled === 'input' ? Number.POSITIVE_INFINITY : this.#wakeAtMs
     if (this.#flushAtMs !== undefined && this.#flushAtMs < next) next = this.#flushAtMs
     const timerMs = this.timers.nextMs
     if (timerMs !== undefined) next = Math.min(next, nowMs + Math.max(0, timerMs - this.#clock.now()))
