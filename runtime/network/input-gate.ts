@@ -118,6 +118,7 @@ export class InputGate {
         channel.done()
         input.ended = true
         this.#open--
+        this.#valve.end(index)
         return true
     }
   }
