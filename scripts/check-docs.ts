@@ -29,6 +29,8 @@ export interface Snippet {
   /** Of its first line in the page, from 1. */
   line: number
   code: string
+  /** Imports that it does without; on the code's first line, so that lines stay where they are. */
+  imports?: string
   run: boolean
   /** What it prints, if the page says so. */
   printed: string[] | undefined
@@ -73,12 +75,18 @@ export function typeErrors(snippets: readonly Snippet[]): string[] {
   const dir = mkdtempSync(join(tmpdir(), 'tailrace-docs-'))
   try {
     symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'), 'junction')
-    snippets.forEach(({ code }, i) => {
-      writeFileSync(join(dir, `${i}.ts`), `${code}\nexport {}\n`)
+    snippets.forEach(({ code, imports = '' }, i) => {
+      writeFileSync(join(dir, `${i}.ts`), `${imports}${code}\nexport {}\n`)
     })
     const config = {
       extends: join(root, 'tsconfig.json'),
-      compilerOptions: { noEmit: true, rootDir: '/', noImplicitOverride: false },
+      compilerOptions: {
+        noEmit: true,
+        rootDir: '/',
+        noImplicitOverride: false,
+        verbatimModuleSyntax: false,
+        rewriteRelativeImportExtensions: false,
+      },
       files: [join(root, 'docs/snippets.d.ts'), ...snippets.map((_, i) => `${i}.ts`)],
       include: [],
     }

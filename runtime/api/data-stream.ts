@@ -104,7 +104,7 @@ export class DataStream<T> {
    * Uint8Arrays and arrays of these, compared by value.
    *
    * @example
-   * clicks.keyBy((click) => [click.shop, click.user])
+   * clicks.keyBy((click) => [click.page, click.user])
    */
   keyBy<const K extends Key>(keyOf: KeySelector<T, K>): KeyedStream<T, K> {
     return makeKeyedStream(this.environment, this.inputs, keyOf)

@@ -107,7 +107,7 @@ export class StreamExecutionEnvironment {
    * A stream of a source. The strategy says how event time is read; `type` declares the records' type instead of inferring it.
    *
    * @example
-   * env.fromSource(fileSource({ path: 'clicks.jsonl', format: json<Click>() }), WatermarkStrategy.noWatermarks(), 'clicks')
+   * env.fromSource(fileSource({ path: 'clicks.jsonl', format: jsonLines<Click>() }), WatermarkStrategy.noWatermarks(), 'clicks')
    */
   fromSource<T>(
     source: Source<T>,

@@ -68,7 +68,7 @@ function tumbling(
  * Windows of one size that follow each other in event time.
  *
  * @example
- * stream.keyBy((c) => c.user).window(TumblingEventTimeWindows.of('5 min'))
+ * clicks.keyBy((c) => c.user).window(TumblingEventTimeWindows.of('5 min'))
  */
 export const TumblingEventTimeWindows = {
   of: (size: Duration, offset: Duration = 0, stagger: WindowStagger = 'ALIGNED'): TumblingAssigner =>

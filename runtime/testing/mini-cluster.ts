@@ -46,7 +46,7 @@ type Main = (env: StreamExecutionEnvironment) => unknown
 /**
  * @example
  * const cluster = await MiniCluster.start({ slots: 2, host: 'worker' })
- * const { printed } = await cluster.runProgram('./examples/word-count.ts', { parameters: { words: 'to be or not to be' } })
+ * const { printed } = await cluster.runProgram('./examples/word-count.ts', { parameters: { input: 'book.txt' } })
  * await cluster.stop()
  */
 export class MiniCluster {
