@@ -9,7 +9,6 @@ sourceSuite('collectionSource()', () => ({
   source: collectionSource(words),
   expected: words,
   ordered: true,
-  replayable: true,
 }))
 
 describe('collectionSource()', () => {

@@ -13,7 +13,6 @@ sourceSuite('dataGenSource()', async () => {
     source: dataGenSource({ generate: record, count: 100, seed: 7 }),
     expected: all.values,
     ordered: true,
-    replayable: true,
   }
 })
 

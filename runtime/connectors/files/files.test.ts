@@ -63,14 +63,12 @@ sourceSuite('fileSource() of JSON lines in parts', () => ({
     }),
   ),
   ordered: true,
-  replayable: true,
 }))
 
 sourceSuite('fileSource() of a JSON array', () => ({
   source: fileSource({ path: directory({ 'a.json': JSON.stringify(records) }), format: jsonArray(), chunkBytes: 100 }),
   expected: records,
   ordered: true,
-  replayable: true,
 }))
 
 sourceSuite('fileSource() of CSV', () => ({
@@ -81,7 +79,6 @@ sourceSuite('fileSource() of CSV', () => ({
   }),
   expected: records.map(({ i, text }) => ({ i, text: `${text}\n` })),
   ordered: true,
-  replayable: true,
 }))
 
 describe('fileSource()', () => {

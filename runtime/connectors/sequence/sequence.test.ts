@@ -7,7 +7,6 @@ sourceSuite('sequenceSource()', () => ({
   source: sequenceSource(-10, 89),
   expected: Array.from({ length: 100 }, (_, i) => i - 10),
   ordered: true,
-  replayable: true,
 }))
 
 describe('sequenceSource()', () => {

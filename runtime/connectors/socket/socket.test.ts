@@ -34,12 +34,15 @@ function open(port: number, options: Partial<SocketTextOptions> = {}, clock = ne
 
 const lines = Array.from({ length: 60 }, (_, i) => `line ${i} é`)
 
-sourceSuite('socketTextSource()', async () => ({
-  source: socketTextSource({ host: '127.0.0.1', port: await serve((socket) => socket.end(lines.join('\n'))) }),
-  expected: lines,
-  ordered: true,
-  replayable: 'a socket cannot be read twice',
-}))
+sourceSuite(
+  'socketTextSource()',
+  async () => ({
+    source: socketTextSource({ host: '127.0.0.1', port: await serve((socket) => socket.end(lines.join('\n'))) }),
+    expected: lines,
+    ordered: true,
+  }),
+  { replay: 'a socket cannot be read twice' },
+)
 
 describe('socketTextSource()', () => {
   it('cuts at line ends, across packets and within characters, and gives the rest at the close', async () => {
