@@ -73,9 +73,9 @@ export const rank: AggregateFunction<AirportDay, Gathered, Ranking> = {
 }
 
 export function intro(speed: number): string {
-  const pace =
-    speed === Number.POSITIVE_INFINITY ? 'as fast as it goes' : `${grouped(speed / 86_400)} days of event time a second`
-  return `Flights in the USA from January 2001 on, ${pace}. Delayed is more than 15 minutes.`
+  const days = speed / 86_400
+  const pace = days === 1 ? 'a day a second' : `${grouped(days)} days a second`
+  return `Flights in the USA from January 2001 on, ${days === Infinity ? 'as fast as it goes' : pace}. Delayed is more than 15 minutes.`
 }
 
 export function board(window: TimeWindow, ranking: Ranking): string {
@@ -85,12 +85,12 @@ export function board(window: TimeWindow, ranking: Ranking): string {
 function dayLine(ranking: Ranking): string {
   const worst = ranking.worst
     .slice(0, LINE_AIRPORTS)
-    .map((airport) => `${airport.airport} ${pad(mean(airport).toFixed(0), 4)}`)
+    .map((airport) => `${airport.airport} ${pad(Math.round(mean(airport)) + 0, 4)}`)
   const line = [
     day(ranking.firstDayMs),
     pad(ranking.flights, 7),
     pad(percent(ranking), 7),
-    pad(`${mean(ranking).toFixed(1)} min`, 10),
+    pad(minutes(ranking), 10),
     ` ${worst.join('  ')}`,
   ].join('  ')
   return line.slice(8, 10) === '01' ? `\n${heading(ranking.firstDayMs)}\n${line}` : line
@@ -109,7 +109,7 @@ function table(ranking: Ranking): string {
       airport.airport.padEnd(7),
       pad(grouped(airport.flights), 9),
       pad(percent(airport), 7),
-      pad(`${mean(airport).toFixed(1)} min`, 10),
+      pad(minutes(airport), 10),
       ` ${'█'.repeat(Math.max(0, Math.round((mean(airport) / longest) * BAR_COLUMNS)))}`,
     ].join('  '),
   )
@@ -118,13 +118,7 @@ function table(ranking: Ranking): string {
     '      airport    flights  delayed  mean delay',
     ...rows,
     '',
-    [
-      '      all    ',
-      pad(grouped(ranking.flights), 9),
-      pad(percent(ranking), 7),
-      pad(`${mean(ranking).toFixed(1)} min`, 10),
-      '',
-    ]
+    ['      all    ', pad(grouped(ranking.flights), 9), pad(percent(ranking), 7), pad(minutes(ranking), 10), '']
       .join('  ')
       .trimEnd(),
   ].join('\n')
@@ -149,6 +143,8 @@ export function summary({ accumulators, netRuntimeMs }: JobResult): string {
 }
 
 const mean = ({ delayMin, flights }: Totals) => delayMin / flights
+// Without the sign of a rounded zero.
+const minutes = (totals: Totals) => `${(Math.round(mean(totals) * 10) / 10 + 0).toFixed(1)} min`
 const percent = ({ delayed, flights }: Totals) => `${Math.round((delayed / flights) * 100)} %`
 const day = (ms: number) => new Date(ms).toISOString().slice(0, 10)
 const grouped = (n: number) => n.toLocaleString('en')
