@@ -337,8 +337,7 @@ export class Operator extends BaseOperator {
       this.#calls.setWindow(slice.window)
       for (; this.#segment < segments.length; this.#segment++, this.#place = 0) {
         const segment = segments[this.#segment]!
-        if (segment.size === 0) continue
-        while (this.#place < segment.capacity) {
+        while (segment.size > 0 && this.#place < segment.capacity) {
           if (left <= 0 || this.context.outputBlocked()) {
             this.busy = true
             return

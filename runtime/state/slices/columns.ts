@@ -42,7 +42,7 @@ let generated = 0
 export function columnAggregation(layout: ColumnLayout, keys: KeyMode, fold: Fold): Aggregation {
   const { scratch, call, literal, store } = pieces(layout)
   const source = `'use strict'
-const scratch = ${scratch}
+let scratch = ${scratch}
 return class Columns {
   columns = ${layout.fields.length}
   deviant = undefined
@@ -107,9 +107,16 @@ function pieces({ kind, fields }: ColumnLayout): { scratch: string; call: string
       if (fields !== ${fields.length}) return this.deviates(r)
     }`
       : `if (!Array.isArray(r) || r.length !== ${fields.length}) return this.deviates(r)`
+  const load = access.map((a, i) => `scratch${a} = ${cell(i)}`).join('; ')
+  const scratch = kind === 'row' ? `{ __proto__: guard.prototype, ${list(() => '0.5')} }` : `[${list(() => '0.5')}]`
   return {
-    scratch: kind === 'row' ? `{ __proto__: guard.prototype, ${list(() => '0.5')} }` : `[${list(() => '0.5')}]`,
-    call: `${access.map((a, i) => `scratch${a} = ${cell(i)}`).join('; ')}
+    scratch,
+    call: `try {
+          ${load}
+        } catch { // it was frozen
+          scratch = ${scratch}
+          ${load}
+        }
         const r = fold.add(value, scratch)`,
     literal: kind === 'row' ? `{ ${list(cell)} }` : `[${list(cell)}]`,
     store: `${check}

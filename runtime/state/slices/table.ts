@@ -105,7 +105,7 @@ export abstract class Segment {
   }
 
   clear(): void {
-    if (this.size === 0) return
+    if (this.size === 0 && this.capacity === CAPACITY_MIN) return
     if (this.capacity > CAPACITY_MIN && this.size * 8 < this.capacity) {
       this.allocate(this.capacity / 2)
     } else {
