@@ -7,6 +7,7 @@ import { sequenceSource } from '../connectors/sequence/index.ts'
 import { type SocketTextOptions, socketTextSource } from '../connectors/socket/index.ts'
 import type { Duration } from '../core/duration.ts'
 import { assert } from '../core/errors.ts'
+import { registerType } from '../core/registered-types.ts'
 import type { Source } from '../core/source.ts'
 import type { Type } from '../core/types.ts'
 import { WatermarkStrategy } from '../core/watermarks.ts'
@@ -65,6 +66,21 @@ export class StreamExecutionEnvironment {
   /** Shown in REST and given to functions at `open`; they replace those of the command line. */
   setGlobalJobParameters(parameters: Readonly<Record<string, string | number | boolean>>): this {
     this.#settings.setParameters(parameters)
+    return this
+  }
+
+  /**
+   * Lets instances of a class be records, or parts of them. Between tasks they travel as what `encode` gives, and arrive as what `decode`
+   * makes of it. Without it an instance that leaves a task fails the job (TR-RECORD-002).
+   *
+   * @example
+   * env.registerType(Money, { encode: (m) => [m.amount, m.currency], decode: ([amount, currency]) => new Money(amount, currency) })
+   */
+  registerType<T, D = any>(
+    type: abstract new (...args: any[]) => T,
+    functions: { encode: (value: T) => D; decode: (data: D) => T },
+  ): this {
+    registerType(type, functions)
     return this
   }
 

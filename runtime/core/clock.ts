@@ -14,6 +14,8 @@ export interface Clock {
   now(): number
   /** Milliseconds with a fraction since an arbitrary start, never going back; for budgets, timeouts and busy time. */
   monotonic(): number
+  /** Only clocks that stand still until they are moved: calls `listener` after each move. Returns how to stop that. */
+  onMove?(listener: () => void): () => void
 }
 
 export const systemClock: Clock = {
@@ -35,6 +37,7 @@ export const LONG_MAX = '9223372036854775807'
  */
 export class ManualClock implements Clock {
   #nowMs: number
+  readonly #listeners = new Set<() => void>()
   constructor(startMs = 0) {
     this.#nowMs = startMs
   }
@@ -45,9 +48,14 @@ export class ManualClock implements Clock {
     return this.#nowMs
   }
   advance(ms: number): void {
-    this.#nowMs += ms
+    this.set(this.#nowMs + ms)
   }
   set(ms: number): void {
     this.#nowMs = ms
+    for (const listener of this.#listeners) listener()
+  }
+  onMove(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 }

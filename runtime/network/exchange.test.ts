@@ -4,8 +4,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isTailraceError } from '../core/errors.ts'
 import { hashKey } from '../core/hash.ts'
+import { registerType } from '../core/registered-types.ts'
 import { inferType, types } from '../core/types.ts'
 import { Loopback, type LoopbackOptions } from './loopback.ts'
+import { extendMsgpack } from './sendable.ts'
 
 /** One receiver that keeps what comes. */
 function collect() {
@@ -186,6 +188,34 @@ describe('records through an exchange', () => {
     const typed = forward({ type: inferType([{ n: 1 }]) })
     expect(codeOf(() => typed.loop.writer.process(new Order(), 0))).toBe('TR-RECORD-002')
     expect(() => typed.loop.writer.process(new Order(), 0)).toThrow(/class Order from "loopback"/)
+  })
+
+  it('that are instances of a registered class arrive as instances, in typed streams and inside other records too', () => {
+    class Money {
+      readonly amount: number
+      readonly currency: string
+      constructor(amount: number, currency: string) {
+        this.amount = amount
+        this.currency = currency
+      }
+      toString() {
+        return `${this.amount} ${this.currency}`
+      }
+    }
+    registerType(Money, {
+      encode: (m) => [m.amount, m.currency],
+      decode: ([amount, currency]) => new Money(amount, currency),
+    })
+    extendMsgpack()
+    const records = [new Money(1, 'EUR'), { price: new Money(2, 'USD') }, { amount: 3, currency: 'plain' }]
+    for (const type of [undefined, inferType([{ amount: 1, currency: 'EUR' }]), inferType([records[1]])]) {
+      const { head, loop } = forward(type === undefined ? {} : { type })
+      for (const record of records) loop.writer.process(record, 0)
+      loop.settle()
+      expect(head.values).toEqual(records)
+      expect(String(head.values[0])).toBe('1 EUR')
+      expect(head.values[0]).toBeInstanceOf(Money)
+    }
   })
 
   it('that are null, functions or cyclic are refused', () => {

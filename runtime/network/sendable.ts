@@ -2,7 +2,9 @@
  * Refuses what would arrive as something else. Called for the records from which a type is inferred and for every record that goes as
  * msgpack; typed rows verify themselves.
  */
+import { addExtension } from 'msgpackr'
 import { TailraceError } from '../core/errors.ts'
+import { isRegistered, type RegisteredType, registeredTypes } from '../core/registered-types.ts'
 
 const DEPTH_MAX = 64
 
@@ -50,6 +52,7 @@ function check(value: unknown, operatorName: string, depth: number): void {
   if (value instanceof Date || ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof RegExp)
     return
   const prototype = Object.getPrototypeOf(value)
+  if (prototype !== null && isRegistered(prototype)) return
   if (prototype !== Object.prototype && prototype !== null) {
     const name = prototype.constructor?.name ?? 'unnamed class'
     throw new TailraceError(
@@ -59,4 +62,20 @@ function check(value: unknown, operatorName: string, depth: number): void {
     )
   }
   for (const name in value) check((value as Record<string, unknown>)[name], operatorName, depth + 1)
+}
+
+const extended = new Set<RegisteredType>()
+
+/** Makes msgpackr know the classes that the program has registered; called when a task is built. */
+export function extendMsgpack(): void {
+  for (const registered of registeredTypes()) {
+    if (extended.has(registered)) continue
+    extended.add(registered)
+    addExtension({
+      Class: registered.type as any,
+      type: registered.id,
+      write: (value: any) => registered.encode(value),
+      read: (data: any) => registered.decode(data),
+    } as any)
+  }
 }

@@ -15,6 +15,7 @@ import { type InputChannel, InputGate } from '../network/input-gate.ts'
 import { Overflow } from '../network/overflow.ts'
 import { RecordWriter } from '../network/record-writer.ts'
 import type { Selector } from '../network/select-channel.ts'
+import { extendMsgpack } from '../network/sendable.ts'
 import { exchangeSettings } from '../network/settings.ts'
 import { WatermarkValve } from '../network/valve.ts'
 import type { Deployment, FromSlot, SubtaskRef } from '../rpc/slot-messages.ts'
@@ -40,6 +41,7 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
   const { graph, deployment, clock, page, post, wakeSlot } = surroundings
   const vertex = graph.vertices.find((v) => v.id === vertexId)
   assert(vertex !== undefined, `no vertex ${vertexId} in the plan`)
+  extendMsgpack()
   const overflow = new Overflow(exchangeSettings(graph.config.options).overflow)
   const writers = vertex.outputs.map((edge) => buildWriter(edge, vertex, subtask, surroundings, overflow))
   const chain = await buildChain(vertex, writers, { autoWatermarkIntervalMs: graph.config.autoWatermarkIntervalMs })

@@ -4,7 +4,17 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { OutputTag, StreamExecutionEnvironment, TumblingEventTimeWindows, WatermarkStrategy } from '../index.ts'
+import { dataGenSource } from '../connectors/datagen/index.ts'
+import { ManualClock } from '../core/clock.ts'
+import {
+  type KeyedProcessContext,
+  KeyedProcessFunction,
+  OutputTag,
+  StreamExecutionEnvironment,
+  TumblingEventTimeWindows,
+  WatermarkStrategy,
+} from '../index.ts'
+import { MiniCluster } from '../testing/index.ts'
 
 interface Click {
   user: string
@@ -144,5 +154,57 @@ describe('a job', () => {
       ),
       { numRuns: 40 },
     )
+  })
+})
+
+describe('processing time', () => {
+  it('is the clock that a test moves, and moving it wakes a sleeping slot', async () => {
+    const clock = new ManualClock(1000)
+    const cluster = await MiniCluster.start({ slots: 1, clock })
+    const fired: number[] = []
+    let registered: () => void = () => {}
+    const waiting = new Promise<void>((resolve) => {
+      registered = resolve
+    })
+    class Alarm extends KeyedProcessFunction<string, string, number> {
+      override processElement(_: string, context: KeyedProcessContext<string>): void {
+        context.timerService.registerProcessingTimeTimer(context.timerService.currentProcessingTime() + 60_000)
+        registered()
+      }
+      override onTimer(timestampMs: number): void {
+        fired.push(timestampMs)
+      }
+    }
+    const abort = new AbortController()
+    const running = cluster.runProgram(
+      async (env) => {
+        const source = dataGenSource({ generate: () => 'key', recordsPerSecond: 1 })
+        env
+          .fromSource(source, WatermarkStrategy.noWatermarks(), 'ticks')
+          .keyBy((key) => key)
+          .process(new Alarm())
+        await env.execute()
+      },
+      { signal: abort.signal },
+    )
+    const until = async (reached: () => boolean) => {
+      while (!reached()) {
+        clock.advance(10)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    let isRegistered = false
+    void waiting.then(() => {
+      isRegistered = true
+    })
+    await until(() => isRegistered)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(fired).toEqual([])
+    clock.advance(60_001)
+    await until(() => fired.length > 0)
+    abort.abort()
+    await running.catch(() => {})
+    await cluster.stop()
+    expect(fired[0]).toBeGreaterThanOrEqual(61_000)
   })
 })

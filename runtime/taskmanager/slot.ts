@@ -18,6 +18,8 @@ import type { Task } from './task.ts'
 
 /** The loop gives way to the event loop after this time. */
 const SLICE_MS = 2
+/** … or after this many passes: a clock that stands still must not hold the thread. */
+const SLICE_PASSES = 256
 /** Counters move into shared memory at least this often. */
 const PUBLISH_MS = 50
 /** Sleep without anything due. */
@@ -44,6 +46,7 @@ export class Slot {
   #publishedMs = 0
   /** Holds the process while the loop sleeps: waiting on a doorbell does not. */
   #alive: NodeJS.Timeout | undefined
+  #stopClock: (() => void) | undefined
   /** Splits and types that came before the tasks were open. */
   #early: ToSlot[] | undefined = []
 
@@ -147,6 +150,7 @@ export class Slot {
     for (const message of early) this.#deliver(message)
     this.#running = true
     this.#alive = setInterval(() => {}, 2 ** 30)
+    this.#stopClock = this.#clock.onMove?.(() => this.#wake())
     this.#run()
   }
 
@@ -159,6 +163,7 @@ export class Slot {
 
   #release(): void {
     clearInterval(this.#alive)
+    this.#stopClock?.()
     for (const { task } of this.#built) task.options.chain.release()
   }
 
@@ -175,10 +180,10 @@ export class Slot {
     this.#asleep = false
     if (!this.#running) return
     const startMs = this.#clock.monotonic()
-    for (;;) {
+    for (let pass = 1; ; pass++) {
       if (!this.step() && this.#sleep()) return
       const nowMs = this.#clock.monotonic()
-      if (nowMs - startMs > SLICE_MS) {
+      if (nowMs - startMs > SLICE_MS || pass === SLICE_PASSES) {
         if (nowMs - this.#publishedMs > PUBLISH_MS) this.#publish()
         setImmediate(this.#run)
         return
