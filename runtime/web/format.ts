@@ -33,7 +33,8 @@ export function bytes(value: number): string {
   return `${digits(size)} TB`
 }
 
-export const percent = (share: number) => `${Math.round(share * 100)} %`
+/** `0 %`, `<1 %`, `63 %`. */
+export const percent = (share: number) => (share > 0 && share < 0.005 ? '<1 %' : `${Math.round(share * 100)} %`)
 
 /** `850 ms`, `12 s`, `3 min 5 s`, `2 h 14 min`, `3 d 4 h`. */
 export function duration(ms: number): string {

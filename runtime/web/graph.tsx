@@ -106,7 +106,7 @@ function Vertex({ vertex, box, numbers, ended, selected, onSelect }: VertexProps
       class={`vertex tone-${toneOf(state)} ${tint} ${share > STRONG_SHARE ? 'strong' : ''} ${selected ? 'selected' : ''}`}
       transform={`translate(${box.x} ${box.y})`}
       style={{ '--share': share.toFixed(2) }}
-      tabIndex={0}
+      tabindex={0}
       role="button"
       aria-label={`${vertex.name}, ${percent(busy)} busy`}
       data-vertex={vertex.id}
