@@ -117,11 +117,14 @@ function nameOf({ url }: ProgramRef): string {
   return url.startsWith('file:') ? fileURLToPath(url) : url
 }
 
-/** The first import as it is; a later one in the same thread as a copy, since a module is evaluated once. */
+/**
+ * In a thread of its own the first import is the file as it is. Otherwise a copy: a module is evaluated once, and in the process's own
+ * thread someone may have imported the file before the hooks were there, with another text of its functions.
+ */
 function fresh(url: string): string {
   const count = imported.get(url) ?? 0
   imported.set(url, count + 1)
-  return count === 0 ? url : `${url}${url.includes('?') ? '&' : '?'}run=${count}`
+  return count === 0 && !isMainThread ? url : `${url}${url.includes('?') ? '&' : '?'}run=${count}`
 }
 
 function muteOutput(): () => void {
