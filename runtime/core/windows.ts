@@ -16,6 +16,10 @@ export class TimeWindow {
   get maxTimestamp(): number {
     return this.end - 1
   }
+  /** Whether the two overlap or touch: `[0, 10)` and `[10, 20)` do [W-07]. */
+  intersects(other: TimeWindow): boolean {
+    return this.start <= other.end && this.end >= other.start
+  }
   toString(): string {
     return `TimeWindow{start=${this.start}, end=${this.end}}`
   }
