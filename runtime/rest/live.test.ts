@@ -90,10 +90,28 @@ test('GET /live sends the plan, then numbers, and ends with the job', async () =
   }
 })
 
-test('a server closes though pages are open', async () => {
+test('a server closes though pages are open, and says how a job has just ended', async () => {
+  const { cluster, job, metrics } = running()
+  const other = cluster.submit()
+  const rest = await startRest({ dispatcher: cluster, metrics, port: 0 })
+  const [ended, still] = await Promise.all([job, other].map(({ id }) => fetch(`${rest.url}/jobs/${id}/live`)))
+  job.end('FINISHED')
+  await rest.close()
+  expect(await ended!.text()).toMatch(/"status":"FINISHED".*\n\nevent: end\n/)
+  await expect(still!.text()).rejects.toThrow()
+})
+
+test('a page too many is turned away', async () => {
   const { cluster, job, metrics } = running()
   const rest = await startRest({ dispatcher: cluster, metrics, port: 0 })
-  const response = await fetch(`${rest.url}/jobs/${job.id}/live`)
-  await rest.close()
-  await expect(response.text()).rejects.toThrow()
+  try {
+    const path = `${rest.url}/jobs/${job.id}/live`
+    const pages = await Promise.all(Array.from({ length: 64 }, () => fetch(path)))
+    const refused = await fetch(path)
+    expect(refused.status).toBe(503)
+    expect(await refused.json()).toEqual({ errors: [expect.stringContaining('64 pages are open already')] })
+    for (const page of pages) await page.body!.cancel()
+  } finally {
+    await rest.close()
+  }
 })

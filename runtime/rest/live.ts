@@ -9,14 +9,17 @@ const LISTENERS_MAX = 64
 
 export function liveRoutes(app: App, context: RestContext): void {
   const { cluster, metrics } = context
-  let listeners = 0
+  const open = new Set<() => void>()
+  // A cluster that ends with its job still says how the job ended.
+  app.addHook('preClose', async () => {
+    for (const tick of open) tick()
+  })
 
   app.get('/jobs/:jobid/live', { schema: { params: jobParams } }, (request, reply) => {
     const job = jobOf(context, request.params.jobid)
-    if (listeners >= LISTENERS_MAX) {
+    if (open.size >= LISTENERS_MAX) {
       throw new RestError(503, `Cannot show job ${job.id} live: ${LISTENERS_MAX} pages are open already`)
     }
-    listeners++
     reply.hijack()
     const stream = reply.raw
     stream.writeHead(200, {
@@ -32,14 +35,17 @@ export function liveRoutes(app: App, context: RestContext): void {
         send('numbers', liveNumbers(now, metrics.read(now), metrics.nowMs(), metrics.timeMs()))
       }
       if (now !== undefined && !jobEnded(now.status)) return
+      clearInterval(timer)
+      open.delete(tick)
       send('end', {})
       stream.end()
     }
     const timer = setInterval(tick, EVERY_MS)
     timer.unref()
+    open.add(tick)
     stream.once('close', () => {
       clearInterval(timer)
-      listeners--
+      open.delete(tick)
     })
     send('plan', livePlan(job))
     tick()
