@@ -74,7 +74,7 @@ export class StreamExecutionEnvironment {
    * makes of it. Without it an instance that leaves a task fails the job (TR-RECORD-002).
    *
    * @example
-   * env.registerType(Money, { encode: (m) => [m.amount, m.currency], decode: ([amount, currency]) => new Money(amount, currency) })
+   * env.registerType(URL, { encode: (url) => url.href, decode: (href) => new URL(href) })
    */
   registerType<T, D = any>(
     type: abstract new (...args: any[]) => T,
