@@ -52,6 +52,7 @@ export interface VertexNumbers {
   outPerSecond: number
   bytesInPerSecond: number
   bytesOutPerSecond: number
+  bytesOut: number
   recordsIn: number
   recordsOut: number
   /** Shares of 0 to 1, of the subtask that has the most. */

@@ -50,7 +50,7 @@ export function VertexTable({ plan, numbers, selected, onSelect }: Props) {
                 </td>
                 <Amount value={of.recordsIn} rate={of.inPerSecond} ended={numbers.endTime >= 0} />
                 <Amount value={of.recordsOut} rate={of.outPerSecond} ended={numbers.endTime >= 0} />
-                <td class="num">{bytes(of.bytesOutPerSecond)}/s</td>
+                <td class="num">{numbers.endTime < 0 ? `${bytes(of.bytesOutPerSecond)}/s` : bytes(of.bytesOut)}</td>
                 <Share value={of.busy} kind="busy" />
                 <Share value={of.backPressured} kind="blocked" />
                 <td class="dim">{watermark(of)}</td>
