@@ -26,7 +26,7 @@ import type { ProcessWindowFunction, WindowFunction } from '../core/window-funct
 import { TimeWindow, type TumblingAssigner, windowStart } from '../core/windows.ts'
 import type { Aggregation, Fold } from '../state/slices/aggregation.ts'
 import { type ColumnLayout, columnAggregation, columnLayout } from '../state/slices/columns.ts'
-import type { KeyMode, Segment, SliceLayout, SliceTable } from '../state/slices/table.ts'
+import { type KeyMode, SEGMENT_SHIFT, type Segment, type SliceLayout, type SliceTable } from '../state/slices/table.ts'
 import { BaseOperator, type KeyedOptions, type OperatorContext, type Receiver } from './operator.ts'
 import type { WindowCalls } from './window-calls.ts'
 
@@ -146,7 +146,7 @@ export class Operator extends BaseOperator {
     }
     const key = this.keyOf(value)
     if (typeof key !== 'number' && this.numberKeys) this.#layOutKeys()
-    const segment = this.segments[keyHash >>> 28]!
+    const segment = this.segments[keyHash >>> SEGMENT_SHIFT]!
     if (!this.aggregation.upsert(segment, key, keyHash, value)) this.#toObjects(key, keyHash)
     if (this.fired) this.#refire(key, keyHash)
   }
