@@ -8,19 +8,20 @@
  * - relative imports may leave out the extension, and may say `.js` for a `.ts` file, as tsc and bundlers allow.
  */
 import { readFileSync, statSync } from 'node:fs'
-import { registerHooks } from 'node:module'
+import { registerHooks, setSourceMapsSupport } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { doors, fromSources, runtimeRoot } from './running-copy.ts'
 import { transform } from './transform.ts'
 
 const INSTALLED = Symbol.for('tailrace.module-hooks')
 
-/** Installs the hooks, once per thread, and turns source maps on. */
+/** Installs the hooks, once per thread, and turns on source maps of users' files. */
 export function installHooks(): void {
   const place = globalThis as { [INSTALLED]?: boolean }
   if (place[INSTALLED]) return
   place[INSTALLED] = true
-  process.setSourceMapsEnabled(true)
+  // Users' files only: tasks find the operator of an error by the names that its copies have in stacks.
+  setSourceMapsSupport(true, { nodeModules: false, generatedCode: false })
   registerHooks({
     resolve(specifier, context, next) {
       const door = doors.get(specifier)
