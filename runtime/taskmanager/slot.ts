@@ -172,7 +172,12 @@ export class Slot {
   /** One pass over all tasks; true when any had work. For hosts that step the slot by hand. */
   step(): boolean {
     let worked = false
-    for (const task of this.#tasks) if (task.turn(this.#clock.monotonic())) worked = true
+    let nowMs = this.#clock.monotonic()
+    for (const task of this.#tasks) {
+      if (task.turn(nowMs)) worked = true
+      nowMs = this.#clock.monotonic()
+      task.endTurn(nowMs)
+    }
     return worked
   }
 

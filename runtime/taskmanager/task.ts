@@ -27,6 +27,9 @@ import { TaskTimers } from './task-timers.ts'
 /** Records that a source may emit in one turn. */
 const SOURCE_RECORDS_PER_TURN = 512
 
+/** What a task spends its time with; the three add up to the time since it started. */
+type Doing = 'busy' | 'idle' | 'backPressured'
+
 export interface TaskOptions {
   vertex: JobVertex
   subtask: number
@@ -68,7 +71,9 @@ export class Task {
   #failure: unknown
   #opened = 0
   #sinceMs: number
-  #doing: 'busy' | 'idle' | 'backPressured' = 'idle'
+  /** What the time since #sinceMs is spent with. */
+  #doing: Doing = 'idle'
+  #worked = false
   readonly #paused = () => this.#headBusy() || this.options.overflow.size > 0
 
   constructor(options: TaskOptions) {
@@ -123,7 +128,8 @@ export class Task {
   /** Does a bounded amount of work; true when there was any. `nowMs` is clock.monotonic(). */
   turn(nowMs: number): boolean {
     if (this.state !== 'RUNNING') return false
-    this.#account(nowMs)
+    this.#spend(this.#doing, nowMs)
+    this.#worked = false
     const { page, base } = this.#metrics
     let worked = false
     page[base + T.isInTurn] = 1
@@ -135,7 +141,7 @@ export class Task {
     } finally {
       page[base + T.isInTurn] = 0
     }
-    if (worked && this.#doing === 'idle') this.#doing = 'busy'
+    this.#worked = worked
     return worked
   }
 
@@ -380,12 +386,25 @@ export class Task {
 
   // --- metrics
 
-  #account(nowMs: number): void {
+  /**
+   * The turn is over. Its time was busy if there was work; the time to the next turn is what the task waits for: the thread while it has
+   * more to do, credit, or input. So tasks of a slot that is used up are all busy, and one that keeps up is not.
+   */
+  endTurn(nowMs: number): void {
+    if (this.#worked) this.#spend('busy', nowMs)
+    if (this.#doing === 'idle' && this.#worked && this.#hasMore()) this.#doing = 'busy'
+  }
+
+  #hasMore(): boolean {
+    return this.#source === undefined ? this.options.gate!.hasInput() || this.#headBusy() : !this.#sourceIdle
+  }
+
+  #spend(doing: Doing, nowMs: number): void {
     const spentMs = nowMs - this.#sinceMs
     this.#sinceMs = nowMs
     const { page, base } = this.#metrics
-    if (this.#doing === 'busy') page[base + T.accumulateBusyTimeMs]! += spentMs
-    else if (this.#doing === 'idle') page[base + T.accumulateIdleTimeMs]! += spentMs
+    if (doing === 'busy') page[base + T.accumulateBusyTimeMs]! += spentMs
+    else if (doing === 'idle') page[base + T.accumulateIdleTimeMs]! += spentMs
     else {
       page[base + T.accumulateBackPressuredTimeMs]! += spentMs
       this.#source?.blockedFor(spentMs)
