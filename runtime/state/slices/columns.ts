@@ -134,7 +134,7 @@ function pieces({ kind, fields }: ColumnLayout): { scratch: string; call: string
  */
 class Guard {
   added = false
-  readonly prototype = new Proxy(Object.prototype, {
+  readonly prototype = new Proxy({}, {
     set: (_target, name, value, receiver) => {
       this.added = true
       return Reflect.defineProperty(receiver, name, { value, writable: true, enumerable: true, configurable: true })
