@@ -134,12 +134,15 @@ function pieces({ kind, fields }: ColumnLayout): { scratch: string; call: string
  */
 class Guard {
   added = false
-  readonly prototype = new Proxy({}, {
-    set: (_target, name, value, receiver) => {
-      this.added = true
-      return Reflect.defineProperty(receiver, name, { value, writable: true, enumerable: true, configurable: true })
+  readonly prototype = new Proxy(
+    {},
+    {
+      set: (_target, name, value, receiver) => {
+        this.added = true
+        return Reflect.defineProperty(receiver, name, { value, writable: true, enumerable: true, configurable: true })
+      },
     },
-  })
+  )
 }
 
 /** The scratch object as the user's own: nobody guards it any more. */
