@@ -442,6 +442,7 @@ export class Task {
     page[base + T.overflowBytesOnDisk] = overflow.diskBytes
     page[base + T.isBackPressured] = this.#doing === 'backPressured' ? 1 : 0
     let late = 0
+    let fired = 0
     for (const link of this.#links) {
       const { operator } = link
       const metrics = operator.context?.metrics
@@ -453,8 +454,10 @@ export class Task {
       // An operator that can emit another number than it takes counts for itself.
       if (operator.publish === BaseOperator.prototype.publish) page[at + O.numRecordsOut] = input
       late += page[at + O.numLateRecordsDropped]!
+      fired += page[at + O.numFiredTimers]!
     }
     page[base + T.numLateRecordsDropped] = late
+    page[base + T.numFiredTimers] = fired
     const head = this.#operators[0]!.context?.metrics
     const tail = this.#operators.at(-1)!.context?.metrics
     if (head !== undefined) page[base + T.currentInputWatermark] = page[head.base + O.currentInputWatermark]!
