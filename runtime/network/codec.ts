@@ -147,8 +147,13 @@ class Generator {
   /** Reading side: an expression for the value at `o + at`; strings and extras come in the order of the type. */
   read(type: TypeDescription, at: number, statements: string[]): { expression: string; size: number } {
     switch (type.kind) {
-      case 'number':
-        return { expression: `d.getFloat64(o + ${at}, true)`, size: 8 }
+      case 'number': {
+        // Whole numbers become small integers again: as doubles each would be an object of its own in whatever keeps the record.
+        const x = this.variable('x')
+        const i = this.variable('i')
+        statements.push(`const ${x} = d.getFloat64(o + ${at}, true), ${i} = ${x} | 0`)
+        return { expression: `(${i} === ${x} && (${i} !== 0 || 1 / ${x} > 0) ? ${i} : ${x})`, size: 8 }
+      }
       case 'int32':
         return { expression: `d.getInt32(o + ${at}, true)`, size: 4 }
       case 'boolean':
