@@ -1,6 +1,6 @@
 /**
  * heap-10k, heap-1m: a KeyedProcessFunction that reads, changes and writes a ValueState per record, uniform keys, as an operator gets records: with the
- * hash that the sender computed. Two operators with the measured function; one with a list and one with a map run before and share what they
+ * hash that the sender computed. Two operators with the measured function, as two slots have, half of the keys each; one with a list and one with a map run before and share what they
  * can share.
  */
 import {
@@ -71,7 +71,7 @@ class CountPerValue extends KeyedProcessFunction<number, Reading, Reading> {
 
 async function run(keyCount: number, { records }: CaseInput): Promise<Figures> {
   // Made beforehand and read in order: neither drawing keys nor hashing them is measured.
-  const keys = Int32Array.from({ length: 1 << 22 }, (_, i) => scatter(i) % keyCount)
+  const keys = Int32Array.from({ length: 1 << 22 }, (_, i) => scatter(i) % (keyCount / INSTANCES))
   const hashes = Uint32Array.from(keys, (key) => hashNumber(key))
   const others = [await open(new LastThree()), await open(new CountPerValue())]
   push(others, keys, hashes, WARM_UP)
