@@ -23,3 +23,16 @@ it('Doorbell stays silent when no one sleeps', () => {
   bell.ring()
   expect(new Int32Array(memory)[0]).toBe(0)
 })
+
+it('Doorbell lets a thread block until it is rung by another, or the time is over', async () => {
+  const memory = Doorbell.allocate()
+  const sleeper = new Doorbell(memory)
+  sleeper.block(sleeper.announceSleep(), 1)
+  expect(new Int32Array(memory)[1]).toBe(0)
+
+  const sequence = sleeper.announceSleep()
+  new Doorbell(memory).ring()
+  // Rung before: it must not block at all.
+  sleeper.block(sequence, 60_000)
+  expect(new Int32Array(memory)[0]).toBe(sequence + 1)
+})

@@ -46,4 +46,10 @@ export class Doorbell {
     const wait = Atomics.waitAsync(this.#cells, SEQUENCE, sequence, timeoutMs)
     return wait.async ? wait.value : undefined
   }
+
+  /** As `wait`, but blocks the thread: several times cheaper, and nothing else of the thread runs meanwhile. */
+  block(sequence: number, timeoutMs: number): void {
+    Atomics.wait(this.#cells, SEQUENCE, sequence, timeoutMs)
+    Atomics.store(this.#cells, SLEEPING, 0)
+  }
 }

@@ -22,6 +22,7 @@ const port: Port<FromSlot, ToSlot> = {
 
 new Slot({
   port,
+  ownThread: true,
   // Loaded with the first deployment: an idle slot stays small.
   buildGraph: async (program, replay) => (await import('../program/load.ts')).buildGraph(program, replay),
 })
