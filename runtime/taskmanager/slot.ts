@@ -232,8 +232,7 @@ export class Slot {
       this.#blocks++
       if (nowMs - this.#publishedMs > PUBLISH_MS) this.#publish()
       bell.block(sequence, Math.min(dueMs - nowMs, BLOCK_MS))
-      setImmediate(this.#run)
-      return true
+      return false
     }
     this.#publish()
     const rung = bell.wait(sequence, dueMs - nowMs)
