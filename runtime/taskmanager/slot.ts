@@ -228,7 +228,8 @@ export class Slot {
       bell.stayAwake()
       return false
     }
-    if (this.#ownThread && (dueMs - nowMs <= BLOCK_MS || this.#blocks < BLOCKS_AFTER_WORK)) {
+    const mayBlock = this.#ownThread && !this.#tasks.some((task) => task.waitsForCallback)
+    if (mayBlock && (dueMs - nowMs <= BLOCK_MS || this.#blocks < BLOCKS_AFTER_WORK)) {
       this.#blocks++
       if (nowMs - this.#publishedMs > PUBLISH_MS) this.#publish()
       bell.block(sequence, Math.min(dueMs - nowMs, BLOCK_MS))

@@ -384,6 +384,14 @@ export class Task {
     return next
   }
 
+  /** Only a callback of the event loop can bring work: a source's read, a sink's write, an asynchronous finish. */
+  get waitsForCallback(): boolean {
+    if (this.state !== 'RUNNING') return false
+    if (this.#finishing === 'operators') return true
+    if (this.#source !== undefined) return this.#sourceIdle && this.#wakeAtMs === Number.POSITIVE_INFINITY
+    return this.#pending()
+  }
+
   // --- metrics
 
   /**
