@@ -32,7 +32,7 @@ export const CASES: Record<string, Case> = {
   'codec-wide': { group: 'parts', records: 5e6, load: async () => (await import('./parts/codec.ts')).run },
   'heap-10k': { group: 'parts', records: 20e6, load: async () => (await import('./parts/heap.ts')).keys10k },
   'heap-1m': { group: 'parts', records: 10e6, load: async () => (await import('./parts/heap.ts')).keys1m },
-  'json-in': { group: 'parts', records: 4e6, load: async () => (await import('./parts/json-in.ts')).run },
+  'json-in': { group: 'parts', records: 16e6, load: async () => (await import('./parts/json-in.ts')).run },
 }
 
 /** The cases of `--case a,b`, all without it. */

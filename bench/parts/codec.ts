@@ -5,7 +5,7 @@
 import { inferType } from '../../runtime/core/types.ts'
 import { Loopback } from '../../runtime/network/loopback.ts'
 import { type CaseInput, type Figures, Meter } from '../measure.ts'
-import { KINDS, type KindName, Weigher, withLast } from './records.ts'
+import { KINDS, type KindName, makeWeigher, withLast } from './records.ts'
 
 const POOL = 1024
 const BATCH = 256
@@ -13,14 +13,14 @@ const INSTANCES = 2
 
 export async function run({ records }: CaseInput): Promise<Figures> {
   let figures: Figures | undefined
-  for (const name of withLast('wide')) figures = measure(name, records)
+  for (const name of withLast('wide')) figures = await measure(name, records)
   return figures!
 }
 
-function measure(name: KindName, records: number): Figures {
+async function measure(name: KindName, records: number): Promise<Figures> {
   const kind = KINDS[name]
   const made = kind.make(POOL)
-  const heads = Array.from({ length: INSTANCES }, () => new Weigher(kind.weigh))
+  const heads = await Promise.all(Array.from({ length: INSTANCES }, () => makeWeigher(name)))
   const type = inferType(made.slice(0, 64))
   const loops = heads.map((head) => new Loopback({ selector: { kind: 'forward' }, heads: [head], type }))
   push(loops, made, Math.min(records, 1_000_000))

@@ -15,7 +15,7 @@ import { RecordWriter } from '../../runtime/network/record-writer.ts'
 import { POOL_BUFFERS } from '../../runtime/network/settings.ts'
 import { WatermarkValve } from '../../runtime/network/valve.ts'
 import { type CaseInput, type Figures, Meter, type RunCase } from '../measure.ts'
-import { KINDS, type KindName, Weigher, withLast } from './records.ts'
+import { KINDS, type KindName, makeWeigher, weightOf, withLast } from './records.ts'
 
 const POOL = 1024
 const SENDERS = 2
@@ -44,6 +44,8 @@ interface Done {
   count: number
   weight: number
 }
+
+type DoRound = (records: number) => Promise<Done>
 
 async function run(measured: KindName, { records }: CaseInput): Promise<Figures> {
   const gates = Object.fromEntries(
@@ -92,7 +94,7 @@ async function loop(bell: Doorbell, step: () => 'worked' | 'nothing' | 'done'): 
 }
 
 /** Writers of one kind, both in this thread. */
-function makeSender(shared: Shared, name: KindName): (records: number) => Promise<Done> {
+async function makeSender(shared: Shared, name: KindName): Promise<DoRound> {
   const kind = KINDS[name]
   const made = kind.make(POOL)
   const overflow = new Overflow()
@@ -132,18 +134,16 @@ function makeSender(shared: Shared, name: KindName): (records: number) => Promis
       for (const writer of writers) if (!writer.drain()) writer.blocked()
       return overflow.size === 0 ? 'done' : 'nothing'
     })
-    let weight = 0
-    for (let i = 0; i < records; i++) weight += kind.weigh(made[i % POOL])
-    return { count: records, weight }
+    return { count: records, weight: weightOf(kind, made, records) }
   }
 }
 
 /** Gates of one kind, both in this thread. */
-function makeReceiver(shared: Shared, name: KindName): (records: number) => Promise<Done> {
+async function makeReceiver(shared: Shared, name: KindName): Promise<DoRound> {
   const kind = KINDS[name]
   const type = inferType(kind.make(64))
   const pool = new BufferPool(shared.pool)
-  const heads = Array.from({ length: RECEIVERS }, () => new Weigher(kind.weigh))
+  const heads = await Promise.all(Array.from({ length: RECEIVERS }, () => makeWeigher(name)))
   const gates = heads.map((head, receiver) => {
     const channels = Array.from({ length: SENDERS }, (_, sender) => ({
       channel: new ChannelReader(shared.gates[name][receiver]!, sender, pool, new Doorbell(shared.bells.send)),
@@ -170,7 +170,8 @@ function makeReceiver(shared: Shared, name: KindName): (records: number) => Prom
 if (!isMainThread && workerData?.role !== undefined) {
   const shared = workerData as Shared
   const make = shared.role === 'send' ? makeSender : makeReceiver
-  const rounds = Object.fromEntries((Object.keys(KINDS) as KindName[]).map((name) => [name, make(shared, name)]))
-  parentPort!.on('message', async ({ kind, records }: Round) => parentPort!.postMessage(await rounds[kind]!(records)))
+  const rounds = {} as Record<KindName, DoRound>
+  for (const name of Object.keys(KINDS) as KindName[]) rounds[name] = await make(shared, name)
+  parentPort!.on('message', async ({ kind, records }: Round) => parentPort!.postMessage(await rounds[kind](records)))
   parentPort!.postMessage('ready')
 }

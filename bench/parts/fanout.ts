@@ -7,7 +7,7 @@ import { CHANNEL_BYTES } from '../../runtime/network/channel.ts'
 import { Loopback } from '../../runtime/network/loopback.ts'
 import { POOL_BUFFERS } from '../../runtime/network/settings.ts'
 import { type CaseInput, type Figures, Meter, round } from '../measure.ts'
-import { KINDS, Weigher } from './records.ts'
+import { KINDS, makeWeigher } from './records.ts'
 
 const CHANNELS = 400
 const POOL = 1024
@@ -18,7 +18,7 @@ export async function run({ records }: CaseInput): Promise<Figures> {
   const made = kind.make(POOL)
   const type = inferType(made.slice(0, 64))
   const rssBefore = process.memoryUsage.rss()
-  const heads = Array.from({ length: CHANNELS }, () => new Weigher(kind.weigh))
+  const heads = await Promise.all(Array.from({ length: CHANNELS }, () => makeWeigher('wide')))
   const loop = new Loopback({
     selector: { kind: 'key', keyOf: kind.keyOf, maxParallelism: 1024 },
     heads,

@@ -1,6 +1,7 @@
 /** Kinds of records that the parts are measured with. A measured kind shares every class with the other two, as edges of a real job do. */
 import type { Key } from '../../runtime/core/functions.ts'
 import { makePayloads } from '../event.ts'
+import type { Weigher } from './weigher.ts'
 
 export interface Kind {
   /** `n` records, made beforehand: making them is not what is measured. */
@@ -80,19 +81,15 @@ function flat(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1')
 }
 
-/** A receiver that reads every number of a record and keeps it for a while, so that nothing of the decoding can be left out. */
-export class Weigher {
-  count = 0
-  weight = 0
-  readonly #weigh: (record: any) => number
-  readonly #kept: unknown[] = new Array(64)
+/** What `n` records that go round `made` weigh together. */
+export function weightOf(kind: Kind, made: any[], n: number): number {
+  const sum = (records: any[]) => records.reduce((total, record) => total + kind.weigh(record), 0)
+  return Math.floor(n / made.length) * sum(made) + sum(made.slice(0, n % made.length))
+}
 
-  constructor(weigh: (record: any) => number) {
-    this.#weigh = weigh
-  }
-
-  process(record: any): void {
-    this.weight += this.#weigh(record)
-    this.#kept[this.count++ & 63] = record
-  }
+/** A receiver for records of a kind, of a class of its own: the head of a task is a copy of its operator's module, too. */
+export async function makeWeigher(name: KindName): Promise<Weigher> {
+  const url = new URL(`./weigher.ts?n=${name}`, import.meta.url).href
+  const { Weigher } = (await import(url)) as typeof import('./weigher.ts')
+  return new Weigher(KINDS[name].weigh)
 }

@@ -5,19 +5,23 @@
 import { Unpackr } from 'msgpackr'
 import { TailraceError } from '../core/errors.ts'
 import type { TypeDescription } from '../core/types.ts'
-import { BATCH_VERSION, FLAG_HASH, FLAG_MSGPACK, FLAG_UTF16, HEADER_BYTES } from './batch.ts'
+import { BATCH_VERSION, FLAG_HASH, FLAG_MSGPACK, FLAG_UTF16, HASH_AT, HEADER_BYTES } from './batch.ts'
 import { type ExtraReader, generateTake, isOpaque, type Take } from './codec.ts'
 
 /** What a batch is pushed into. */
 export interface Head {
   process(value: any, timestamp: number, keyHash?: number): void
+  /** See {@link BaseOperator.beforeBatch}. */
+  beforeBatch?(hashes: DataView, at: number, stride: number, count: number, bytes: number): void
 }
 
 export class BatchReader implements ExtraReader {
   readonly #head: Head
   readonly #unpackr = new Unpackr({ useRecords: true, moreTypes: true, useBigIntExtension: true })
   readonly #withHash: boolean
+  readonly #announces: boolean
   #take: Take | undefined
+  #rowBytes = 0
   #bytes!: Buffer
   #extraAt = 0
 
@@ -25,11 +29,15 @@ export class BatchReader implements ExtraReader {
   constructor(head: Head, withHash: boolean, type: TypeDescription | undefined) {
     this.#head = head
     this.#withHash = withHash
+    this.#announces = withHash && head.beforeBatch !== undefined
     if (type !== undefined) this.setType(type)
   }
 
   setType(type: TypeDescription): void {
-    if (this.#take === undefined && !isOpaque(type)) this.#take = generateTake(type, this.#withHash)(this.#head)
+    if (this.#take !== undefined || isOpaque(type)) return
+    const { makeTake, rowBytes } = generateTake(type, this.#withHash)
+    this.#take = makeTake(this.#head)
+    this.#rowBytes = rowBytes
   }
 
   /** False when the batch is typed and the type has not arrived yet: leave it in the channel. */
@@ -51,7 +59,11 @@ export class BatchReader implements ExtraReader {
     const rows = at + HEADER_BYTES
     const textAt = rows + view.getUint32(at + 16, true)
     const textEnd = textAt + view.getUint32(at + 20, true)
-    if ((flags & FLAG_MSGPACK) !== 0) this.#readMsgpack(view, bytes, rows, count, (flags & FLAG_HASH) !== 0)
+    const typed = (flags & FLAG_MSGPACK) === 0
+    if (this.#announces) {
+      this.#head.beforeBatch!(view, rows + HASH_AT, this.#rowBytes, typed ? count : 0, textEnd - rows)
+    }
+    if (!typed) this.#readMsgpack(view, bytes, rows, count, (flags & FLAG_HASH) !== 0)
     else {
       const text =
         textEnd === textAt

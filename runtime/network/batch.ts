@@ -19,6 +19,8 @@
  */
 export const BATCH_VERSION = 1
 export const HEADER_BYTES = 32
+/** Of the key hash in a row. */
+export const HASH_AT = 8
 export const FLAG_UTF16 = 1
 export const FLAG_MSGPACK = 2
 export const FLAG_HASH = 4

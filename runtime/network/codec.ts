@@ -315,11 +315,15 @@ export interface ExtraReader {
  */
 export type Take = (d: DataView, o: number, count: number, text: string, extras: ExtraReader) => void
 
+interface TakeHead {
+  process(value: any, timestamp: number, hash?: number): void
+}
+
 /** `take` for batches of `type`. One per edge and task, so that the call of the chain's head is monomorphic and inlined. */
 export function generateTake(
   type: TypeDescription,
   withHash: boolean,
-): (head: { process(value: any, timestamp: number, hash?: number): void }) => Take {
+): { makeTake: (head: TakeHead) => Take; rowBytes: number } {
   const generator = new Generator()
   const statements: string[] = []
   const start = withHash ? 12 : 8
@@ -336,5 +340,5 @@ export function generateTake(
         head.process(v, t${withHash ? ', h' : ''})
       }
     }`
-  return new Function('head', source) as (head: { process(value: any, timestamp: number, hash?: number): void }) => Take
+  return { makeTake: new Function('head', source) as (head: TakeHead) => Take, rowBytes: start + size }
 }

@@ -152,6 +152,10 @@ export class Operator extends BaseOperator {
     this.fn.processElement(value, ctx as any, out)
   }
 
+  override beforeBatch(hashes: DataView, at: number, stride: number, count: number, bytes: number): void {
+    this.backend.beforeBatch(hashes, at, stride, count, bytes)
+  }
+
   #onTimer(timer: Timer, domain: TimeDomain): void {
     const { ctx, out } = this
     ctx.key = timer.key

@@ -50,6 +50,10 @@ export class Operator extends BaseOperator {
     )
   }
 
+  override beforeBatch(hashes: DataView, at: number, stride: number, count: number, bytes: number): void {
+    this.backend.beforeBatch(hashes, at, stride, count, bytes)
+  }
+
   override finish(): void {
     this.backend.unsetKey()
     this.#user.finish()

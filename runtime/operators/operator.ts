@@ -83,6 +83,12 @@ export abstract class BaseOperator implements Receiver {
     this.context = context
   }
   abstract process(value: any, timestamp: number, keyHash?: number): void
+  /**
+   * Called before the records of a batch, if the operator has it and its input is partitioned by key: `bytes` of rows and text have come; `count` key
+   * hashes lie from `at` on, `stride` bytes apart (none for a batch without a type). With much state per subtask this is the time to load what all
+   * of the records will need: the processor then waits for many places of memory together.
+   */
+  beforeBatch?(hashes: DataView, at: number, stride: number, count: number, bytes: number): void
   watermark(timestampMs: number): void {
     this.next.watermark(timestampMs)
   }

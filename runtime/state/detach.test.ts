@@ -71,6 +71,31 @@ describe('what is kept lets go of the batch that it was decoded from', () => {
     expect(store.size).toBe(PIECES)
   })
 
+  it.each<[string, (piece: string) => any]>([
+    ['a string', (piece) => piece],
+    ['a row', (piece) => ({ n: 1, piece })],
+    ['a frozen row', (piece) => Object.freeze({ n: 1, piece })],
+    ['rows of several shapes', (piece) => (piece.charCodeAt(0) % 2 === 0 ? { n: 1, piece } : { piece, list: [piece] })],
+  ])('a ValueState of %s whose operator is told of batches: but for the last 8 MB of them', (_, make) => {
+    const store = backend()
+    const state = store.getState(new ValueStateDescriptor<any>('v'))
+    const hashes = new DataView(new ArrayBuffer(4))
+    let keys = 0
+    const keep = (piece: string) => {
+      store.beforeBatch(hashes, 0, 4, 0, 65536)
+      store.setKey(keys, hashKey(keys))
+      keys++
+      state.update(make(piece))
+    }
+    expect(retainedMb(keep)).toBeLessThan(HELD_MB_MAX + 9)
+    // The last ones, when as much has come in again.
+    expect(retainedMb(() => store.beforeBatch(hashes, 0, 4, 0, 65536))).toBeLessThan(1)
+    for (const key of [0, 1, PIECES - 1]) {
+      store.setKey(key, hashKey(key))
+      expect(JSON.stringify(state.value())).toContain('a'.repeat(20))
+    }
+  })
+
   it('a ValueState that is changed in place, also by fields that came later', () => {
     const store = backend()
     const state = store.getState(new ValueStateDescriptor<any>('v'))

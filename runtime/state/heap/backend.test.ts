@@ -39,6 +39,52 @@ it('HeapBackend keeps its segments small while it grows', () => {
   expect(largest).toBeLessThan(1000)
 })
 
+it('HeapBackend.beforeBatch() changes nothing that a job can see, whatever the keys and states are (property)', () => {
+  const row = types.row({ n: types.number, text: types.string })
+  const create = () => {
+    const backend = new HeapBackend({ ...OPTIONS, parallelism: 1 })
+    const packed = backend.getState(new ValueStateDescriptor('packed', row))
+    const loose = backend.getState(new ValueStateDescriptor<any>('loose'))
+    return { backend, packed, loose }
+  }
+  const told = create()
+  const untold = create()
+  const hashes = new DataView(new ArrayBuffer(16 * 64))
+  let n = 0
+  // Grows beyond the numbers of keys at which values are packed and places are loaded ahead, and shrinks again.
+  for (const [batches, keep] of [
+    [1400, true],
+    [1400, false],
+    [40, true],
+  ] as const) {
+    for (let batch = 0; batch < batches; batch++) {
+      const keys = Array.from({ length: 64 }, () => (n = (n * 48_271 + 11) % 90_001))
+      for (const [i, key] of keys.entries()) hashes.setUint32(16 * i + 8, hashKey(key), true)
+      told.backend.beforeBatch(hashes, 8, 16, 64, 30_000)
+      for (const key of keys) {
+        for (const { backend, packed, loose } of [told, untold]) {
+          backend.setKey(key, hashKey(key))
+          if (keep) {
+            packed.update({ n: key + (packed.value()?.n ?? 0), text: `this is the text of ${key}` })
+            loose.update(key % 2 === 0 ? [key] : `this is the text of ${key}`)
+          } else {
+            packed.clear()
+            loose.clear()
+          }
+        }
+      }
+    }
+    expect(told.backend.size).toBe(untold.backend.size)
+    for (let key = 0; key < 90_001; key += 7) {
+      const values = [told, untold].map(({ backend, packed, loose }) => {
+        backend.setKey(key, hashKey(key))
+        return [packed.value(), loose.value()]
+      })
+      expect(values[0]).toEqual(values[1])
+    }
+  }
+})
+
 it('keyedRuntime() gives state of the backend and everything else of the task', () => {
   const backend = new HeapBackend({ ...OPTIONS, parallelism: 1 })
   const counter = { inc() {}, value: () => 0 }

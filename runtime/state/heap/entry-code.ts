@@ -29,6 +29,8 @@ export interface HandleOwner {
   readonly size: number
   current: Entry
   readonly absent: Entry
+  /** Value states may accept values without detaching them: the backend does it later for those that are still kept. */
+  readonly detachesLater: boolean
   /** Adds an entry for the current key and makes it current. */
   create(): Entry
   /** Takes the current entry out if it holds nothing any more. */
@@ -57,6 +59,42 @@ export function emptyTest(slots: number): (entry: Entry) => boolean {
   return compile([], `return function isEmpty(entry) { return ${test === '' ? 'true' : test} }`)() as (
     e: Entry,
   ) => boolean
+}
+
+/** Detaches what value states have accepted in an entry. Packed rows are numbers and stay as they are. */
+export function detachEntry(detachers: readonly (Detacher | undefined)[]): (entry: Entry) => void {
+  const slots = detachers.map((detacher, i) =>
+    detacher === undefined ? '' : `if (e.s${i} !== undefined) e.s${i} = detachers[${i}].detach(e.s${i}, true)`,
+  )
+  return compile(['detachers'], `return function detach(e) {\n  ${slots.join('\n  ')}\n}`)(detachers) as (
+    e: Entry,
+  ) => void
+}
+
+export type TouchEntries = (entries: readonly Entry[], count: number) => number
+
+/** Reads the first `count` entries, what their slots point at, and their rows in `stores`; the sum means nothing. `typeof` reads an object's head. */
+export function touchEntries(stores: readonly (RowStore | undefined)[]): TouchEntries {
+  const slots = stores.map((store, i) =>
+    store === undefined
+      ? `if (typeof e.s${i} === 'object') n++`
+      : `const v${i} = e.s${i}; rows${i}[i] = typeof v${i} === 'number' ? v${i} : -1`,
+  )
+  const packed = stores.flatMap((store, i) => (store === undefined ? [] : [i]))
+  return compile(
+    ['stores'],
+    `${packed.map((i) => `const rows${i} = new Int32Array(65536)`).join('; ')}
+return function touch(entries, count) {
+  let n = 0
+  for (let i = 0; i < count; i++) {
+    const e = entries[i]
+    n += e.hash
+    ${slots.join('\n    ')}
+  }
+  ${packed.map((i) => `n += stores[${i}].touch(rows${i}, count)`).join('; ')}
+  return n
+}`,
+  )(stores) as TouchEntries
 }
 
 /** Moves all slots of an entry of fewer states. */
@@ -89,7 +127,8 @@ const CODE = {
     if (value === undefined) return this.clear()
     const backend = this.backend
     let entry = backend.current
-    const kept = this.detacher.detach(value, value === entry.${slot})
+    const { detacher } = this
+    const kept = backend.detachesLater ? detacher.accept(value, value === entry.${slot}) : detacher.detach(value, value === entry.${slot})
     if (entry === backend.absent) entry = backend.create()
     entry.${slot} = kept
   }${CLEAR(slot)}
@@ -104,14 +143,22 @@ const CODE = {
   }
   update(value) {
     if (value === undefined) return this.clear()
-    const now = this.backend.current, old = now.${slot}
+    const { backend, detacher } = this
+    const now = backend.current, old = now.${slot}
+    if (backend.detachesLater) {
+      const kept = detacher.accept(value, value === old)
+      if (typeof old === 'number') this.store.free(old)
+      const entry = now === backend.absent ? backend.create() : now
+      entry.${slot} = kept
+      return
+    }
     let kept = -1
     if (typeof old === 'number') {
       kept = this.store.pack(old, value)
       if (kept < 0) now.${slot} = undefined
-    } else if (this.backend.size >= ${PACKED_FROM_KEYS}) kept = this.store.pack(-1, value)
-    if (kept < 0) kept = this.detacher.detach(value)
-    ${ENTRY}
+    } else if (backend.size >= ${PACKED_FROM_KEYS}) kept = this.store.pack(-1, value)
+    if (kept < 0) kept = detacher.detach(value)
+    const entry = now === backend.absent ? backend.create() : now
     entry.${slot} = kept
   }
   clear() {

@@ -33,6 +33,8 @@ export interface RowStore {
   /** A fresh object with the row's fields. */
   unpack(row: number): any
   free(row: number): void
+  /** Loads the first `count` of `rows` (-1: none) into the processor's caches; the result means nothing. */
+  touch(rows: Int32Array, count: number): number
   /** Rows in use. */
   readonly size: number
   /** Bytes of chunks and slabs; they lie outside the heap's limit. */
@@ -155,6 +157,7 @@ export function createRowStore(type: Extract<TypeDescription, { kind: 'row' }>):
   const locate = `const chunk = row >>> CHUNK_BITS, cells = this.cells[chunk], refs = this.refs[chunk], n = (row & CHUNK_MASK) * ${width}`
   const source = `'use strict'
     const { CHUNK_BITS, CHUNK_MASK, LENGTH_LIMIT, write, read, release } = helpers
+    ${strings.map((_, s) => `const places${s} = new Int32Array(65536)`).join('; ')}
     return class RowStore {
       constructor() { this.cells = []; this.refs = []; this.rows = 0; this.freeRows = []; this.size = 0 }
       take() {
@@ -190,6 +193,25 @@ export function createRowStore(type: Extract<TypeDescription, { kind: 'row' }>):
         ${strings.map((f) => `release(slabs, refs, ${place(f)})`).join('; ')}
         this.freeRows.push(row)
         this.size--
+      }
+      touch(rows, count) {
+        let sum = 0
+        for (let i = 0; i < count; i++) {
+          const row = rows[i]
+          if (row < 0) { ${strings.map((_, s) => `places${s}[i] = 0`).join('; ')}; continue }
+          ${locate}
+          ${strings.map((f, s) => `places${s}[i] = refs[${place(f)}]`).join('; ')}
+          sum += refs[2 * n]
+        }
+        ${strings
+          .map(
+            (_, s) => `for (let i = 0; i < count; i++) {
+          const place = places${s}[i], slab = slabs.slabs[place >>> ${SLAB_BITS}], byte = (place & ${SLAB_UNITS - 1}) * ${UNIT_BYTES}
+          if (place !== 0) sum += slab[byte] + slab[byte + 64]
+        }`,
+          )
+          .join('\n        ')}
+        return sum
       }
       get bytes() { return this.cells.length * (CHUNK_MASK + 1) * ${8 * width} + slabs.slabs.length * ${SLAB_BYTES} }
     }`
