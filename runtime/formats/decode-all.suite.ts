@@ -34,6 +34,7 @@ export function decodeAll<T>(format: DecodingFormat<T>, bytes: Uint8Array, optio
   const decoded: Decoded<T> = { values: [], bad: [], errors: 0, points: [] }
   const output = { collect: (value: T) => decoded.values.push(value), markIdle() {}, markActive() {} }
   const decoder = format.createDecoder({
+    reader: decoded,
     state: options.state,
     atStart: start === 0,
     bad: badRecords({

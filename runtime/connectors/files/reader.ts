@@ -1,5 +1,5 @@
 /**
- * Reads the splits of files in turn: bytes come ahead of time (range-reader.ts), records are decoded in `poll`, at most one chunk a call.
+ * Reads the splits of files in turn, chunk by chunk (range-reader.ts); records are decoded in `poll`, at most one chunk a call.
  *
  * Ownership: a split that does not begin the file takes over after the first line end at or after the byte before its start; a record
  * belongs to the split in which it begins. So every record is read by one split, wherever the cuts are.
@@ -123,6 +123,7 @@ export class FileReader<T> implements SourceReader<T, FileSplit> {
       const atStart = chunk.offset + start === 0
       if (atStart && bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf) chunk.start += 3
       reading.decoder = this.#options.format.createDecoder({
+        reader: this,
         state: split.state,
         atStart,
         bad: badRecords({

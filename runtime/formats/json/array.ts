@@ -14,7 +14,7 @@ import type { OnBadRecord } from '../bad-records.ts'
 import type { Chunk, Decoder, DecoderContext } from '../format.ts'
 import { WINDOW_BYTES } from './lines.ts'
 import { skipSpace, skipValue } from './scan.ts'
-import { Templates } from './templates.ts'
+import type { Templates } from './templates.ts'
 
 type State = 'start' | 'first' | 'comma' | 'element' | 'done'
 
@@ -25,12 +25,13 @@ const COMMA = 44
 export class JsonArrayDecoder<T> implements Decoder<T> {
   readonly #context: DecoderContext
   readonly #onError: OnBadRecord
-  readonly #templates = new Templates('value')
+  readonly #templates: Templates
   #state: State
   /** Of the next element, from 0. */
   #index: number
 
-  constructor(context: DecoderContext, onError: OnBadRecord) {
+  constructor(context: DecoderContext, onError: OnBadRecord, templates: Templates) {
+    this.#templates = templates
     this.#context = context
     this.#onError = onError
     const state = context.state as { state: State; index: number } | undefined

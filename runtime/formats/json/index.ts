@@ -3,9 +3,10 @@
  */
 import { TailraceError } from '../../core/errors.ts'
 import type { OnBadRecord } from '../bad-records.ts'
-import type { DecodingFormat, Encoder, EncodingFormat } from '../format.ts'
+import { type DecodingFormat, type Encoder, type EncodingFormat, perReader } from '../format.ts'
 import { JsonArrayDecoder } from './array.ts'
 import { JsonLinesDecoder } from './lines.ts'
+import { Templates } from './templates.ts'
 
 export type { BadRecord, OnBadRecord } from '../bad-records.ts'
 export type { DecodingFormat, EncodingFormat } from '../format.ts'
@@ -23,10 +24,11 @@ export interface JsonOptions {
  */
 export function jsonLines<T = any>(options: JsonOptions = {}): DecodingFormat<T> & EncodingFormat<T> {
   const { onError = 'fail' } = options
+  const templates = perReader(() => new Templates('line'))
   return {
     splittable: true,
     extension: '.jsonl',
-    createDecoder: (context) => new JsonLinesDecoder<T>(context, onError),
+    createDecoder: (context) => new JsonLinesDecoder<T>(context, onError, templates(context.reader)),
     createEncoder: () => encoder,
   }
 }
@@ -39,7 +41,11 @@ export function jsonLines<T = any>(options: JsonOptions = {}): DecodingFormat<T>
  */
 export function jsonArray<T = any>(options: JsonOptions = {}): DecodingFormat<T> {
   const { onError = 'fail' } = options
-  return { splittable: false, createDecoder: (context) => new JsonArrayDecoder<T>(context, onError) }
+  const templates = perReader(() => new Templates('value'))
+  return {
+    splittable: false,
+    createDecoder: (context) => new JsonArrayDecoder<T>(context, onError, templates(context.reader)),
+  }
 }
 
 /** In Node since 21, not yet in TypeScript's library. */

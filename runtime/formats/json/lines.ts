@@ -8,18 +8,19 @@ import { NO_TIMESTAMP } from '../../core/clock.ts'
 import type { SplitOutput } from '../../core/source.ts'
 import type { OnBadRecord } from '../bad-records.ts'
 import type { Chunk, Decoder, DecoderContext } from '../format.ts'
-import { Templates } from './templates.ts'
+import type { Templates } from './templates.ts'
 
 export const WINDOW_BYTES = 32 * 1024
 
 export class JsonLinesDecoder<T> implements Decoder<T> {
   readonly #context: DecoderContext
   readonly #onError: OnBadRecord
-  readonly #templates = new Templates('line')
+  readonly #templates: Templates
   /** Of the next line, from 1; undefined in a part of a file that begins in the middle. */
   #line: number | undefined
 
-  constructor(context: DecoderContext, onError: OnBadRecord) {
+  constructor(context: DecoderContext, onError: OnBadRecord, templates: Templates) {
+    this.#templates = templates
     this.#context = context
     this.#onError = onError
     const state = context.state as { line?: number } | undefined
