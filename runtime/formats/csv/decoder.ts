@@ -31,6 +31,7 @@ interface State {
 export class CsvDecoder<T> implements Decoder<T> {
   readonly #context: DecoderContext
   readonly #settings: CsvSettings
+  readonly #parsers: Map<string, TemplateParser>
   #names: string[] | undefined
   /** In the file's order; undefined for those that nobody wants. */
   #columns: (Column | undefined)[] = []
@@ -38,7 +39,9 @@ export class CsvDecoder<T> implements Decoder<T> {
   #line: number | undefined
   readonly #cursor: Cursor = { at: 0, count: 0 }
 
-  constructor(context: DecoderContext, settings: CsvSettings) {
+  /** `parsers`: by header, of all files of the reader. */
+  constructor(context: DecoderContext, settings: CsvSettings, parsers: Map<string, TemplateParser>) {
+    this.#parsers = parsers
     this.#context = context
     this.#settings = settings
     const state = context.state as State | undefined
@@ -169,7 +172,9 @@ export class CsvDecoder<T> implements Decoder<T> {
         ? { name, kind: 'string', nullable: false }
         : columns.find((column) => column.name === name),
     )
-    this.#parse = compileCsv(this.#columns, this.#fields(), dialect, nullText)
+    const header = JSON.stringify(names)
+    this.#parse = this.#parsers.get(header) ?? compileCsv(this.#columns, this.#fields(), dialect, nullText)
+    this.#parsers.set(header, this.#parse)
   }
 
   /** Of a record, in its order: as declared, or as in the file. */

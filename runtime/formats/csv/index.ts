@@ -3,7 +3,7 @@
  */
 import type { Type } from '../../core/types.ts'
 import type { OnBadRecord } from '../bad-records.ts'
-import type { DecodingFormat, EncodingFormat } from '../format.ts'
+import { type DecodingFormat, type EncodingFormat, perReader } from '../format.ts'
 import { type Column, columnsOf } from './columns.ts'
 import { CsvDecoder, type CsvSettings } from './decoder.ts'
 import { CsvEncoder } from './encoder.ts'
@@ -52,10 +52,11 @@ export function csv<T = Record<string, string>>(options: CsvOptions<T> = {}): De
   const dialect = { delimiter, quote: quote === null ? -1 : asciiByte('quote', quote), multiline }
   if (dialect.quote === delimiter) throw new TypeError('Cannot read CSV whose delimiter and quote are the same')
   const settings: CsvSettings = { dialect, header, columns, nullText, onError }
+  const parsers = perReader(() => new Map())
   return {
     splittable: !header && !multiline,
     extension: delimiter === 9 ? '.tsv' : '.csv',
-    createDecoder: (context) => new CsvDecoder<T>(context, settings),
+    createDecoder: (context) => new CsvDecoder<T>(context, settings, parsers(context.reader)),
     createEncoder: () => new CsvEncoder<T>(settings),
   }
 }
