@@ -79,15 +79,24 @@ async function run(measured: KindName, { records }: CaseInput): Promise<Figures>
   return figures
 }
 
-/** Does `step` until it says 'done'; sleeps on the bell while it says 'nothing'. */
-async function loop(bell: Doorbell, step: () => 'worked' | 'nothing' | 'done'): Promise<void> {
+/** Does `step` until it says 'done'; sleeps as a slot does while it says 'nothing'. */
+function loop(bell: Doorbell, step: () => 'worked' | 'nothing' | 'done'): void {
+  let napped = false
   for (;;) {
     let found = step()
     if (found === 'done') return
-    if (found === 'worked') continue
+    if (found === 'worked') {
+      napped = false
+      continue
+    }
+    if (!napped) {
+      napped = true
+      bell.nap(0.1)
+      continue
+    }
     const sequence = bell.announceSleep()
     found = step()
-    if (found === 'nothing') await bell.wait(sequence, Number.POSITIVE_INFINITY)
+    if (found === 'nothing') bell.block(sequence, 0.5)
     else bell.stayAwake()
     if (found === 'done') return
   }
@@ -117,7 +126,7 @@ async function makeSender(shared: Shared, name: KindName): Promise<DoRound> {
   )
   return async (records) => {
     let sent = 0
-    await loop(new Doorbell(shared.bells.send), () => {
+    loop(new Doorbell(shared.bells.send), () => {
       let worked = false
       for (const writer of writers) {
         writer.drain()
@@ -156,7 +165,7 @@ async function makeReceiver(shared: Shared, name: KindName): Promise<DoRound> {
   const never = () => false
   return async (records) => {
     for (const head of heads) head.count = head.weight = 0
-    await loop(new Doorbell(shared.bells.receive), () => {
+    loop(new Doorbell(shared.bells.receive), () => {
       let took = false
       for (const gate of gates) took = gate.take(never) || took
       if (heads.reduce((sum, head) => sum + head.count, 0) === records) return 'done'

@@ -25,6 +25,8 @@ const PUBLISH_MS = 50
 /** A sleep that is this short, or the first ones after work, block the thread: it delays messages by no more, and wakes up cheaply. */
 const BLOCK_MS = 0.5
 const BLOCKS_AFTER_WORK = 4
+/** The first sleep after work, which no ring ends: batches that come meanwhile are taken together, and their writers make no system calls. */
+const NAP_MS = 0.1
 /** Sleep without anything due. */
 const SLEEP_MS = 1000
 
@@ -209,6 +211,12 @@ export class Slot {
   /** True when the loop is asleep and will be called again. */
   #sleep(): boolean {
     const bell = this.#bell!
+    const mayBlock = this.#ownThread && !this.#tasks.some((task) => task.waitsForCallback)
+    if (mayBlock && this.#blocks === 0) {
+      this.#blocks++
+      bell.nap(NAP_MS)
+      return false
+    }
     const sequence = bell.announceSleep()
     // Whoever published before it could see the announcement is found by one more look.
     if (this.step()) {
@@ -228,7 +236,6 @@ export class Slot {
       bell.stayAwake()
       return false
     }
-    const mayBlock = this.#ownThread && !this.#tasks.some((task) => task.waitsForCallback)
     if (mayBlock && (dueMs - nowMs <= BLOCK_MS || this.#blocks < BLOCKS_AFTER_WORK)) {
       this.#blocks++
       if (nowMs - this.#publishedMs > PUBLISH_MS) this.#publish()
