@@ -48,7 +48,7 @@ describe('check()', () => {
     [
       'types only where the table says so',
       value('runtime/rpc/a.ts', '../graph/b.ts'),
-      /types of graph, metrics; not graph/,
+      /types of graph, metrics, checkpoint; not graph/,
     ],
     [
       'jobmanager and taskmanager meet in rpc',

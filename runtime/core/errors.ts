@@ -100,6 +100,36 @@ export const ERRORS = {
   'TR-CONFIG-001': { domain: 'user', retry: false, text: 'A configuration value cannot be parsed or is out of range.' },
   'TR-CLI-001': { domain: 'user', retry: false, text: 'A command line argument is missing or wrong.' },
   'TR-INTERNAL-001': { domain: 'internal', retry: false, text: 'An invariant of Tailrace does not hold.' },
+  'TR-CHECKPOINT-001': {
+    domain: 'external',
+    retry: true,
+    text: 'A checkpoint or savepoint could not be taken: a task failed at it, it took longer than its time, or its store refused.',
+  },
+  'TR-CHECKPOINT-002': {
+    domain: 'external',
+    retry: false,
+    text: 'Another owner has taken over the deployment, so this JobManager must stop.',
+  },
+  'TR-CHECKPOINT-003': {
+    domain: 'external',
+    retry: false,
+    text: 'A checkpoint or savepoint cannot be read: it is missing, cut off, changed, or of another system or a newer version.',
+  },
+  'TR-CHECKPOINT-004': {
+    domain: 'user',
+    retry: false,
+    text: 'The job does not fit the checkpoint or savepoint that it should go on from: state without an operator, another maximum parallelism, another kind or type of state.',
+  },
+  'TR-CHECKPOINT-005': {
+    domain: 'external',
+    retry: false,
+    text: 'The store of checkpoints cannot be used: it is not there, access is refused, or it does not keep its conditional writes.',
+  },
+  'TR-CHECKPOINT-006': {
+    domain: 'user',
+    retry: false,
+    text: 'A setting of checkpoints, savepoints or restarts is out of its range, or two of them contradict each other.',
+  },
 } satisfies Record<string, ErrorKind>
 
 export type ErrorCode = keyof typeof ERRORS

@@ -2,7 +2,7 @@
  * Types of records, keys and state values: declared by the author (`types.row({...})`) or inferred from the first records.
  *
  * A type is plain JSON ({@link TypeDescription}), because it travels with the plan, between threads and in checkpoints. Codecs
- * are generated from it (network/codec.ts, state/).
+ * are generated from it (codec/codec.ts, state/).
  */
 
 /** JSON form of a type. `nullable` admits null and undefined beside the values of `of`. */

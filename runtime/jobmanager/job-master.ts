@@ -129,6 +129,8 @@ export class JobMaster {
         wiring,
         page: slot.page,
         edgeTypes: { ...this.#edgeTypes },
+        checkpointing: undefined,
+        restore: undefined,
       }
       slot.lease.post({ type: 'deploy', deployment })
     }

@@ -3,10 +3,10 @@
  * compiled together, so that what the head does not use is not even cut out of the text.
  */
 import { Unpackr } from 'msgpackr'
+import { BATCH_VERSION, FLAG_HASH, FLAG_MSGPACK, FLAG_UTF16, HASH_AT, HEADER_BYTES } from '../codec/batch.ts'
+import { type ExtraReader, generateTake, isOpaque, type Take } from '../codec/codec.ts'
 import { TailraceError } from '../core/errors.ts'
 import type { TypeDescription } from '../core/types.ts'
-import { BATCH_VERSION, FLAG_HASH, FLAG_MSGPACK, FLAG_UTF16, HASH_AT, HEADER_BYTES } from './batch.ts'
-import { type ExtraReader, generateTake, isOpaque, type Take } from './codec.ts'
 
 /** What a batch is pushed into. */
 export interface Head {

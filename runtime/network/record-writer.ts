@@ -8,11 +8,11 @@
  * Output beyond the credit goes to the overflow; `blocked` tells the task to take no input until `drain` has sent it.
  */
 import { Packr } from 'msgpackr'
+import { FLAG_HASH, FLAG_MSGPACK, FLAG_UTF16, HEADER_BYTES, RECORDS_MAX, writeHeader } from '../codec/batch.ts'
+import { type BatchOwner, type ExtraWriter, generatePut, isOpaque, type OpenBatch, type Put } from '../codec/codec.ts'
 import { TailraceError } from '../core/errors.ts'
 import { inferType, type TypeDescription } from '../core/types.ts'
-import { FLAG_HASH, FLAG_MSGPACK, FLAG_UTF16, HEADER_BYTES, RECORDS_MAX, writeHeader } from './batch.ts'
 import { ACTIVE, type ChannelWriter, DATA, END, type EntryType, IDLE, NO_BUFFER, WATERMARK } from './channel.ts'
-import { type BatchOwner, type ExtraWriter, generatePut, isOpaque, type OpenBatch, type Put } from './codec.ts'
 import { type Overflow, OverflowQueue } from './overflow.ts'
 import { generateSelect, type Selector } from './select-channel.ts'
 import { checkSendable } from './sendable.ts'

@@ -2,10 +2,10 @@
  * Picks the channels of a record and puts it there: the code is generated per edge, because it is the last step of every record.
  */
 
+import type { OpenBatch, Put } from '../codec/codec.ts'
 import type { Key } from '../core/functions.ts'
 import { hashKey, hashNumber } from '../core/hash.ts'
 import { subtaskOfKeyGroup } from '../core/key-groups.ts'
-import type { OpenBatch, Put } from './codec.ts'
 
 /** A partitioner with what it needs. `forward` and `global` have one channel. */
 export type Selector =

@@ -1,9 +1,10 @@
 /**
  * What a job may set of its exchanges, from its configuration keys.
  */
+
+import { RECORDS_MAX } from '../codec/batch.ts'
 import { TailraceError } from '../core/errors.ts'
 import { memoryBytes } from '../core/memory-size.ts'
-import { RECORDS_MAX } from './batch.ts'
 import { OVERFLOW_LIMITS, type OverflowLimits } from './overflow.ts'
 
 export interface ExchangeSettings {

@@ -7,6 +7,8 @@
  *
  * Order of calls: constructor → open (may be async) → process / watermark / status in any order → finish (end of input only) → close.
  */
+import type { ListMode, StateTable } from '../checkpoint/model.ts'
+import type { Barrier } from '../core/checkpoint.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Key, RuntimeContext, TaskInfo } from '../core/functions.ts'
 import type { PollStatus, SourceSplit } from '../core/source.ts'
@@ -57,8 +59,49 @@ export interface OperatorContext {
     collected(collectId: string, values: unknown[]): void
     onCollectAck(collectId: string, onAck: (count: number) => void): void
   }
+  /** What the operator goes on from; undefined: it begins. */
+  readonly restored: RestoredState | undefined
+  /** Checkpoints are taken, so the end of the input is held by one, too. */
+  readonly checkpointing: boolean
   /** True while output exceeds the credit: resumable work should pause. Cheap; ask once per a few hundred records. */
   outputBlocked(): boolean
+}
+
+/** Takes the state of one operator for one checkpoint. */
+export interface SnapshotWriter {
+  readonly barrier: Barrier
+  /** A table of keyed rows, under a name that is new in this snapshot. `row` may be left out: it is then found from the first rows. */
+  table(table: Omit<StateTable, 'row'> & { row?: StateTable['row'] }): TableWriter
+  /** State that belongs to no key. For `broadcast` the elements are entries of a map. Encoded at once. */
+  list(name: string, mode: ListMode, elements: Iterable<unknown>): void
+  /**
+   * Work that is too long for one turn: called again and again between records until it returns true. Each call may take about a millisecond. What the
+   * records between change must be taken before they do.
+   */
+  later(step: () => boolean): void
+  /** The acknowledgement waits for it; a rejection declines the checkpoint. Records go on meanwhile. */
+  wait(promise: Promise<void>): void
+}
+
+export interface TableWriter {
+  /** Encodes the row at once. `keyHash` is that of its key; `timestamp` travels with it (expiry), -Infinity for none. */
+  put(row: any, keyHash: number, timestamp: number): void
+}
+
+/** State of one operator as a checkpoint had it, dealt out for this subtask. */
+export interface RestoredState {
+  readonly checkpointId: number
+  /** The operator had finished all of its data. */
+  readonly finished: boolean
+  /**
+   * Gives the rows of all keyed tables, each only if its key group is this subtask's, to what `take` returns for their table (undefined: passed over).
+   * Resolves when all are given.
+   */
+  readTables(
+    take: (table: StateTable) => ((row: any, keyHash: number, timestamp: number) => void) | undefined,
+  ): Promise<void>
+  /** Elements of a list state; empty when there is none of that name. */
+  list(name: string): Promise<unknown[]>
 }
 
 /** An operator at the head of a task behind keyBy. */
@@ -101,6 +144,13 @@ export abstract class BaseOperator implements Receiver {
   pending(): boolean {
     return false
   }
+  /** A barrier is about to pass: push what belongs before it. Must not wait. Called down the chain. */
+  prepareBarrier(_barrier: Barrier): void {}
+  /** The barrier has passed: take the state as it is now. Must not wait and takes a few milliseconds at most; the rest goes into `writer.later`. */
+  snapshot(_writer: SnapshotWriter): void {}
+  /** The checkpoint and all before it are complete: what they hold may become visible. A rejection fails the task. */
+  notifyCheckpointComplete(_checkpointId: number): void | Promise<void> {}
+  notifyCheckpointAborted(_checkpointId: number): void {}
   /** Once per turn at most: move per-record counters into the shared page. */
   publish(): void {}
   /** The input has ended: push what is left. Called down the chain, each after the one before has finished. */

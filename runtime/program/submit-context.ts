@@ -178,6 +178,10 @@ export class SubmitContext implements ExecutionContext {
       case 'jobEnded':
         void this.#ended(this.#executes[message.executeIndex]!, message)
         break
+      case 'snapshotEnumerators':
+      case 'checkpointComplete':
+      case 'resetEnumerators':
+        break
       default:
         this.#of(message.jobId).coordinators?.receive(message)
     }

@@ -46,6 +46,11 @@ export type ToProgram =
   | { type: 'sourceEvent'; jobId: string; vertexId: string; subtask: number; event: unknown }
   | { type: 'collected'; jobId: string; collectId: string; subtask: number; values: unknown[] }
   | { type: 'jobStatus'; jobId: string; status: JobStatus }
+  /** Takes the state of all enumerators of the job, now; answered by `enumeratorStates`. */
+  | { type: 'snapshotEnumerators'; jobId: string; checkpointId: number }
+  | { type: 'checkpointComplete'; jobId: string; checkpointId: number }
+  /** The job begins again: enumerators are closed and made anew, from these states (by operator id) or, without, from the start. */
+  | { type: 'resetEnumerators'; jobId: string; states: Record<string, unknown> | undefined }
 
 export type FromProgram =
   | { type: 'ready' }
@@ -60,6 +65,7 @@ export type FromProgram =
   | { type: 'assignSplits'; jobId: string; vertexId: string; subtask: number; splits: SourceSplit[] }
   | { type: 'noMoreSplits'; jobId: string; vertexId: string; subtask: number }
   | { type: 'sourceEvent'; jobId: string; vertexId: string; subtask: number; event: unknown }
+  | { type: 'enumeratorStates'; jobId: string; checkpointId: number; states: Record<string, unknown> }
   /** An enumerator threw. */
   | { type: 'coordinatorFailed'; jobId: string; vertexId: string; error: ErrorData }
   | { type: 'collectAck'; jobId: string; collectId: string; subtask: number; count: number }

@@ -2,6 +2,8 @@
  * Messages between the JobManager and a slot. Between threads they are posted as they are (structured clone; shared buffers stay
  * shared); the inline host passes them by call.
  */
+import type { SnapshotStats, SubtaskRestore, SubtaskSnapshot } from '../checkpoint/model.ts'
+import type { Barrier } from '../core/checkpoint.ts'
 import type { ErrorData } from '../core/errors.ts'
 import type { SourceSplit } from '../core/source.ts'
 import type { TypeDescription } from '../core/types.ts'
@@ -62,6 +64,23 @@ export interface Deployment {
   page: SharedArrayBuffer
   /** Types agreed so far by edge id. */
   edgeTypes: Record<number, TypeDescription>
+  /** undefined: the job takes no checkpoints, so a subtask that has ended its data is done. */
+  checkpointing: CheckpointingMode | undefined
+  /** What the job goes on from; undefined: it begins. */
+  restore: DeploymentRestore | undefined
+}
+
+export interface CheckpointingMode {
+  /** Channels whose barrier has come wait for the others [C-02]. */
+  exactlyOnce: boolean
+}
+
+export interface DeploymentRestore {
+  checkpointId: number
+  /** Of the subtasks of this slot: `state[vertexId][subtask]`. A file's bytes come by `readState`. */
+  state: Record<string, Record<number, SubtaskRestore>>
+  /** Subtasks that had finished before: they run nothing, and end at once. */
+  finished: SubtaskRef[]
 }
 
 export type TaskState = 'INITIALIZING' | 'RUNNING' | 'FINISHED' | 'CANCELED' | 'FAILED'
@@ -78,6 +97,15 @@ export type ToSlot =
   | { type: 'edgeType'; edgeId: number; edgeType: TypeDescription }
   /** The program has taken this many collected values (executeAndCollect). */
   | { type: 'collectAck'; collectId: string; subtask: number; count: number }
+  /** A source (or a task whose inputs have all ended) starts this checkpoint. In order with `splits` and `sourceEvent`. */
+  | { type: 'triggerCheckpoint'; vertexId: string; subtask: number; barrier: Barrier }
+  /** To every slot: it is complete (and with it all before it), or given up. */
+  | { type: 'checkpointComplete'; checkpointId: number }
+  | { type: 'checkpointAborted'; checkpointId: number }
+  /** Answers `readState`. */
+  | { type: 'stateRead'; request: number; bytes?: Uint8Array; error?: ErrorData }
+  /** The buffers of chunks that were taken over come back. */
+  | { type: 'stateBuffer'; buffer: ArrayBuffer }
   /** The job has ended: write out what is buffered and end the thread. */
   | { type: 'retire' }
 
@@ -97,6 +125,34 @@ export type FromSlot =
       /** With FINISHED: values by accumulator name. */
       accumulators?: Record<string, number>
     }
+  /** All data of the subtask is out; it waits for a checkpoint that holds its end before it says FINISHED. */
+  | { type: 'dataEnded'; vertexId: string; subtask: number }
+  /**
+   * Bytes of a snapshot, before the `checkpointAck` that names them by `{ file: '', offset: index, length }`: whoever hosts the slot stores them and
+   * puts real handles into the acknowledgement (taskmanager/snapshot-uploads.ts).
+   */
+  | {
+      type: 'stateChunk'
+      vertexId: string
+      subtask: number
+      checkpointId: number
+      /** From 0, in order. */
+      index: number
+      buffer: ArrayBuffer
+      length: number
+    }
+  | {
+      type: 'checkpointAck'
+      vertexId: string
+      subtask: number
+      checkpointId: number
+      snapshot: SubtaskSnapshot
+      stats: SnapshotStats
+    }
+  /** The subtask could not take it. With an error the checkpoint failed; without, it made way for a newer one. */
+  | { type: 'checkpointDeclined'; vertexId: string; subtask: number; checkpointId: number; error?: ErrorData }
+  /** Asks for bytes of the store. */
+  | { type: 'readState'; request: number; file: string; offset: number; length: number }
   | { type: 'splitRequest'; vertexId: string; subtask: number }
   | { type: 'sourceEvent'; vertexId: string; subtask: number; event: unknown }
   /** First type that a writer of this edge found; the JobManager answers all slots with `edgeType`, the first one wins. */

@@ -40,6 +40,8 @@ export function createOperatorContext(
         task.collectAcks.set(collectId, onAck)
       },
     },
+    restored: undefined,
+    checkpointing: false,
     outputBlocked: vertex.outputs.length === 0 ? () => false : () => task.outputBlocked(),
   }
 }

@@ -115,6 +115,8 @@ async function run(parallelism: number, build: Build, options: Record<string, st
                 wiring,
                 page: MetricsPage.allocate(),
                 edgeTypes: {},
+                checkpointing: undefined,
+                restore: undefined,
               },
             })
             break

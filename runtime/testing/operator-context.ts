@@ -72,6 +72,8 @@ export interface FakeContextOptions {
 
 /** An {@link OperatorContext} that a test holds in its hands. */
 export class FakeContext implements OperatorContext {
+  restored: OperatorContext['restored']
+  checkpointing = false
   readonly task: TaskInfo
   readonly operatorId: string
   readonly clock: ManualClock
