@@ -48,7 +48,7 @@ export const RULES: Record<string, Rule> = {
     out: TO_CORE,
   },
   taskmanager: {
-    imports: ['core', 'rpc', 'graph', 'program', 'operators', 'network', 'state', 'checkpoint', 'metrics'],
+    imports: ['core', 'codec', 'rpc', 'graph', 'program', 'operators', 'network', 'state', 'checkpoint', 'metrics'],
     types: ['connectors'],
     out: 'jobmanager and taskmanager meet in rpc/: add a message there',
   },

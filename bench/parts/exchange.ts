@@ -4,8 +4,8 @@
  */
 import { once } from 'node:events'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { BatchReader } from '../../runtime/codec/batch-reader.ts'
 import { inferType } from '../../runtime/core/types.ts'
-import { BatchReader } from '../../runtime/network/batch-reader.ts'
 import { BufferPool } from '../../runtime/network/buffer-pool.ts'
 import { allocateGate, ChannelReader, ChannelWriter } from '../../runtime/network/channel.ts'
 import { Doorbell } from '../../runtime/network/doorbell.ts'
@@ -158,6 +158,7 @@ async function makeReceiver(shared: Shared, name: KindName): Promise<DoRound> {
       channel: new ChannelReader(shared.gates[name][receiver]!, sender, pool, new Doorbell(shared.bells.send)),
       reader: new BatchReader(head, true, type),
       fragments: undefined,
+      dataEnded: false,
       ended: false,
     }))
     return new InputGate(channels, new WatermarkValve(SENDERS, { watermark() {}, status() {} }))

@@ -165,3 +165,39 @@ export function lookupKey(key: Key): string | number | boolean | bigint {
   if (typeof key !== 'object') return key
   return `\0${Buffer.from(keyBytes(key)).latin1Slice()}`
 }
+
+/** The key that {@link lookupKey} was given; tuples and bytes are made anew. */
+export function keyOfLookup(lookup: string | number | boolean | bigint): Key {
+  if (typeof lookup !== 'string' || lookup.charCodeAt(0) !== 0) return lookup
+  return keyOfBytes(Buffer.from(lookup, 'latin1').subarray(1)) ?? lookup
+}
+
+/** Inverse of {@link keyBytes}; undefined for bytes that are none of it. */
+function keyOfBytes(bytes: Buffer): Key | undefined {
+  const body = bytes.subarray(0, -1)
+  switch (bytes.at(-1)) {
+    case TAG_BOOLEAN:
+      return body[0] === 1
+    case TAG_NUMBER:
+      return body.length === 8 ? body.readDoubleLE() : undefined
+    case TAG_BIGINT:
+      return BigInt(body.latin1Slice())
+    case TAG_STRING:
+      return body.utf8Slice()
+    case TAG_BYTES:
+      return new Uint8Array(body)
+    case TAG_TUPLE: {
+      const parts: Key[] = []
+      for (let at = 0; at < body.length; ) {
+        const length = at + 4 <= body.length ? body.readUInt32LE(at) : -1
+        const part = length < 0 ? undefined : keyOfBytes(body.subarray(at + 4, at + 4 + length))
+        if (part === undefined) return undefined
+        parts.push(part)
+        at += 4 + length
+      }
+      return parts
+    }
+    default:
+      return undefined
+  }
+}

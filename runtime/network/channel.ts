@@ -1,7 +1,7 @@
 /**
  * A channel between two threads: a ring of small entries in shared memory, one writer, one reader. Batches lie in buffers that
  * entries name: two small exclusive ones per channel, so that every channel always makes progress, and floating ones of the receiver's
- * pool. Free buffers are the credit. Watermarks, status and the end are entries without a buffer, in order with the batches.
+ * pool. Free buffers are the credit. Watermarks, status, barriers and the end are entries without a buffer, in order with the batches.
  *
  * Block of one channel (little-endian Int32 cells):
  *   [0] entries written  [1] entries read  [2] free exclusive buffers (bit 0, bit 1)  [3] floating buffers in use
@@ -23,7 +23,22 @@ export const ACTIVE = 4
 export const END = 5
 /** A part of a batch that is larger than a buffer; the last part is DATA. */
 export const FRAGMENT = 6
-export type EntryType = typeof DATA | typeof WATERMARK | typeof IDLE | typeof ACTIVE | typeof END | typeof FRAGMENT
+/** Belongs to the barrier that follows: when its checkpoint was triggered. */
+export const TRIGGERED = 7
+/** A checkpoint's barrier: barrierCode() of it. */
+export const BARRIER = 8
+/** No record follows; barriers may, until END. */
+export const DATA_END = 9
+export type EntryType =
+  | typeof DATA
+  | typeof WATERMARK
+  | typeof IDLE
+  | typeof ACTIVE
+  | typeof END
+  | typeof FRAGMENT
+  | typeof TRIGGERED
+  | typeof BARRIER
+  | typeof DATA_END
 
 const WRITTEN = 0
 const READ = 1

@@ -2,12 +2,12 @@ import { readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { extendMsgpack } from '../codec/msgpack.ts'
 import { isTailraceError } from '../core/errors.ts'
 import { hashKey } from '../core/hash.ts'
 import { registerType } from '../core/registered-types.ts'
 import { inferType, types } from '../core/types.ts'
 import { Loopback, type LoopbackOptions } from './loopback.ts'
-import { extendMsgpack } from './sendable.ts'
 
 /** One receiver that keeps what comes. */
 function collect() {

@@ -1,9 +1,22 @@
 /**
- * All input channels of one task: takes entries in turn, decodes batches into the head, and combines watermarks and status by the valve.
+ * All input channels of one task: takes entries in turn, decodes batches into the head, combines watermarks and status by the valve, and
+ * brings barriers together by the aligner: a channel that waits for others' barriers is passed over.
  */
 
-import type { BatchReader } from './batch-reader.ts'
-import { ACTIVE, type ChannelReader, DATA, END, FRAGMENT, IDLE, WATERMARK } from './channel.ts'
+import type { BatchReader } from '../codec/batch-reader.ts'
+import { type BarrierAligner, barrierOfCode } from './barrier-aligner.ts'
+import {
+  ACTIVE,
+  BARRIER,
+  type ChannelReader,
+  DATA,
+  DATA_END,
+  END,
+  FRAGMENT,
+  IDLE,
+  TRIGGERED,
+  WATERMARK,
+} from './channel.ts'
 import type { WatermarkValve } from './valve.ts'
 
 /** Batches that are taken from one channel before the next has its turn. */
@@ -13,23 +26,36 @@ export interface InputChannel {
   readonly channel: ChannelReader
   readonly reader: BatchReader
   fragments: Buffer[] | undefined
+  /** Of the barrier that comes next. */
+  triggeredMs?: number
+  dataEnded: boolean
   ended: boolean
 }
 
 export class InputGate {
   readonly #channels: InputChannel[]
   readonly #valve: WatermarkValve
+  readonly #aligner: BarrierAligner | undefined
   #first = 0
   #open: number
+  /** Channels whose data has not ended. */
+  #withData: number
   recordsIn = 0
   bytesIn = 0
   buffersIn = 0
 
-  /** The valve's channel i is channel i of the gate. */
-  constructor(channels: InputChannel[], valve: WatermarkValve) {
+  /** The valve's channel i, and the aligner's, is channel i of the gate. Without an aligner barriers are passed over. */
+  constructor(channels: InputChannel[], valve: WatermarkValve, aligner?: BarrierAligner) {
     this.#channels = channels
     this.#valve = valve
+    this.#aligner = aligner
     this.#open = channels.length
+    this.#withData = channels.length
+  }
+
+  /** No record will come any more; barriers may. */
+  get dataEnded(): boolean {
+    return this.#withData === 0
   }
 
   /** All channels have ended and everything of them was taken. */
@@ -49,7 +75,8 @@ export class InputGate {
       const index = (this.#first + i) % n
       const input = channels[index]!
       if (input.ended) continue
-      for (let taken = 0; taken < BATCHES_PER_CHANNEL && input.channel.next(); taken++) {
+      for (let taken = 0; taken < BATCHES_PER_CHANNEL; taken++) {
+        if (this.#aligner?.isBlocked(index) === true || !input.channel.next()) break
         if (!this.#takeEntry(input, index)) break
         took = true
         if (paused()) {
@@ -114,11 +141,32 @@ export class InputGate {
         this.#valve.inputStatus(index, idle)
         return true
       }
+      case TRIGGERED:
+        input.triggeredMs = channel.value
+        channel.done()
+        return true
+      case BARRIER: {
+        const barrier = barrierOfCode(channel.value, input.triggeredMs ?? 0)
+        channel.done()
+        this.#aligner?.barrier(index, barrier)
+        return true
+      }
+      case DATA_END:
+        channel.done()
+        input.dataEnded = true
+        this.#withData--
+        this.#valve.end(index)
+        return true
       case END:
         channel.done()
         input.ended = true
         this.#open--
-        this.#valve.end(index)
+        if (!input.dataEnded) {
+          input.dataEnded = true
+          this.#withData--
+          this.#valve.end(index)
+        }
+        this.#aligner?.ended(index)
         return true
     }
   }
@@ -132,7 +180,9 @@ export class InputGate {
 
   /** True when there is something to take. */
   hasInput(): boolean {
-    for (const input of this.#channels) if (!input.ended && input.channel.queued > 0) return true
+    for (const [i, input] of this.#channels.entries()) {
+      if (!input.ended && this.#aligner?.isBlocked(i) !== true && input.channel.queued > 0) return true
+    }
     return false
   }
 }

@@ -1,8 +1,9 @@
 /**
  * A record writer joined to gates in one thread, for tests and benchmarks of the exchange: no slot, no tasks.
  */
+
+import { BatchReader, type Head } from '../codec/batch-reader.ts'
 import type { TypeDescription } from '../core/types.ts'
-import { BatchReader, type Head } from './batch-reader.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { allocateGate, ChannelReader, ChannelWriter } from './channel.ts'
 import { Doorbell } from './doorbell.ts'
@@ -58,7 +59,10 @@ export class Loopback {
         watermark: (timestampMs) => options.onWatermark?.(i, timestampMs),
         status() {},
       })
-      return new InputGate([{ channel, reader: this.readers[i]!, fragments: undefined, ended: false }], valve)
+      return new InputGate(
+        [{ channel, reader: this.readers[i]!, fragments: undefined, dataEnded: false, ended: false }],
+        valve,
+      )
     })
   }
 

@@ -7,12 +7,27 @@
  *
  * Output beyond the credit goes to the overflow; `blocked` tells the task to take no input until `drain` has sent it.
  */
-import { Packr } from 'msgpackr'
+import type { Packr } from 'msgpackr'
 import { FLAG_HASH, FLAG_MSGPACK, FLAG_UTF16, HEADER_BYTES, RECORDS_MAX, writeHeader } from '../codec/batch.ts'
 import { type BatchOwner, type ExtraWriter, generatePut, isOpaque, type OpenBatch, type Put } from '../codec/codec.ts'
+import { createPackr } from '../codec/msgpack.ts'
+import type { Barrier } from '../core/checkpoint.ts'
 import { TailraceError } from '../core/errors.ts'
 import { inferType, type TypeDescription } from '../core/types.ts'
-import { ACTIVE, type ChannelWriter, DATA, END, type EntryType, IDLE, NO_BUFFER, WATERMARK } from './channel.ts'
+import { barrierCode } from './barrier-aligner.ts'
+import {
+  ACTIVE,
+  BARRIER,
+  type ChannelWriter,
+  DATA,
+  DATA_END,
+  END,
+  type EntryType,
+  IDLE,
+  NO_BUFFER,
+  TRIGGERED,
+  WATERMARK,
+} from './channel.ts'
 import { type Overflow, OverflowQueue } from './overflow.ts'
 import { generateSelect, type Selector } from './select-channel.ts'
 import { checkSendable } from './sendable.ts'
@@ -76,7 +91,7 @@ export class RecordWriter implements BatchOwner {
   process!: (value: any, timestamp: number) => void
   readonly options: RecordWriterOptions
   readonly #batches: ChannelBatch[]
-  readonly #packr = new Packr({ useRecords: true, moreTypes: true, useBigIntExtension: true })
+  readonly #packr = createPackr()
   readonly #scratch = Buffer.allocUnsafeSlow(256)
   readonly #recordsMax: number
   readonly #small: boolean
@@ -128,7 +143,19 @@ export class RecordWriter implements BatchOwner {
     for (const batch of this.#batches) this.#event(batch, idle ? IDLE : ACTIVE, 0)
   }
 
-  /** After the last record. Nothing may follow. */
+  barrier(barrier: Barrier): void {
+    for (const batch of this.#batches) {
+      this.#event(batch, TRIGGERED, barrier.timestampMs)
+      this.#event(batch, BARRIER, barrierCode(barrier))
+    }
+  }
+
+  /** After the last record; barriers may follow. */
+  dataEnd(): void {
+    for (const batch of this.#batches) this.#event(batch, DATA_END, 0)
+  }
+
+  /** Nothing may follow. */
   end(): void {
     for (const batch of this.#batches) this.#event(batch, END, 0)
   }

@@ -2,9 +2,8 @@
  * Refuses what would arrive as something else. Called for the records from which a type is inferred and for every record that goes as
  * msgpack; typed rows verify themselves.
  */
-import { addExtension } from 'msgpackr'
 import { TailraceError } from '../core/errors.ts'
-import { isRegistered, type RegisteredType, registeredTypes } from '../core/registered-types.ts'
+import { isRegistered } from '../core/registered-types.ts'
 
 const DEPTH_MAX = 64
 
@@ -62,20 +61,4 @@ function check(value: unknown, operatorName: string, depth: number): void {
     )
   }
   for (const name in value) check((value as Record<string, unknown>)[name], operatorName, depth + 1)
-}
-
-const extended = new Set<RegisteredType>()
-
-/** Makes msgpackr know the classes that the program has registered; called when a task is built. */
-export function extendMsgpack(): void {
-  for (const registered of registeredTypes()) {
-    if (extended.has(registered)) continue
-    extended.add(registered)
-    addExtension({
-      Class: registered.type as any,
-      type: registered.id,
-      write: (value: any) => registered.encode(value),
-      read: (data: any) => registered.decode(data),
-    } as any)
-  }
 }

@@ -70,8 +70,8 @@ export interface OperatorContext {
 /** Takes the state of one operator for one checkpoint. */
 export interface SnapshotWriter {
   readonly barrier: Barrier
-  /** A table of keyed rows, under a name that is new in this snapshot. `row` may be left out: it is then found from the first rows. */
-  table(table: Omit<StateTable, 'row'> & { row?: StateTable['row'] }): TableWriter
+  /** A table of keyed rows, under a name that is new in this snapshot. */
+  table(table: StateTable): TableWriter
   /** State that belongs to no key. For `broadcast` the elements are entries of a map. Encoded at once. */
   list(name: string, mode: ListMode, elements: Iterable<unknown>): void
   /**
@@ -84,8 +84,10 @@ export interface SnapshotWriter {
 }
 
 export interface TableWriter {
-  /** Encodes the row at once. `keyHash` is that of its key; `timestamp` travels with it (expiry), -Infinity for none. */
+  /** Encodes the row at once. `keyHash` is that of its key; `timestamp` travels with it (expiry), -Infinity for none. In the order of key groups. */
   put(row: any, keyHash: number, timestamp: number): void
+  /** The same for rows that could not wait for their turn, as a record is about to change them. */
+  putEarly(row: any, keyHash: number, timestamp: number): void
 }
 
 /** State of one operator as a checkpoint had it, dealt out for this subtask. */
@@ -166,6 +168,8 @@ export abstract class SourceOperator extends BaseOperator {
   abstract addSplits(splits: SourceSplit[]): void
   abstract noMoreSplits(): void
   abstract handleEvent(event: unknown): void
+  /** Reads no more: the last watermarks go out, and `poll` answers 'end'. */
+  abstract end(): void
   /** The task's output was blocked for this long (milliseconds); idleness timers must not count it [E-11]. */
   blockedFor(_ms: number): void {}
   override process(): void {

@@ -90,7 +90,7 @@ export class Operator<T = any> extends SourceOperator {
   override poll(max: number): PollStatus {
     if (this.#ended) return 'end'
     const found = this.#running().poll(this.#main, max)
-    if (found === 'end') this.#end()
+    if (found === 'end') this.end()
     return found
   }
 
@@ -186,7 +186,8 @@ export class Operator<T = any> extends SourceOperator {
     this.#schedule(this.#intervalMs)
   }
 
-  #end(): void {
+  override end(): void {
+    if (this.#ended) return
     this.#ended = true
     if (this.#timer !== undefined) this.context.cancelTimer(this.#timer)
     this.#timer = undefined

@@ -45,7 +45,7 @@ export function threadHost<Out, In>(entry: URL, { name, resourceLimits }: Thread
   })
   return {
     port: {
-      post: (message) => worker.postMessage(message),
+      post: (message, transfer) => worker.postMessage(message, transfer),
       onMessage: (handler) => {
         worker.on('message', handler)
       },

@@ -1,6 +1,7 @@
 /** One end of an ordered, reliable way for messages: a MessagePort between threads, a pair of queues in one thread. */
 export interface Port<Out, In> {
-  post(message: Out): void
+  /** `transfer`: buffers that move to the other end and are gone here. Within a thread they are passed as they are. */
+  post(message: Out, transfer?: ArrayBuffer[]): void
   /** One handler; messages before it is set are kept. */
   onMessage(handler: (message: In) => void): void
   close(): void

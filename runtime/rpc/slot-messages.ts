@@ -99,6 +99,8 @@ export type ToSlot =
   | { type: 'collectAck'; collectId: string; subtask: number; count: number }
   /** A source (or a task whose inputs have all ended) starts this checkpoint. In order with `splits` and `sourceEvent`. */
   | { type: 'triggerCheckpoint'; vertexId: string; subtask: number; barrier: Barrier }
+  /** The source reads no more: its input ends here. In order with `triggerCheckpoint`. */
+  | { type: 'drain'; vertexId: string; subtask: number }
   /** To every slot: it is complete (and with it all before it), or given up. */
   | { type: 'checkpointComplete'; checkpointId: number }
   | { type: 'checkpointAborted'; checkpointId: number }

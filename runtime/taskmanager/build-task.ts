@@ -1,13 +1,18 @@
 /**
  * Makes one task of a deployment: its channels from the wiring, its writers and gate, its chain.
  */
+
+import type { StateHandle } from '../checkpoint/model.ts'
+import { BatchReader } from '../codec/batch-reader.ts'
+import { extendMsgpack } from '../codec/msgpack.ts'
 import type { Clock } from '../core/clock.ts'
 import { assert } from '../core/errors.ts'
+import { keyGroupRange } from '../core/key-groups.ts'
 import type { TypeDescription } from '../core/types.ts'
 import type { JobEdge, JobGraph, JobVertex } from '../graph/model.ts'
 import { channelsOf, sendersOf } from '../graph/partitioning.ts'
 import type { MetricsPage } from '../metrics/page.ts'
-import { BatchReader } from '../network/batch-reader.ts'
+import { BarrierAligner } from '../network/barrier-aligner.ts'
 import { BufferPool } from '../network/buffer-pool.ts'
 import { ChannelReader, ChannelWriter } from '../network/channel.ts'
 import { Doorbell } from '../network/doorbell.ts'
@@ -15,19 +20,23 @@ import { type InputChannel, InputGate } from '../network/input-gate.ts'
 import { Overflow } from '../network/overflow.ts'
 import { RecordWriter } from '../network/record-writer.ts'
 import type { Selector } from '../network/select-channel.ts'
-import { extendMsgpack } from '../network/sendable.ts'
 import { exchangeSettings } from '../network/settings.ts'
 import { WatermarkValve } from '../network/valve.ts'
 import type { Deployment, FromSlot, SubtaskRef } from '../rpc/slot-messages.ts'
 import { buildChain } from './chain.ts'
-import { Task } from './task.ts'
+import type { ChunkBuffers } from './chunk-buffers.ts'
+import { RestoredOperator } from './restored-state.ts'
+import type { StateReads } from './state-reads.ts'
+import { Task, type TaskRestore } from './task.ts'
 
 export interface TaskSurroundings {
   graph: JobGraph
   deployment: Deployment
   clock: Clock
   page: MetricsPage
-  post(message: FromSlot): void
+  buffers: ChunkBuffers
+  reads: StateReads
+  post(message: FromSlot, transfer?: ArrayBuffer[]): void
   wakeSlot(): void
 }
 
@@ -38,7 +47,8 @@ export interface BuiltTask {
 }
 
 export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings: TaskSurroundings): Promise<BuiltTask> {
-  const { graph, deployment, clock, page, post, wakeSlot } = surroundings
+  const { graph, deployment, clock, page, buffers, post, wakeSlot } = surroundings
+  const { checkpointing } = deployment
   const vertex = graph.vertices.find((v) => v.id === vertexId)
   assert(vertex !== undefined, `no vertex ${vertexId} in the plan`)
   extendMsgpack()
@@ -62,7 +72,7 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
         pool,
         new Doorbell(deployment.wiring.doorbells[slot]!),
       )
-      channels.push({ channel, reader, fragments: undefined, ended: false })
+      channels.push({ channel, reader, fragments: undefined, dataEnded: false, ended: false })
     }
   }
   let task: Task | undefined
@@ -70,7 +80,14 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
     watermark: (timestampMs) => task!.inputWatermark(timestampMs),
     status: (idle) => head.status(idle),
   })
-  const gate = vertex.inputs.length === 0 ? undefined : new InputGate(channels, valve)
+  const aligner =
+    checkpointing === undefined || channels.length === 0
+      ? undefined
+      : new BarrierAligner(channels.length, checkpointing.exactlyOnce, clock, {
+          aligned: (barrier, alignmentMs, startDelayMs) => task!.checkpoint(barrier, alignmentMs, startDelayMs),
+          overtaken: (checkpointId) => post({ type: 'checkpointDeclined', vertexId, subtask, checkpointId }),
+        })
+  const gate = vertex.inputs.length === 0 ? undefined : new InputGate(channels, valve, aligner)
   const parameters = graph.config.parameters
   task = new Task({
     vertex,
@@ -83,10 +100,37 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
     gate,
     overflow,
     page,
+    checkpointing: checkpointing !== undefined,
+    buffers,
+    restored: restoreOf(vertex, subtask, surroundings),
+    aligner,
     post,
     wakeSlot,
   })
   return { task, readers }
+}
+
+function restoreOf(
+  vertex: JobVertex,
+  subtask: number,
+  { deployment, reads }: TaskSurroundings,
+): TaskRestore | undefined {
+  const { restore } = deployment
+  if (restore === undefined) return undefined
+  const { maxParallelism, parallelism } = vertex
+  const range = keyGroupRange(maxParallelism, parallelism, subtask)
+  const { checkpointId } = restore
+  const read = (handle: StateHandle) => reads.read(handle)
+  const operators = restore.state[vertex.id]?.[subtask]?.operators ?? []
+  return {
+    finished: restore.finished.some((ended) => ended.vertexId === vertex.id && ended.subtask === subtask),
+    states: new Map(
+      operators.map((operator) => [
+        operator.operatorId,
+        new RestoredOperator({ checkpointId, restore: operator, range, maxParallelism, read }),
+      ]),
+    ),
+  }
 }
 
 /** Index in the gate of `to`'s subtask of the channel from `subtask` over `edge`: edges in order, senders in order. */

@@ -40,8 +40,8 @@ export function createOperatorContext(
         task.collectAcks.set(collectId, onAck)
       },
     },
-    restored: undefined,
-    checkpointing: false,
+    restored: task.options.restored?.states.get(link.operatorId),
+    checkpointing: task.options.checkpointing,
     outputBlocked: vertex.outputs.length === 0 ? () => false : () => task.outputBlocked(),
   }
 }

@@ -15,7 +15,7 @@ setFlagsFromString('--max-inlined-bytecode-size-cumulative=2000')
 Error.stackTraceLimit = 40
 
 const port: Port<FromSlot, ToSlot> = {
-  post: (message) => parentPort!.postMessage(message),
+  post: (message, transfer) => parentPort!.postMessage(message, transfer),
   onMessage: (handler) => {
     parentPort!.on('message', (message: ToSlot) => {
       if (message.type === 'retire') retire()

@@ -14,6 +14,8 @@ import { Doorbell } from '../network/doorbell.ts'
 import type { Port } from '../rpc/port.ts'
 import type { Deployment, FromSlot, ProgramRef, ProgramReplay, ToSlot } from '../rpc/slot-messages.ts'
 import { type BuiltTask, buildTask } from './build-task.ts'
+import { ChunkBuffers } from './chunk-buffers.ts'
+import { StateReads } from './state-reads.ts'
 import type { Task } from './task.ts'
 
 /** The loop gives way to the event loop after this time. */
@@ -51,6 +53,10 @@ export class Slot {
   #tasks: Task[] = []
   #bell: Doorbell | undefined
   #page: MetricsPage | undefined
+  /** Counts deployments and cancellations: what awaits something looks whether it still holds. */
+  #attempt = 0
+  /** The end of what was cancelled last. */
+  #cancelled: Promise<void> | undefined
   #running = false
   #asleep = false
   #publishedMs = 0
@@ -59,9 +65,12 @@ export class Slot {
   #stopClock: (() => void) | undefined
   /** Splits and types that came before the tasks were open. */
   #early: ToSlot[] | undefined = []
+  readonly #buffers = new ChunkBuffers()
+  readonly #reads: StateReads
 
   constructor(options: SlotOptions) {
     this.#port = options.port
+    this.#reads = new StateReads((message) => this.#port.post(message))
     this.#clock = options.clock ?? systemClock
     this.#buildGraph = options.buildGraph
     this.#ownThread = options.ownThread ?? false
@@ -78,7 +87,13 @@ export class Slot {
         void this.#start()
         break
       case 'cancel':
-        void this.#cancel()
+        this.#cancel()
+        break
+      case 'stateBuffer':
+        this.#buffers.give(message.buffer)
+        break
+      case 'stateRead':
+        this.#reads.answered(message.request, message.bytes, message.error)
         break
       default:
         if (this.#early !== undefined) this.#early.push(message)
@@ -104,6 +119,18 @@ export class Slot {
       case 'sourceEvent':
         this.#task(message)?.handleEvent(message.event)
         break
+      case 'triggerCheckpoint':
+        this.#task(message)?.triggerCheckpoint(message.barrier)
+        break
+      case 'checkpointComplete':
+        for (const task of this.#tasks) task.checkpointComplete(message.checkpointId)
+        break
+      case 'checkpointAborted':
+        for (const task of this.#tasks) task.checkpointAborted(message.checkpointId)
+        break
+      case 'drain':
+        this.#task(message)?.drain()
+        break
       case 'collectAck':
         for (const task of this.#tasks)
           if (task.subtask === message.subtask) task.collectAcks.get(message.collectId)?.(message.count)
@@ -116,7 +143,14 @@ export class Slot {
     return this.#tasks.find((t) => t.vertexId === vertexId && t.subtask === subtask)
   }
 
+  /** Also the next attempt of the job, once the one before was cancelled. */
   async #deploy(deployment: Deployment): Promise<void> {
+    const attempt = ++this.#attempt
+    await this.#cancelled
+    if (attempt !== this.#attempt) return
+    this.#built = []
+    this.#tasks = []
+    this.#early = []
     try {
       const graph = compileJobGraph(await this.#buildGraph(deployment.program, deployment.replay))
       const plan = buildPlan(graph)
@@ -134,20 +168,29 @@ export class Slot {
         deployment,
         clock: this.#clock,
         page: this.#page,
-        post: (message: FromSlot) => this.#port.post(message),
+        buffers: this.#buffers,
+        reads: this.#reads,
+        post: (message: FromSlot, transfer?: ArrayBuffer[]) => this.#port.post(message, transfer),
         wakeSlot: () => this.#wake(),
       }
       const order = new Map(graph.vertices.map((v, i) => [v.id, i]))
       const subtasks = [...deployment.subtasks].sort((a, b) => order.get(b.vertexId)! - order.get(a.vertexId)!)
-      for (const subtask of subtasks) this.#built.push(await buildTask(subtask, surroundings))
-      this.#tasks = this.#built.map((b) => b.task)
+      const built = await Promise.all(subtasks.map((subtask) => buildTask(subtask, surroundings)))
+      if (attempt !== this.#attempt) {
+        for (const { task } of built) task.options.chain.release()
+        return
+      }
+      this.#built = built
+      this.#tasks = built.map((b) => b.task)
       this.#port.post({ type: 'deployed' })
     } catch (error) {
+      if (attempt !== this.#attempt) return
       this.#port.post({ type: 'deployFailed', error: errorToData(error) })
     }
   }
 
   async #start(): Promise<void> {
+    const attempt = this.#attempt
     for (const task of this.#tasks) {
       try {
         await task.open()
@@ -156,6 +199,7 @@ export class Slot {
         return
       }
     }
+    if (attempt !== this.#attempt) return
     const early = this.#early ?? []
     this.#early = undefined
     for (const message of early) this.#deliver(message)
@@ -165,8 +209,13 @@ export class Slot {
     this.#run()
   }
 
-  async #cancel(): Promise<void> {
+  #cancel(): void {
+    this.#attempt++
     this.#running = false
+    this.#cancelled = this.#endTasks()
+  }
+
+  async #endTasks(): Promise<void> {
     for (const task of this.#tasks) await task.cancel()
     this.#publish()
     this.#release()

@@ -7,21 +7,29 @@
  *
  *   INITIALIZING → RUNNING → (finishing) → FINISHED
  *         any → FAILED | CANCELED
+ *
+ * finishing: operators (their `finish`) → data ended (with checkpoints: until one that holds the end is complete) → outputs
+ *
+ * A barrier passes between two turns' records: from the gate when it is aligned, or by a trigger at a source. What the coordinator sends a source
+ * after a trigger waits until the barrier has passed, so nothing slips from one side of a checkpoint to the other [C-06].
  */
+import type { Barrier } from '../core/checkpoint.ts'
 import type { Clock } from '../core/clock.ts'
-
 import { errorToData, isTailraceError, TailraceError } from '../core/errors.ts'
 import type { TaskInfo } from '../core/functions.ts'
 import type { SourceSplit } from '../core/source.ts'
 import type { JobVertex } from '../graph/model.ts'
 import { type MetricsPage, O, T, type TaskMetrics } from '../metrics/page.ts'
+import type { BarrierAligner } from '../network/barrier-aligner.ts'
 import type { InputGate } from '../network/input-gate.ts'
 import type { Overflow } from '../network/overflow.ts'
 import type { RecordWriter } from '../network/record-writer.ts'
-import { BaseOperator, type SourceOperator } from '../operators/operator.ts'
+import { BaseOperator, type RestoredState, type SourceOperator } from '../operators/operator.ts'
 import type { FromSlot, TaskState } from '../rpc/slot-messages.ts'
 import type { Chain, ChainLink } from './chain.ts'
+import type { ChunkBuffers } from './chunk-buffers.ts'
 import { createOperatorContext } from './operator-context.ts'
+import { TaskSnapshot } from './task-snapshot.ts'
 import { TaskTimers } from './task-timers.ts'
 
 /** Records that a source may emit in one turn. */
@@ -29,6 +37,14 @@ const SOURCE_RECORDS_PER_TURN = 512
 
 /** What a task spends its time with; the three add up to the time since it started. */
 type Doing = 'busy' | 'idle' | 'backPressured'
+
+/** What a task goes on from. */
+export interface TaskRestore {
+  /** It had ended its data: it has nothing to do but to commit what its state holds. */
+  finished: boolean
+  /** By operator id. */
+  states: ReadonlyMap<string, RestoredState>
+}
 
 export interface TaskOptions {
   vertex: JobVertex
@@ -42,7 +58,13 @@ export interface TaskOptions {
   gate: InputGate | undefined
   overflow: Overflow
   page: MetricsPage
-  post(message: FromSlot): void
+  /** The job takes checkpoints. */
+  checkpointing: boolean
+  buffers: ChunkBuffers
+  restored: TaskRestore | undefined
+  /** The gate's, to let go of a checkpoint that was given up. */
+  aligner: BarrierAligner | undefined
+  post(message: FromSlot, transfer?: ArrayBuffer[]): void
   /** Makes the slot take a turn soon. */
   wakeSlot(): void
 }
@@ -67,7 +89,16 @@ export class Task {
   #flushAtMs: number | undefined
   /** The last turn could not take input, or could do nothing at all: what was due must not keep the loop awake. */
   #stalled: 'no' | 'input' | 'all' = 'no'
-  #finishing: 'no' | 'operators' | 'outputs' = 'no'
+  #finishing: 'no' | 'operators' | 'data ended' | 'outputs' = 'no'
+  readonly #snapshots: TaskSnapshot[] = []
+  /** A source's checkpoint that waits for its turn. */
+  #trigger: Barrier | undefined
+  /** What came behind the trigger. */
+  #behindTrigger: (() => void)[] = []
+  /** First checkpoint whose barrier came after the end of the data; when it is complete the task is done. */
+  #endCheckpoint: number | undefined
+  /** The checkpoint behind which nothing more runs. */
+  #suspendCheckpoint: number | undefined
   #failure: unknown
   #opened = 0
   #sinceMs: number
@@ -85,6 +116,7 @@ export class Task {
     this.#operators = this.#links.map((link) => link.operator)
     const head = this.#operators[0]!
     this.#source = options.gate === undefined ? (head as SourceOperator) : undefined
+    this.#sourceEnded = options.restored?.finished === true
     this.#metrics = options.page.task(this.vertexId, this.subtask)
     this.#sinceMs = options.clock.monotonic()
   }
@@ -148,7 +180,7 @@ export class Task {
   #work(nowMs: number): boolean {
     if (this.#failure !== undefined) throw this.#failure
     const { writers, overflow } = this.options
-    let worked = false
+    let worked = this.#stepSnapshots()
     this.#doing = 'idle'
     this.#stalled = 'no'
     if (overflow.size > 0) {
@@ -159,13 +191,19 @@ export class Task {
         this.#stalled = 'all'
         for (const writer of writers) writer.blocked()
         for (const writer of writers) writer.drain()
-        return false
+        // A barrier may pass where records may not.
+        return this.#takeTrigger() || worked
       }
     }
     if (this.#finishing !== 'no') {
       this.#stalled = 'all'
       return this.#finishStep() || worked
     }
+    if (this.#suspendCheckpoint !== undefined) {
+      this.#stalled = 'all'
+      return worked
+    }
+    if (this.#takeTrigger()) worked = true
     const nextTimerMs = this.timers.nextMs
     if (nextTimerMs !== undefined && this.timers.run(this.#clock.now())) worked = true
     if (this.#headBusy()) {
@@ -191,7 +229,7 @@ export class Task {
   #takeGate(): boolean {
     const gate = this.options.gate!
     const took = gate.take(this.#paused)
-    if (gate.ended && !this.#headBusy()) {
+    if (gate.dataEnded && !this.#headBusy()) {
       this.#startFinishing()
       return true
     }
@@ -242,6 +280,7 @@ export class Task {
   #startFinishing(): void {
     this.#finishing = 'operators'
     const run = async () => {
+      if (this.options.restored?.finished === true) return
       for (const link of this.#links) {
         try {
           await link.operator.finish()
@@ -253,18 +292,26 @@ export class Task {
     run().then(
       () => {
         if (this.state !== 'RUNNING') return
-        for (const writer of this.options.writers) {
-          writer.flushAll()
-          writer.end()
-        }
-        this.#finishing = 'outputs'
+        for (const writer of this.options.writers) writer.flushAll()
+        if (this.options.checkpointing) {
+          for (const writer of this.options.writers) writer.dataEnd()
+          this.#finishing = 'data ended'
+          this.options.post({ type: 'dataEnded', vertexId: this.vertexId, subtask: this.subtask })
+        } else this.#endOutputs()
         this.options.wakeSlot()
       },
       (error) => this.fail(error),
     )
   }
 
+  #endOutputs(): void {
+    for (const writer of this.options.writers) writer.end()
+    this.#finishing = 'outputs'
+    this.options.wakeSlot()
+  }
+
   #finishStep(): boolean {
+    if (this.#finishing === 'data ended') return (this.options.gate?.take(this.#paused) ?? false) || this.#takeTrigger()
     // All output has left the overflow (checked before): nothing is left to send.
     if (this.#finishing !== 'outputs') return false
     this.publish()
@@ -297,6 +344,7 @@ export class Task {
   }
 
   async cancel(): Promise<void> {
+    for (const snapshot of this.#snapshots) snapshot.cancel()
     if (this.state !== 'RUNNING' && this.state !== 'INITIALIZING') return
     this.#setState('CANCELED')
     await this.close()
@@ -352,13 +400,128 @@ export class Task {
   }
 
   addSplits(splits: SourceSplit[]): void {
-    this.#guard(() => this.#source!.addSplits(splits))
+    this.#inOrder(() => this.#source!.addSplits(splits))
   }
   noMoreSplits(): void {
-    this.#guard(() => this.#source!.noMoreSplits())
+    this.#inOrder(() => this.#source!.noMoreSplits())
   }
   handleEvent(event: unknown): void {
-    this.#guard(() => this.#source!.handleEvent(event))
+    this.#inOrder(() => this.#source!.handleEvent(event))
+  }
+  /** The source reads no more: its input ends here (stop-with-savepoint that drains). */
+  drain(): void {
+    this.#inOrder(() => {
+      if (this.#finishing !== 'no') return
+      this.#source!.end()
+      this.#sourceEnded = true
+    })
+  }
+
+  #inOrder(action: () => void): void {
+    if (this.#trigger === undefined) this.#guard(action)
+    else this.#behindTrigger.push(action)
+  }
+
+  // --- checkpoints
+
+  /** Takes a checkpoint when the turn allows it: for a source, and for a task whose inputs have all ended. */
+  triggerCheckpoint(barrier: Barrier): void {
+    const { vertexId, subtask } = this
+    if (this.state !== 'RUNNING' || this.#finishing === 'outputs') {
+      this.options.post({ type: 'checkpointDeclined', vertexId, subtask, checkpointId: barrier.checkpointId })
+      return
+    }
+    this.#trigger = barrier
+    this.options.wakeSlot()
+  }
+
+  #takeTrigger(): boolean {
+    const barrier = this.#trigger
+    if (barrier === undefined || this.#headBusy()) return false
+    if (this.options.gate !== undefined && !this.options.gate.ended) return false
+    if (this.#finishing === 'operators' || (this.options.gate !== undefined && this.#finishing === 'no')) return false
+    this.#trigger = undefined
+    this.checkpoint(barrier, 0, Math.max(0, this.#clock.now() - barrier.timestampMs))
+    const behind = this.#behindTrigger
+    this.#behindTrigger = []
+    for (const action of behind) this.#guard(action)
+    return true
+  }
+
+  /** The barrier passes: what came before it is in the checkpoint. */
+  checkpoint(barrier: Barrier, alignmentMs: number, startDelayMs: number): void {
+    const { buffers, post, vertex, wakeSlot, writers } = this.options
+    const finished = this.#finishing === 'data ended'
+    for (const link of this.#links) {
+      try {
+        link.operator.prepareBarrier(barrier)
+      } catch (error) {
+        throw this.#attribute(error, link)
+      }
+    }
+    for (const writer of writers) writer.barrier(barrier)
+    const snapshot = new TaskSnapshot({
+      barrier,
+      vertexId: this.vertexId,
+      subtask: this.subtask,
+      maxParallelism: vertex.maxParallelism,
+      clock: this.#clock,
+      buffers,
+      startDelayMs,
+      alignmentMs,
+      finished,
+      post,
+      wake: wakeSlot,
+    })
+    for (const link of this.#links) snapshot.take(link.operatorId, link.operator)
+    snapshot.synchronousPartDone()
+    this.#snapshots.push(snapshot)
+    if (finished) this.#endCheckpoint ??= barrier.checkpointId
+    if (barrier.then === 'suspend') this.#suspendCheckpoint = barrier.checkpointId
+  }
+
+  #stepSnapshots(): boolean {
+    let worked = false
+    for (let i = 0; i < this.#snapshots.length; ) {
+      const step = this.#snapshots[i]!.step()
+      if (step === 'done') this.#snapshots.splice(i, 1)
+      else i++
+      if (step !== 'waits') worked = true
+    }
+    return worked
+  }
+
+  checkpointComplete(checkpointId: number): void {
+    if (this.state !== 'RUNNING') return
+    const notified = this.#links.map(async (link) => {
+      try {
+        await link.operator.notifyCheckpointComplete(checkpointId)
+      } catch (error) {
+        throw this.#attribute(error, link)
+      }
+    })
+    const holdsEnd = this.#endCheckpoint !== undefined && checkpointId >= this.#endCheckpoint
+    const suspends = this.#suspendCheckpoint !== undefined && checkpointId >= this.#suspendCheckpoint
+    Promise.all(notified).then(
+      () => {
+        if (this.state !== 'RUNNING' || !(holdsEnd || suspends)) return
+        this.#endOutputs()
+      },
+      (error) => this.fail(error),
+    )
+  }
+
+  checkpointAborted(checkpointId: number): void {
+    if (this.state !== 'RUNNING') return
+    this.options.aligner?.abort(checkpointId)
+    if (this.#trigger?.checkpointId === checkpointId) {
+      this.#trigger = undefined
+      for (const action of this.#behindTrigger.splice(0)) this.#guard(action)
+    }
+    for (const snapshot of this.#snapshots) if (snapshot.checkpointId === checkpointId) snapshot.cancel()
+    if (this.#endCheckpoint === checkpointId) this.#endCheckpoint = undefined
+    for (const { operator } of this.#links) operator.notifyCheckpointAborted(checkpointId)
+    this.options.wakeSlot()
   }
 
   #guard(action: () => void): void {

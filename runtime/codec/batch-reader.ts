@@ -2,11 +2,12 @@
  * Reads batches of one edge and pushes their records into the head of a task. One per edge and task: the generated loop and the head are
  * compiled together, so that what the head does not use is not even cut out of the text.
  */
-import { Unpackr } from 'msgpackr'
-import { BATCH_VERSION, FLAG_HASH, FLAG_MSGPACK, FLAG_UTF16, HASH_AT, HEADER_BYTES } from '../codec/batch.ts'
-import { type ExtraReader, generateTake, isOpaque, type Take } from '../codec/codec.ts'
+
 import { TailraceError } from '../core/errors.ts'
 import type { TypeDescription } from '../core/types.ts'
+import { BATCH_VERSION, FLAG_HASH, FLAG_MSGPACK, FLAG_UTF16, HASH_AT, HEADER_BYTES } from './batch.ts'
+import { type ExtraReader, generateTake, isOpaque, type Take } from './codec.ts'
+import { createUnpackr } from './msgpack.ts'
 
 /** What a batch is pushed into. */
 export interface Head {
@@ -17,7 +18,7 @@ export interface Head {
 
 export class BatchReader implements ExtraReader {
   readonly #head: Head
-  readonly #unpackr = new Unpackr({ useRecords: true, moreTypes: true, useBigIntExtension: true })
+  readonly #unpackr = createUnpackr()
   readonly #withHash: boolean
   readonly #announces: boolean
   #take: Take | undefined

@@ -1,0 +1,82 @@
+/**
+ * Reads keyed state back: chunks of several snapshots, of which only rows of the wanted key groups come out.
+ *
+ * A chunk that is cut off or names a table that is not there gives TR-CHECKPOINT-003. Chunks are fetched ahead of their decoding.
+ */
+import { BatchReader } from '../codec/batch-reader.ts'
+import { TailraceError } from '../core/errors.ts'
+import type { KeyGroupRange } from '../core/key-groups.ts'
+import type { KeyedSnapshot, StateHandle, StateTable } from './model.ts'
+
+export type TakeRow = (row: any, keyHash: number, timestamp: number) => void
+
+export interface KeyedRestore {
+  snapshots: readonly KeyedSnapshot[]
+  range: KeyGroupRange
+  maxParallelism: number
+  /** Bytes of a handle. */
+  read(handle: StateHandle): Promise<Uint8Array>
+  /** Who gets the rows of a table; undefined: nobody. */
+  take(table: StateTable): TakeRow | undefined
+}
+
+const FRAME_HEAD_BYTES = 8
+/** Chunks that are fetched while one is decoded. */
+const AHEAD = 4
+
+export async function restoreKeyed({ snapshots, range, maxParallelism, read, take }: KeyedRestore): Promise<void> {
+  for (const { tables, chunks } of snapshots) {
+    const readers = tables.map((table) => {
+      const consumer = take(table)
+      return consumer === undefined ? undefined : tableReader(table, consumer, range, maxParallelism)
+    })
+    if (readers.every((reader) => reader === undefined)) continue
+    const wanted = chunks.filter(({ firstGroup, lastGroup }) => firstGroup <= range.end && lastGroup >= range.start)
+    const fetched: Promise<Uint8Array>[] = []
+    for (let i = 0; i < wanted.length; i++) {
+      while (fetched.length < wanted.length && fetched.length <= i + AHEAD) {
+        const bytes = read(wanted[fetched.length]!.handle)
+        // Awaited in its turn; a failure before it is no unhandled one.
+        bytes.catch(() => {})
+        fetched.push(bytes)
+      }
+      readChunk(await fetched[i]!, readers, wanted[i]!.handle)
+      fetched[i] = undefined as unknown as Promise<Uint8Array>
+    }
+  }
+}
+
+function tableReader(
+  table: StateTable,
+  take: TakeRow,
+  { start, end }: KeyGroupRange,
+  maxParallelism: number,
+): BatchReader {
+  const process = (row: any, timestamp: number, keyHash = 0) => {
+    const group = (keyHash >>> 0) % maxParallelism
+    if (group >= start && group <= end) take(row, keyHash, timestamp)
+  }
+  return new BatchReader({ process }, true, table.row)
+}
+
+function readChunk(bytes: Uint8Array, readers: readonly (BatchReader | undefined)[], handle: StateHandle): void {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  for (let at = 0; at < buffer.length; ) {
+    if (at + FRAME_HEAD_BYTES > buffer.length) throw cutOff(handle)
+    const length = buffer.readUInt32LE(at)
+    const table = buffer.readUInt32LE(at + 4)
+    at += FRAME_HEAD_BYTES
+    if (at + length > buffer.length || table >= readers.length) throw cutOff(handle)
+    readers[table]?.read(view, buffer, at)
+    at += length
+  }
+}
+
+function cutOff(handle: StateHandle): TailraceError {
+  const where = 'file' in handle ? `"${handle.file}" (bytes from ${handle.offset})` : '_metadata'
+  return new TailraceError(
+    'TR-CHECKPOINT-003',
+    `Cannot read keyed state of ${where}: it ends within a batch, or names a table that is not there; the file was changed or cut off`,
+  )
+}

@@ -1,0 +1,30 @@
+/** msgpack as the project writes it: maps, sets, dates, bigints, and the classes that a program has registered. */
+import { addExtension, Packr, Unpackr } from 'msgpackr'
+import { type RegisteredType, registeredTypes } from '../core/registered-types.ts'
+
+const OPTIONS = { useRecords: true, moreTypes: true, useBigIntExtension: true }
+
+/** Each message stands for itself: none needs what another has defined. */
+export function createPackr(): Packr {
+  return new Packr(OPTIONS)
+}
+
+export function createUnpackr(): Unpackr {
+  return new Unpackr(OPTIONS)
+}
+
+const extended = new Set<RegisteredType>()
+
+/** Makes msgpackr know the classes that the program has registered; called when a task is built. */
+export function extendMsgpack(): void {
+  for (const registered of registeredTypes()) {
+    if (extended.has(registered)) continue
+    extended.add(registered)
+    addExtension({
+      Class: registered.type as any,
+      type: registered.id,
+      write: (value: any) => registered.encode(value),
+      read: (data: any) => registered.decode(data),
+    } as any)
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * Stands between a slot and the JobManager, in the main thread of the slot's process: stores the bytes of snapshots, puts real handles into the
+ * acknowledgements, and reads state for a slot that is restored.
+ *
+ * Chunks are joined to files of {@link FILE_BYTES}. A slot's buffers come back when their bytes are copied, but no more than {@link WRITES_MAX} files
+ * are under way: beyond it buffers are held, and the slot's snapshot waits. A snapshot of few bytes goes into `_metadata` as a whole.
+ *
+ * Correctness: an acknowledgement goes on when every byte of it is stored, in no order with other subtasks'; a write that failed turns it into a
+ * decline.
+ */
+import type { ListSnapshot, StateHandle, SubtaskSnapshot } from '../checkpoint/model.ts'
+import { errorToData } from '../core/errors.ts'
+import type { FromSlot, ToSlot } from '../rpc/slot-messages.ts'
+
+const FILE_BYTES = 8 << 20
+const WRITES_MAX = 4
+/** A subtask's snapshot up to this size is kept in `_metadata`. */
+export const INLINE_BYTES_MAX = 20 * 1024
+
+/** What it needs of a store. */
+export interface StateBytes {
+  write(bytes: Uint8Array): Promise<StateHandle>
+  read(handle: StateHandle): Promise<Uint8Array>
+  discard(checkpointId: number, handles: readonly StateHandle[]): Promise<void>
+}
+
+export interface SnapshotUploadsOptions {
+  /** Of the job that has the slot; undefined: it has none. */
+  store(): StateBytes | undefined
+  toSlot(message: ToSlot, transfer?: ArrayBuffer[]): void
+  toJobManager(message: FromSlot): void
+}
+
+type Chunk = Extract<FromSlot, { type: 'stateChunk' }>
+type Ack = Extract<FromSlot, { type: 'checkpointAck' }>
+
+export class SnapshotUploads {
+  readonly #options: SnapshotUploadsOptions
+  readonly #snapshots = new Map<string, SnapshotFiles>()
+  #writes = 0
+  /** Buffers of the slot that come back when writes have ended. */
+  #held: ArrayBuffer[] = []
+
+  constructor(options: SnapshotUploadsOptions) {
+    this.#options = options
+  }
+
+  /** Takes any message of the slot; what is not for the store goes on to the JobManager. */
+  receive(message: FromSlot): void {
+    switch (message.type) {
+      case 'stateChunk':
+        this.#chunk(message)
+        break
+      case 'checkpointAck':
+        void this.#ack(message)
+        break
+      case 'checkpointDeclined':
+        void this.#files(message).discard()
+        this.#snapshots.delete(keyOf(message))
+        this.#options.toJobManager(message)
+        break
+      case 'readState':
+        void this.#read(message)
+        break
+      default:
+        this.#options.toJobManager(message)
+    }
+  }
+
+  #files(message: { vertexId: string; subtask: number; checkpointId: number }): SnapshotFiles {
+    const key = keyOf(message)
+    let files = this.#snapshots.get(key)
+    if (files === undefined) {
+      files = new SnapshotFiles(message.checkpointId, this.#options.store(), {
+        begins: () => this.#writes++,
+        ends: () => {
+          this.#writes--
+          this.#giveBack()
+        },
+      })
+      this.#snapshots.set(key, files)
+    }
+    return files
+  }
+
+  #chunk(message: Chunk): void {
+    this.#files(message).append(new Uint8Array(message.buffer, 0, message.length))
+    this.#held.push(message.buffer)
+    this.#giveBack()
+  }
+
+  #giveBack(): void {
+    if (this.#writes >= WRITES_MAX) return
+    for (const buffer of this.#held) this.#options.toSlot({ type: 'stateBuffer', buffer }, [buffer])
+    this.#held = []
+  }
+
+  async #ack(message: Ack): Promise<void> {
+    const files = this.#files(message)
+    this.#snapshots.delete(keyOf(message))
+    const { vertexId, subtask, checkpointId } = message
+    try {
+      const snapshot = await files.finish(message.snapshot)
+      this.#options.toJobManager({ ...message, snapshot })
+    } catch (error) {
+      void files.discard()
+      this.#options.toJobManager({
+        type: 'checkpointDeclined',
+        vertexId,
+        subtask,
+        checkpointId,
+        error: errorToData(error, 'TR-CHECKPOINT-001'),
+      })
+    }
+  }
+
+  async #read({ request, file, offset, length }: Extract<FromSlot, { type: 'readState' }>): Promise<void> {
+    try {
+      const store = this.#options.store()
+      if (store === undefined) throw new Error('the job of this slot has ended')
+      const read = await store.read({ file, offset, length })
+      // Bytes of its own: what a store gives may be a part of a larger buffer.
+      const bytes = read.byteLength === read.buffer.byteLength ? read : new Uint8Array(read)
+      this.#options.toSlot({ type: 'stateRead', request, bytes }, [bytes.buffer as ArrayBuffer])
+    } catch (error) {
+      this.#options.toSlot({ type: 'stateRead', request, error: errorToData(error, 'TR-CHECKPOINT-003') })
+    }
+  }
+}
+
+function keyOf({
+  vertexId,
+  subtask,
+  checkpointId,
+}: {
+  vertexId: string
+  subtask: number
+  checkpointId: number
+}): string {
+  return `${checkpointId}/${vertexId}/${subtask}`
+}
+
+/** The files of one subtask's snapshot. */
+class SnapshotFiles {
+  readonly #checkpointId: number
+  readonly #store: StateBytes | undefined
+  readonly #writes: { begins(): void; ends(): void }
+  #open: Buffer | undefined
+  #length = 0
+  readonly #files: Promise<StateHandle>[] = []
+  /** Where chunk i lies. */
+  readonly #chunks: { file: number; offset: number; length: number }[] = []
+
+  constructor(checkpointId: number, store: StateBytes | undefined, writes: { begins(): void; ends(): void }) {
+    this.#checkpointId = checkpointId
+    this.#store = store
+    this.#writes = writes
+  }
+
+  append(bytes: Uint8Array): void {
+    if (this.#open !== undefined && this.#length + bytes.length > this.#open.length) this.#close()
+    this.#open ??= Buffer.allocUnsafeSlow(Math.max(FILE_BYTES, bytes.length))
+    this.#open.set(bytes, this.#length)
+    this.#chunks.push({ file: this.#files.length, offset: this.#length, length: bytes.length })
+    this.#length += bytes.length
+  }
+
+  async finish(snapshot: SubtaskSnapshot): Promise<SubtaskSnapshot> {
+    const lists = snapshot.operators.flatMap((operator) => operator.lists)
+    const listBytes = lists.reduce((n, { handle }) => n + ('bytes' in handle ? handle.bytes.length : 0), 0)
+    const inline = this.#files.length === 0 && this.#length + listBytes <= INLINE_BYTES_MAX
+    if (!inline) {
+      for (const { handle } of lists) if ('bytes' in handle) this.append(handle.bytes)
+      this.#close()
+    }
+    const files = await Promise.all(this.#files)
+    const handleOf = (chunk: number): StateHandle => {
+      const { file, offset, length } = this.#chunks[chunk]!
+      if (inline) return { bytes: new Uint8Array(this.#open!.subarray(offset, offset + length)) }
+      const handle = files[file]!
+      return 'bytes' in handle
+        ? { bytes: handle.bytes.subarray(offset, offset + length) }
+        : { file: handle.file, offset: handle.offset + offset, length }
+    }
+    let next = this.#chunks.length - lists.length
+    const listOf = (list: ListSnapshot): ListSnapshot => (inline ? list : { ...list, handle: handleOf(next++) })
+    const operators = snapshot.operators.map(({ operatorId, keyed, lists }) => ({
+      operatorId,
+      ...(keyed === undefined
+        ? {}
+        : {
+            keyed: {
+              tables: keyed.tables,
+              chunks: keyed.chunks.map((chunk) => ({
+                ...chunk,
+                handle: handleOf((chunk.handle as { offset: number }).offset),
+              })),
+            },
+          }),
+      lists: lists.map(listOf),
+    }))
+    return { operators, finished: snapshot.finished }
+  }
+
+  /** Deletes what was written. */
+  async discard(): Promise<void> {
+    this.#open = undefined
+    const written = await Promise.allSettled(this.#files)
+    const handles = written.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+    // What cannot be deleted now is found as an orphan when the store is opened the next time.
+    if (handles.length > 0) await this.#store?.discard(this.#checkpointId, handles).catch(() => {})
+  }
+
+  #close(): void {
+    if (this.#open === undefined) return
+    const bytes = this.#open.subarray(0, this.#length)
+    this.#open = undefined
+    this.#length = 0
+    this.#writes.begins()
+    const written = (
+      this.#store === undefined ? Promise.reject(new Error('the job of this slot has ended')) : this.#store.write(bytes)
+    ).finally(() => this.#writes.ends())
+    // Awaited by `finish`; a failure before it is no unhandled one.
+    written.catch(() => {})
+    this.#files.push(written)
+  }
+}
