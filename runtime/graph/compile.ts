@@ -118,6 +118,7 @@ class VertexUnderWay {
       parallelism: head.parallelism,
       // The head's: behind keyBy it alone owns key groups.
       maxParallelism: head.maxParallelism,
+      maxParallelismSet: head.maxParallelismSet,
       slotSharingGroup: head.slotSharingGroup,
       operators,
       inputs: this.inputs,

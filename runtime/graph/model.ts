@@ -94,6 +94,8 @@ export interface JobVertex {
   readonly name: string
   readonly parallelism: number
   readonly maxParallelism: number
+  /** False where it is the default for the parallelism: a restored job then takes over what its state has. */
+  readonly maxParallelismSet: boolean
   readonly slotSharingGroup: string
   /** The head first, each after its parent. */
   readonly operators: readonly ChainedOperator[]
@@ -138,6 +140,8 @@ export interface PlanVertex {
   name: string
   parallelism: number
   maxParallelism: number
+  /** False where it is the default for the parallelism. */
+  maxParallelismSet: boolean
   slotSharingGroup: string
   isSource: boolean
   operators: PlanOperator[]

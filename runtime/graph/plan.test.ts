@@ -45,6 +45,19 @@ describe('buildPlan()', () => {
     expect(turned.hash).toBe(plan.hash)
   })
 
+  test('tells a max parallelism that was set from the same by default', () => {
+    const plan = (set: boolean) =>
+      planOf((env) => {
+        const stream = env.fromSequence(1, 2).name('numbers')
+        if (set) stream.setMaxParallelism(128)
+        stream.print()
+      })
+    expect([false, true].map((set) => plan(set).vertices[0]!.maxParallelismSet)).toEqual([false, true])
+    expect(firstDifference(plan(false), plan(true))).toBe(
+      'operator "Source: numbers" has the maxParallelismSet false the first time and true the second',
+    )
+  })
+
   test('names modules, places, types and partitioners', () => {
     const plan = planOf(build)
     expect(plan.vertices.map((v) => [v.name, v.isSource, v.operators.map((o) => [o.module, o.parent, o.uid])])).toEqual(

@@ -14,6 +14,7 @@ export function buildPlan(graph: JobGraph): Plan {
       name: vertex.name,
       parallelism: vertex.parallelism,
       maxParallelism: vertex.maxParallelism,
+      maxParallelismSet: vertex.maxParallelismSet,
       slotSharingGroup: vertex.slotSharingGroup,
       isSource: vertex.operators[0]!.node.isSource,
       operators: vertex.operators.map(({ operatorId, name, parent, tag, node }): PlanOperator => {
@@ -114,7 +115,7 @@ function differentOperators(a: Plan, b: Plan): string | undefined {
     }
     const setting = differentSetting(x.operator.settings, y.operator.settings)
     if (setting !== undefined) return `${who} has the option ${setting}`
-    for (const key of ['parallelism', 'maxParallelism', 'slotSharingGroup'] as const) {
+    for (const key of ['parallelism', 'maxParallelism', 'maxParallelismSet', 'slotSharingGroup'] as const) {
       if (x.vertex[key] !== y.vertex[key]) return `${who} has the ${key} ${values(x.vertex[key], y.vertex[key], '')}`
     }
   }

@@ -211,6 +211,7 @@ export function flightPlan(jobName: string): Plan {
     name: operators.map(({ name }) => name).join(' -> '),
     parallelism,
     maxParallelism: 128,
+    maxParallelismSet: false,
     slotSharingGroup: 'default',
     isSource: operators[0]!.isSource,
     operators,
