@@ -36,7 +36,7 @@ export const RULES: Record<string, Rule> = {
   },
   codec: { imports: ['core'], out: TO_CORE },
   network: { imports: ['core', 'graph', 'codec'], types: ['metrics', 'rpc'], out: BY_ARGUMENT },
-  checkpoint: { imports: ['core', 'codec'], types: ['metrics', 'graph'], out: BY_ARGUMENT },
+  checkpoint: { imports: ['core', 'codec', 'graph'], types: ['metrics'], out: BY_ARGUMENT },
   state: { imports: ['core'], types: ['metrics', 'checkpoint'], out: BY_ARGUMENT },
   operators: { imports: ['core', 'state', 'network', 'metrics'], types: ['checkpoint'], out: TO_CORE },
   formats: { imports: ['core'], out: TO_CORE },

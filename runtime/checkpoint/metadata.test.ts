@@ -48,6 +48,8 @@ const withHandles = exampleMetadata({
   ],
 })
 
+const oneOperator = { parallelism: 1, finished: [false], subtasks: [{ lists: [{ handle: { inline: [0, 9] } }] }] }
+
 /** Header fields and checksum set to what the test wants, as another version of Tailrace would have written it. */
 function rewritten(metadata: CheckpointMetadata, edit: (file: Uint8Array, view: DataView) => void): Uint8Array {
   const file = encodeMetadata(metadata)
@@ -136,8 +138,13 @@ describe('metadata', () => {
     ['no JSON', '{"formatVersion":', 'does not parse'],
     ['JSON of something else', '[]', 'describes no checkpoint'],
     [
+      'fewer subtasks than said',
+      JSON.stringify({ ...withHandles, operators: [{ ...oneOperator, name: 'count', parallelism: 2 }] }),
+      'operator "count" has parallelism 2 and state of 1 subtasks',
+    ],
+    [
       'a handle beyond the inline section',
-      JSON.stringify({ ...withHandles, operators: [{ subtasks: [{ lists: [{ handle: { inline: [0, 9] } }] }] }] }),
+      JSON.stringify({ ...withHandles, operators: [oneOperator] }),
       'names bytes 0 to 9 of 0 inline bytes',
     ],
   ])('refuses %s under a good checksum', (_name, json, text) => {

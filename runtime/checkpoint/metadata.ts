@@ -83,6 +83,12 @@ export function decodeMetadata(bytes: Uint8Array, path: string): CheckpointMetad
   }
   if (document?.formatVersion !== FORMAT_VERSION || !Array.isArray(document.operators))
     throw unreadable(path, `its checksum fits, but its JSON describes no checkpoint of format ${FORMAT_VERSION}`)
+  for (const { name, parallelism, subtasks, finished } of document.operators)
+    if (subtasks?.length !== parallelism || finished?.length !== parallelism)
+      throw unreadable(
+        path,
+        `operator "${name}" has parallelism ${parallelism} and state of ${subtasks?.length} subtasks`,
+      )
   return mapHandles(document, (handle) => {
     if (!('inline' in handle)) return handle
     const [offset, length] = (handle as unknown as InlineRef).inline
