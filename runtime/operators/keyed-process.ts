@@ -13,7 +13,13 @@ import { hotCopy } from '../core/hot-copy.ts'
 import type { OutputTag } from '../core/output-tag.ts'
 import type { HeapBackend } from '../state/heap/backend.ts'
 import { keyedRuntime } from '../state/keyed-runtime.ts'
-import { BaseOperator, type KeyedOptions, type OperatorContext, type Receiver } from './operator.ts'
+import {
+  BaseOperator,
+  type KeyedOptions,
+  type OperatorContext,
+  type Receiver,
+  type SnapshotWriter,
+} from './operator.ts'
 import { SideOutputs } from './side-outputs.ts'
 import type { TimeDomain, Timer, Timers } from './timers.ts'
 import { UserFunction } from './user-function.ts'
@@ -139,6 +145,11 @@ export class Operator extends BaseOperator {
     )
     this.ctx = new Context(context, this.out, this.#sides, this.timers)
     await this.#user.open(context, keyedRuntime(context.runtime, this.backend))
+    if (context.restored !== undefined) {
+      // After open, so that states are declared as the job has them now.
+      await this.backend.restore(context.restored)
+      await this.timers.restore(context.restored)
+    }
   }
 
   override process(value: any, timestamp: number, keyHash: number): void {
@@ -181,6 +192,11 @@ export class Operator extends BaseOperator {
     const watermark = this.#pendingWatermark
     this.#pendingWatermark = undefined
     this.next.watermark(watermark)
+  }
+
+  override snapshot(writer: SnapshotWriter): void {
+    writer.later(this.backend.snapshot(writer))
+    this.timers.snapshot(writer)
   }
 
   override publish(): void {

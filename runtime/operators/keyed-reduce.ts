@@ -10,7 +10,7 @@ import { hotCopy } from '../core/hot-copy.ts'
 import { type ValueState, ValueStateDescriptor } from '../core/state.ts'
 import type { HeapBackend } from '../state/heap/backend.ts'
 import { keyedRuntime } from '../state/keyed-runtime.ts'
-import { BaseOperator, type KeyedOptions, type OperatorContext } from './operator.ts'
+import { BaseOperator, type KeyedOptions, type OperatorContext, type SnapshotWriter } from './operator.ts'
 import { shallowCopy } from './shallow-copy.ts'
 import { UserFunction } from './user-function.ts'
 
@@ -37,6 +37,7 @@ export class Operator extends BaseOperator {
     this.backend = new HeapBackend(context.task)
     this.state = this.backend.getState(new ValueStateDescriptor(STATE_NAME))
     await this.#user.open(context, keyedRuntime(context.runtime, this.backend))
+    if (context.restored !== undefined) await this.backend.restore(context.restored)
   }
 
   override process(value: any, timestamp: number, keyHash: number): void {
@@ -48,6 +49,10 @@ export class Operator extends BaseOperator {
       typeof result === 'object' && (result === before || result === value) ? shallowCopy(result) : result,
       timestamp,
     )
+  }
+
+  override snapshot(writer: SnapshotWriter): void {
+    writer.later(this.backend.snapshot(writer))
   }
 
   override beforeBatch(hashes: DataView, at: number, stride: number, count: number, bytes: number): void {

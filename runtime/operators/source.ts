@@ -16,7 +16,7 @@ import type { PollStatus, ReaderOutput, Source, SourceReader, SourceSplit, Split
 import type { WatermarkStrategy } from '../core/watermarks.ts'
 import { O } from '../metrics/page.ts'
 import { CombinedWatermark } from './combined-watermark.ts'
-import { type OperatorContext, SourceOperator } from './operator.ts'
+import { type OperatorContext, type SnapshotWriter, SourceOperator } from './operator.ts'
 import type { Output } from './watermark-output.ts'
 
 export interface SourceOptions<T = any> {
@@ -27,6 +27,7 @@ export interface SourceOptions<T = any> {
 }
 
 const AUTO_WATERMARK_INTERVAL_MS = 200
+const SPLITS = 'tailrace:splits'
 /** The first periodic emit comes earlier, so that a job shows its first results without a whole interval's wait. */
 const FIRST_EMIT_MS_MAX = 20
 
@@ -46,6 +47,8 @@ export class Operator<T = any> extends SourceOperator {
   /** Periodic emits in a row that saw no split. */
   #emptyEmits = 0
   #started = false
+  /** Splits of the checkpoint that the reader begins with. */
+  #restored: SourceSplit[] | undefined
   #ended = false
 
   constructor(options: SourceOptions<T>) {
@@ -85,6 +88,17 @@ export class Operator<T = any> extends SourceOperator {
       metrics: context.metrics.group,
     })
     this.#schedule(Math.min(this.#intervalMs, FIRST_EMIT_MS_MAX))
+    const splits = (await context.restored?.list(SPLITS)) as SourceSplit[] | undefined
+    if (splits !== undefined && splits.length > 0) this.#restored = splits
+  }
+
+  override snapshot(writer: SnapshotWriter): void {
+    // Splits that were assigned before the reader began are in its state as well: it begins with them.
+    writer.list(SPLITS, 'split', this.#running().snapshot(writer.barrier.checkpointId))
+  }
+
+  override notifyCheckpointComplete(checkpointId: number): void {
+    this.#reader?.notifyCheckpointComplete?.(checkpointId)
   }
 
   override poll(max: number): PollStatus {
@@ -130,6 +144,9 @@ export class Operator<T = any> extends SourceOperator {
     if (!this.#started) {
       this.#started = true
       this.#reader!.start()
+      const restored = this.#restored
+      this.#restored = undefined
+      if (restored !== undefined) this.addSplits(restored)
     }
     return this.#reader!
   }

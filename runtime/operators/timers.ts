@@ -13,14 +13,22 @@
  *
  * Loaded once per operator (`hotCopy('operators/timers', n)`).
  */
+import { NO_TIMESTAMP } from '../core/clock.ts'
 import type { Key } from '../core/functions.ts'
 import { lookupKey } from '../core/hash.ts'
-import type { OperatorContext } from './operator.ts'
+import { inferType, type TypeDescription } from '../core/types.ts'
+import type { OperatorContext, RestoredState, SnapshotWriter } from './operator.ts'
 
 /** Timers fired between two looks at the output. */
 const FIRE_BATCH = 64
 /** Timers fired in one turn at most; other tasks of the slot want their turn too. */
 const FIRE_TURN_MAX = 2048
+
+/** Names of the tables of a checkpoint: this and the domain. */
+const TABLES = 'tailrace:timers/'
+const KEY_SAMPLES = 64
+/** Timers encoded in one step: less than a millisecond. */
+const SNAPSHOT_STEP = 2048
 
 export type TimeDomain = 'event' | 'processing'
 
@@ -169,9 +177,9 @@ export class TimerQueue {
     return timer
   }
 
-  /** All timers, in no order. */
-  [Symbol.iterator](): Iterator<Timer> {
-    return this.#timers.values()
+  /** All timers, in no order; the array is a copy. */
+  all(): Timer[] {
+    return this.#timers.slice()
   }
 
   #remove(timer: Timer): void {
@@ -287,6 +295,44 @@ export class Timers {
       if (this.#context.outputBlocked()) break
     }
     return !this.due
+  }
+
+  /** Timers never change, so a copy of the lists is all that the barrier takes. */
+  snapshot(writer: SnapshotWriter): void {
+    for (const domain of ['event', 'processing'] as const) {
+      const timers = this[domain].all()
+      if (timers.length === 0) continue
+      const k = inferType(timers.slice(0, KEY_SAMPLES).map((timer) => timer.key))
+      const row: TypeDescription = {
+        kind: 'row',
+        fields: [
+          ['k', k],
+          ['t', { kind: 'number' }],
+        ],
+      }
+      const table = writer.table({ name: TABLES + domain, kind: 'timers', row })
+      let next = 0
+      writer.later(() => {
+        const end = Math.min(timers.length, next + SNAPSHOT_STEP)
+        for (; next < end; next++) {
+          const { key, keyHash, timestamp } = timers[next]!
+          table.putEarly({ k: key, t: timestamp }, keyHash, NO_TIMESTAMP)
+        }
+        return next === timers.length
+      })
+    }
+  }
+
+  /** Overdue timers of processing time fire at once [PF-07]. */
+  async restore(restored: RestoredState): Promise<void> {
+    await restored.readTables(({ name }) => {
+      if (!name.startsWith(TABLES)) return undefined
+      const queue = name === `${TABLES}event` ? this.event : this.processing
+      return ({ k, t }, keyHash) => {
+        queue.register(k, keyHash, t)
+      }
+    })
+    this.#arm()
   }
 
   /** No timer fires any more. */

@@ -18,10 +18,14 @@ import type {
 import type { TimeWindow } from '../core/windows.ts'
 import type { HeapBackend } from '../state/heap/backend.ts'
 import { keyedRuntime } from '../state/keyed-runtime.ts'
-import type { OperatorContext, Receiver } from './operator.ts'
+import type { OperatorContext, Receiver, RestoredState, SnapshotWriter } from './operator.ts'
 import { shallowCopy } from './shallow-copy.ts'
 import { SideOutputs } from './side-outputs.ts'
 import { UserFunction } from './user-function.ts'
+
+/** Prefixes of the tables of a checkpoint. */
+const GLOBAL = 'tailrace:global/'
+const BY_WINDOW = 'tailrace:window-state/'
 
 export interface WindowFunctions {
   readonly kind: 'reduce' | 'aggregate' | 'process'
@@ -119,6 +123,26 @@ export class WindowCalls implements Collector<any>, ProcessWindowContext {
     this.#key = key
     this.#keyHash = keyHash
     if (this.#global!.hasStates) this.#global!.setKey(key, keyHash)
+  }
+
+  snapshot(writer: SnapshotWriter): void {
+    if (this.#global?.hasStates === true) writer.later(this.#global.snapshot(writer, GLOBAL))
+    for (const [start, backend] of this.#byWindow) writer.later(backend.snapshot(writer, `${BY_WINDOW}${start}/`))
+  }
+
+  async restore(restored: RestoredState): Promise<void> {
+    if (this.#rich === undefined) return
+    await this.#global!.restore(restored, GLOBAL)
+    const starts = new Set<number>()
+    await restored.readTables(({ name }) => {
+      if (name.startsWith(BY_WINDOW)) starts.add(Number(name.slice(BY_WINDOW.length).split('/')[0]))
+      return undefined
+    })
+    for (const start of starts) {
+      const backend = new this.#HeapBackend(this.#context.task)
+      await backend.restore(restored, `${BY_WINDOW}${start}/`)
+      if (backend.size > 0) this.#byWindow.set(start, backend)
+    }
   }
 
   // --- what the function sees

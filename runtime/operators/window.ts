@@ -22,12 +22,20 @@ import { TailraceError } from '../core/errors.ts'
 import type { AggregateFunction, Key, ReduceFunction } from '../core/functions.ts'
 import { hashString } from '../core/hash.ts'
 import { hotCopy } from '../core/hot-copy.ts'
+import { inferType, type TypeDescription } from '../core/types.ts'
 import type { ProcessWindowFunction, WindowFunction } from '../core/window-functions.ts'
 import { TimeWindow, type TumblingAssigner, windowStart } from '../core/windows.ts'
 import type { Aggregation, Fold } from '../state/slices/aggregation.ts'
 import { type ColumnLayout, columnAggregation, columnLayout } from '../state/slices/columns.ts'
 import { type KeyMode, SEGMENT_SHIFT, type Segment, type SliceLayout, type SliceTable } from '../state/slices/table.ts'
-import { BaseOperator, type KeyedOptions, type OperatorContext, type Receiver } from './operator.ts'
+import {
+  BaseOperator,
+  type KeyedOptions,
+  type OperatorContext,
+  type Receiver,
+  type RestoredState,
+  type SnapshotWriter,
+} from './operator.ts'
 import type { WindowCalls } from './window-calls.ts'
 
 export interface WindowOptions extends KeyedOptions {
@@ -41,6 +49,8 @@ export interface WindowOptions extends KeyedOptions {
   readonly windowFn?: WindowFunction<any, any, any> | ProcessWindowFunction<any, any, any> | undefined
 }
 
+/** Names of the tables of a checkpoint: this and the start of the window. */
+const TABLES = 'tailrace:window/'
 /** Results emitted between two looks at the output. */
 const FIRE_BATCH = 256
 /** Results emitted in one turn at most; other tasks of the slot want their turn too. */
@@ -73,6 +83,7 @@ export class Operator extends BaseOperator {
 
   #table!: typeof import('../state/slices/table.ts')
   #objects!: typeof import('../state/slices/objects.ts')
+  #snapshots!: typeof import('../state/slices/snapshot.ts')
   #layout: SliceLayout = { keys: 'any', columns: -1 }
   /** undefined until the first record has shown what fits. */
   private aggregation!: Aggregation
@@ -117,15 +128,17 @@ export class Operator extends BaseOperator {
   override async open(context: OperatorContext): Promise<void> {
     super.open(context)
     const { copy } = context
-    ;[this.#table, this.#objects] = await Promise.all([
+    ;[this.#table, this.#objects, this.#snapshots] = await Promise.all([
       hotCopy<typeof import('../state/slices/table.ts')>('state/slices/table', copy),
       hotCopy<typeof import('../state/slices/objects.ts')>('state/slices/objects', copy),
+      import('../state/slices/snapshot.ts'),
     ])
     const calls = await hotCopy<typeof import('./window-calls.ts')>('operators/window-calls', copy)
     if (this.options.lateTag !== undefined) this.#lateOutput = context.sideOutput(this.options.lateTag)
     this.#offsetMs = this.#initialOffset(context)
     this.#calls = new calls.WindowCalls(this.options, context, this.next, () => this.#watermark)
     await this.#calls.open()
+    if (context.restored !== undefined) await this.#restore(context.restored)
   }
 
   /** undefined: the first record says. */
@@ -147,7 +160,7 @@ export class Operator extends BaseOperator {
     const key = this.keyOf(value)
     if (typeof key !== 'number' && this.numberKeys) this.#layOutKeys()
     const segment = this.segments[keyHash >>> SEGMENT_SHIFT]!
-    if (!this.aggregation.upsert(segment, key, keyHash, value)) this.#toObjects(key, keyHash)
+    if (!this.aggregation.upsert(segment, key, keyHash, value)) this.#toObjects(this.slice, key, keyHash)
     if (this.fired) this.#refire(key, keyHash)
   }
 
@@ -231,16 +244,21 @@ export class Operator extends BaseOperator {
 
   /** Chooses how to keep keys and accumulators by the first record. No slice is open yet. */
   #layOut(value: any): void {
+    const { kind, aggregate } = this.options
+    this.#layOutFor(this.keyOf(value), () => (kind === 'reduce' ? value : aggregate!.createAccumulator()))
+  }
+
+  #layOutFor(key: Key, accumulator: () => any): void {
     const { kind, reduce, aggregate } = this.options
     const { foldOfAggregate, foldOfReduce, RecordLists } = this.#objects
     if (kind === 'process') {
       this.aggregation = new RecordLists(this.#label())
     } else {
       this.#fold = kind === 'reduce' ? foldOfReduce(reduce!) : foldOfAggregate(aggregate!)
-      this.#columns = columnLayout(kind === 'reduce' ? value : aggregate!.createAccumulator())
+      this.#columns = columnLayout(accumulator())
       if (this.#columns === undefined) this.aggregation = new this.#objects.ObjectAggregation(this.#fold, this.#label())
     }
-    this.#setLayout(typeof this.keyOf(value) === 'number' ? 'number' : 'any')
+    this.#setLayout(typeof key === 'number' ? 'number' : 'any')
   }
 
   /** A key is no number: from now on keys are anything. */
@@ -248,14 +266,16 @@ export class Operator extends BaseOperator {
     this.#setLayout('any')
   }
 
-  /** The accumulator of `key` in the current slice fits no columns: from now on accumulators are objects. */
-  #toObjects(key: Key, keyHash: number): void {
+  /** The accumulator of `key` in a slice fits no columns: from now on accumulators are objects. */
+  #toObjects(slice: Slice, key: Key, keyHash: number): void {
+    // What a snapshot has still to take is read as it is kept now.
+    for (const { table } of this.#slices.values()) for (const segment of table.segments) segment.snapshot?.finish()
     const { deviant, load } = this.aggregation
     const aggregation = new this.#objects.ObjectAggregation(this.#fold, this.#label())
     this.aggregation = aggregation
     this.#columns = undefined
     this.#setLayout(this.#layout.keys, load)
-    const segment = this.slice.table.segmentOf(keyHash)
+    const segment = slice.table.segmentOf(keyHash)
     aggregation.put(segment, segment.find(key, keyHash), deviant)
   }
 
@@ -337,6 +357,7 @@ export class Operator extends BaseOperator {
       this.#calls.setWindow(slice.window)
       for (; this.#segment < segments.length; this.#segment++, this.#place = 0) {
         const segment = segments[this.#segment]!
+        segment.snapshot?.finish()
         while (segment.size > 0 && this.#place < segment.capacity) {
           if (left <= 0 || this.context.outputBlocked()) {
             this.busy = true
@@ -382,6 +403,75 @@ export class Operator extends BaseOperator {
     }
     this.#place = place
     return done
+  }
+
+  // --- checkpoints
+
+  override snapshot(writer: SnapshotWriter): void {
+    const parts = [...this.#slices.values()].map((slice) => {
+      const { segments } = slice.table
+      const { start, end, cleanupMs, fired } = slice
+      const table = writer.table({
+        name: `${TABLES}${start}`,
+        kind: 'window',
+        row: this.#rowType(segments),
+        settings: { start, end, cleanupMs, fired },
+      })
+      const encode = (segment: Segment, place: number, early: boolean) => {
+        const row = { k: segment.keyAt(place), w: start, v: this.aggregation.load(segment, place) }
+        if (early) table.putEarly(row, segment.hashAt(place), NO_TIMESTAMP)
+        else table.put(row, segment.hashAt(place), NO_TIMESTAMP)
+      }
+      return { segments, encode }
+    })
+    writer.later(this.#snapshots.snapshotSegments(parts))
+    this.#calls.snapshot(writer)
+  }
+
+  #rowType(segments: readonly Segment[]): TypeDescription {
+    const keys: Key[] = []
+    const values: unknown[] = []
+    for (const segment of segments) {
+      for (let place = 0, left = 2; left > 0 && segment.size > 0 && place < segment.capacity; place++) {
+        if (!segment.isTaken(place)) continue
+        keys.push(segment.keyAt(place))
+        values.push(this.aggregation.load(segment, place))
+        left--
+      }
+    }
+    return {
+      kind: 'row',
+      fields: [
+        ['k', inferType(keys)],
+        ['w', { kind: 'number' }],
+        ['v', inferType(values)],
+      ],
+    }
+  }
+
+  async #restore(restored: RestoredState): Promise<void> {
+    await restored.readTables((table) => {
+      if (table.kind !== 'window') return undefined
+      const { start, end, cleanupMs, fired } = table.settings as {
+        start: number
+        end: number
+        cleanupMs: number
+        fired: boolean
+      }
+      return ({ k, v }, keyHash) => {
+        if (this.aggregation === undefined) this.#layOutFor(k, () => v)
+        if (typeof k !== 'number' && this.numberKeys) this.#layOutKeys()
+        let slice = this.#slices.get(start)
+        if (slice === undefined) {
+          slice = this.#open(start, end, cleanupMs)
+          slice.fired = fired
+        }
+        const segment = slice.table.segmentOf(keyHash)
+        const place = segment.insert(segment.find(k, keyHash), k, keyHash)
+        if (!this.aggregation.put(segment, place, v)) this.#toObjects(slice, k, keyHash)
+      }
+    })
+    await this.#calls.restore(restored)
   }
 
   // --- life

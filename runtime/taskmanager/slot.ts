@@ -295,7 +295,10 @@ export class Slot {
     const rung = bell.wait(sequence, dueMs - nowMs)
     if (rung === undefined) return false
     this.#asleep = true
-    void rung.then(this.#run)
+    const attempt = this.#attempt
+    void rung.then(() => {
+      if (attempt === this.#attempt) this.#run()
+    })
     return true
   }
 

@@ -13,6 +13,8 @@
  *
  * Loaded once per operator (`hotCopy('state/heap/backend', n)`).
  */
+
+import type { StateTable } from '../../checkpoint/model.ts'
 import { TailraceError } from '../../core/errors.ts'
 import type { Key } from '../../core/functions.ts'
 import { lookupKey } from '../../core/hash.ts'
@@ -26,6 +28,7 @@ import type {
   ValueState,
   ValueStateDescriptor,
 } from '../../core/state.ts'
+import type { TypeDescription } from '../../core/types.ts'
 import type { BackendOptions, KeyedBackend } from '../backend.ts'
 import { Detacher, detachString } from '../detach.ts'
 import {
@@ -41,7 +44,8 @@ import {
   type TouchEntries,
   touchEntries,
 } from './entry-code.ts'
-import { canPack, createRowStore, type RowStore } from './row-store.ts'
+import { canPack, createRowStore } from './row-store.ts'
+import { HeapSnapshot, type HeapState, type TableSource, typeMismatch } from './snapshot.ts'
 
 const SEGMENTS_MIN = 256
 const CAPACITY_MIN = 8
@@ -82,19 +86,26 @@ function freePairs(capacity: number): any[] {
 const NO_ENTRIES = new Segment(2)
 NO_ENTRIES.sizeMax = 0
 
-interface Registered {
-  kind: StateDescriptor['kind']
-  type: string
+interface Registered extends HeapState {
+  /** As declared; undefined for a state that was restored and that nobody has asked for yet. */
+  type: string | undefined
   handle: any
-  store: RowStore | undefined
   detacher: Detacher
+}
+
+/** State as a checkpoint had it; operators' RestoredState has it. */
+interface TablesToRestore {
+  readTables(
+    take: (table: StateTable) => ((row: any, keyHash: number, timestamp: number) => void) | undefined,
+  ): Promise<void>
 }
 
 export class HeapBackend implements KeyedBackend, HandleOwner {
   current: Entry
   absent: Entry
-  /** Set by a snapshot that is under way; entries of another version are older than it. */
+  /** Raised by each snapshot; while one is under way entries of another version are as they were at its barrier. */
   version = 0
+  #snapshot: HeapSnapshot | undefined
   size = 0
   readonly #operatorName: string
   private readonly maxParallelism: number
@@ -154,6 +165,7 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
       if (found === stored) {
         const entry: Entry = pairs[at + 1]
         if (entry.key === lookup) {
+          if (entry.version !== this.version) this.#before(entry)
           this.current = entry
           return
         }
@@ -226,7 +238,10 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
     const index = this.#segmentOf(this.hash)
     let segment = this.segments[index]!
     if (segment === NO_ENTRIES) segment = this.segments[index] = new Segment(CAPACITY_MIN)
-    if (segment.size >= segment.sizeMax) grow(segment)
+    if (segment.size >= segment.sizeMax) {
+      this.#snapshot?.beforeMove(segment)
+      grow(segment)
+    }
     put(segment, entry)
     segment.size++
     this.size++
@@ -240,10 +255,83 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
     this.key = entry.key
     this.hash = entry.hash
     const segment = this.segments[this.#segmentOf(entry.hash)]!
+    this.#snapshot?.beforeMove(segment)
     take(segment, entry)
     segment.size--
     this.size--
     this.current = this.absent
+  }
+
+  // --- snapshots
+
+  /**
+   * Begins a snapshot of what is there now. Call the result between records until it returns true. Tables are named `prefix` and the state's name.
+   * A snapshot that is still under way is brought to its end first.
+   */
+  snapshot(writer: TableSource, prefix = ''): () => boolean {
+    if (this.#snapshot !== undefined) while (!this.#snapshot.step());
+    this.version++
+    const snapshot = new HeapSnapshot(this.version, this.segments, [...this.#states.values()], writer, prefix)
+    this.#snapshot = snapshot
+    // The current key was handed out before the barrier.
+    if (this.current !== this.absent && this.current !== this.#noKey) snapshot.early(this.current)
+    return () => {
+      const done = snapshot.step()
+      if (done && this.#snapshot === snapshot) this.#snapshot = undefined
+      return done
+    }
+  }
+
+  /** An entry of an older version is handed out. */
+  #before(entry: Entry): void {
+    if (this.#snapshot === undefined) entry.version = this.version
+    else this.#snapshot.early(entry)
+  }
+
+  /** Takes the tables of its kinds whose name begins with `prefix`. Throws TR-CHECKPOINT-004 for state of another kind or type than asked for. */
+  async restore(restored: TablesToRestore, prefix = ''): Promise<void> {
+    await restored.readTables((table) => {
+      const { kind } = table
+      if ((kind !== 'value' && kind !== 'list' && kind !== 'map') || !table.name.startsWith(prefix)) return undefined
+      const handle = this.#restoredHandle(table.name.slice(prefix.length), kind, table)
+      const set =
+        kind === 'value'
+          ? (row: any) => handle.update(row.v)
+          : kind === 'list'
+            ? (row: any) => handle.add(row.v)
+            : (row: any) => handle.put(row.m, row.v)
+      return (row, keyHash) => {
+        this.setKey(row.k, keyHash)
+        set(row)
+      }
+    })
+    this.unsetKey()
+  }
+
+  #restoredHandle(name: string, kind: StateDescriptor['kind'], table: StateTable): any {
+    const type = (field: string): TypeDescription =>
+      (table.row.kind === 'row' ? table.row.fields.find(([n]) => n === field)?.[1] : undefined) ?? { kind: 'any' }
+    const valueType = type('v')
+    const keyType = kind === 'map' ? type('m') : undefined
+    let known = this.#states.get(name)
+    if (known === undefined) {
+      known = this.#register({ name, kind }, undefined, valueType, keyType)
+    } else if (known.kind !== kind) {
+      throw this.#misfit(name, `${kind} state is stored, and ${known.kind} state is wanted`)
+    } else {
+      const mismatch =
+        typeMismatch(valueType, known.valueType) ??
+        (keyType === undefined ? undefined : typeMismatch(keyType, known.keyType, 'its key'))
+      if (mismatch !== undefined) throw this.#misfit(name, mismatch)
+    }
+    return known.handle
+  }
+
+  #misfit(name: string, reason: string): TailraceError {
+    return new TailraceError(
+      'TR-CHECKPOINT-004',
+      `Cannot restore state "${name}" of operator "${this.#operatorName}": ${reason}. Declare it as it was, or give the new state another name`,
+    )
   }
 
   // --- states
@@ -262,10 +350,21 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
     return this.#handle(descriptor, descriptor.type?.description, descriptor.keyType?.description)
   }
 
-  #handle(descriptor: StateDescriptor, ...types: (import('../../core/types.ts').TypeDescription | undefined)[]): any {
+  #handle(descriptor: StateDescriptor, ...types: (TypeDescription | undefined)[]): any {
     const { name, kind } = descriptor
     const type = JSON.stringify(types)
     const known = this.#states.get(name)
+    if (known !== undefined && known.type === undefined) {
+      // It was restored before anyone asked for it.
+      const stored = known.valueType!
+      const mismatch =
+        known.kind === kind
+          ? typeMismatch(stored, types[0])
+          : `${known.kind} state is stored, and ${kind} state is wanted`
+      if (mismatch !== undefined) throw this.#misfit(name, mismatch)
+      known.type = type
+      return known.handle
+    }
     if (known !== undefined) {
       if (known.kind === kind && known.type === type) return known.handle
       const what = known.kind === kind ? 'the same kind with another type' : `${known.kind} state`
@@ -274,13 +373,24 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
         `Cannot get ${kind} state "${name}" of operator "${this.#operatorName}": it is in use as ${what}, and a name must always mean the same state`,
       )
     }
-    const slot = this.#states.size
-    const detacher = new Detacher({ place: `state "${name}"`, type: types[0], instances: 'refuse' })
-    const store = kind === 'value' && canPack(types[0]) ? createRowStore(types[0]) : undefined
-    const handle = stateHandle(kind, slot, this, detacher, detachString, store)
-    this.#states.set(name, { kind, type, handle, store, detacher })
+    return this.#register(descriptor, type, types[0], types[1]).handle
+  }
+
+  #register(
+    { name, kind }: { name: string; kind: StateDescriptor['kind'] },
+    type: string | undefined,
+    valueType: TypeDescription | undefined,
+    keyType: TypeDescription | undefined,
+  ): Registered {
+    const index = this.#states.size
+    const declared = type === undefined ? undefined : valueType
+    const detacher = new Detacher({ place: `state "${name}"`, type: declared, instances: 'refuse' })
+    const store = kind === 'value' && canPack(declared) ? createRowStore(declared) : undefined
+    const handle = stateHandle(kind, index, this, detacher, detachString, store)
+    const registered: Registered = { name, kind, type, handle, store, detacher, valueType, keyType, slot: `s${index}` }
+    this.#states.set(name, registered)
     this.#addSlot()
-    return handle
+    return registered
   }
 
   /** Gives all entries one slot more. Usually there are none yet: states are asked for in `open`. */

@@ -17,6 +17,8 @@ export interface Aggregation {
   upsert(segment: Segment, key: Key, hash: number, value: any): boolean
   /** The accumulator of a place: an object of its own where it comes from columns. */
   load(segment: Segment, place: number): any
+  /** Stores an accumulator that was made elsewhere at a taken place; as `upsert`. */
+  put(segment: Segment, place: number, accumulator: any): boolean
   deviant: any
 }
 

@@ -54,6 +54,7 @@ return class Columns {
     for (;;) {
       const o = place * STRIDE, marker = cells[o]
       if (${keys === 'number' ? 'marker === key' : 'marker === wanted && keys[place] === lookup'}) {
+        if (segment.snapshot !== undefined) segment.snapshot.before(place)
         ${call}
         ${store}
       }
@@ -63,6 +64,10 @@ return class Columns {
   }
   first(segment, place, value) {
     const r = fold.first(value), cells = segment.cells, o = place * STRIDE
+    ${store}
+  }
+  put(segment, place, r) {
+    const cells = segment.cells, o = place * STRIDE
     ${store}
   }
   load(segment, place) {

@@ -45,6 +45,7 @@ export class ObjectAggregation implements Aggregation {
   upsert(segment: Segment, key: Key, hash: number, value: any): boolean {
     const place = segment.find(key, hash)
     if (place >= 0) {
+      if (segment.snapshot !== undefined) segment.snapshot.before(place)
       this.#add(segment.values!, place, value)
     } else {
       const before = this.#keep === 'detached records' ? this.#records.detach(value) : value
@@ -53,10 +54,10 @@ export class ObjectAggregation implements Aggregation {
     return true
   }
 
-  /** Stores an accumulator that was made elsewhere. */
-  put(segment: Segment, place: number, accumulator: any): void {
+  put(segment: Segment, place: number, accumulator: any): boolean {
     if (this.#keep === 'unknown') this.#choose(accumulator)
     segment.values![place] = this.#accumulators.detach(accumulator)
+    return true
   }
 
   #add(values: any[], place: number, value: any): void {
@@ -151,12 +152,18 @@ export class RecordLists implements Aggregation {
     const kept = this.#records.detach(value)
     const place = segment.find(key, hash)
     if (place >= 0) {
+      if (segment.snapshot !== undefined) segment.snapshot.before(place)
       segment.values![place].push(kept)
     } else {
       // First the place, then `values`: an insert may move them.
       const at = segment.insert(place, key, hash)
       segment.values![at] = [kept]
     }
+    return true
+  }
+
+  put(segment: Segment, place: number, records: any[]): boolean {
+    segment.values![place] = records
     return true
   }
 

@@ -14,6 +14,7 @@
 import type { Key } from '../../core/functions.ts'
 import { hashNumber, lookupKey } from '../../core/hash.ts'
 import { detachString } from '../detach.ts'
+import type { SegmentSnapshot } from './snapshot.ts'
 
 export const SEGMENTS = 32
 /** Of an unsigned hash to its segment. */
@@ -46,6 +47,8 @@ export abstract class Segment {
   shift = 0
   size = 0
   sizeMax = 0
+  /** A snapshot that has not taken all places yet: ask it `before` an accumulator is changed or handed out. */
+  snapshot: SegmentSnapshot | undefined = undefined
 
   constructor(layout: SliceLayout) {
     this.stride = 1 + Math.max(0, layout.columns)
@@ -89,6 +92,7 @@ export abstract class Segment {
   }
 
   grow(): void {
+    this.snapshot?.finish()
     const { cells, keys, values, originals, capacity, stride } = this
     this.allocate(capacity * 2)
     for (let from = 0; from < capacity; from++) {
@@ -105,6 +109,7 @@ export abstract class Segment {
   }
 
   clear(): void {
+    this.snapshot?.finish()
     if (this.size === 0 && this.capacity === CAPACITY_MIN) return
     if (this.capacity > CAPACITY_MIN && this.size * 8 < this.capacity) {
       this.allocate(this.capacity / 2)
@@ -137,6 +142,7 @@ export class NumberSegment extends Segment {
       found = this.find(key, hash)
     }
     this.size++
+    this.snapshot?.added(~found)
     this.cells[~found * this.stride] = key + 0 // -0 is 0
     return ~found
   }
@@ -170,6 +176,7 @@ export class AnySegment extends Segment {
     }
     this.size++
     const place = ~found
+    this.snapshot?.added(place)
     this.cells[place * this.stride] = hash | 0
     if (typeof key === 'object') {
       this.keys![place] = lookupKey(key)
@@ -218,6 +225,7 @@ export function convertSlice(
 ): SliceTable {
   const to = new SliceTable(layout)
   for (const segment of from.segments) {
+    segment.snapshot?.finish()
     for (let place = 0; place < segment.capacity; place++) {
       if (!segment.isTaken(place)) continue
       const hash = segment.hashAt(place)

@@ -290,7 +290,7 @@ function timersCase(one: ConformanceCase): void {
   let key = ''
   for (const step of one.steps) {
     const queue = step.timer === 'processing' ? timers.processing : timers.event
-    const listed = [...{ [Symbol.iterator]: () => queue[Symbol.iterator]() }].map((timer: Timer) => timer)
+    const listed: Timer[] = queue.all()
     switch (step.op) {
       case 'key':
         key = step.key

@@ -1,0 +1,232 @@
+/**
+ * Takes the entries of a heap backend as they were at a barrier, while records go on changing them.
+ *
+ * Algorithm: copy on first access by versions. A snapshot raises the backend's version; an entry of another version is as it was at the barrier. `step`
+ * goes through the segments, in the order of key groups, and encodes such entries; `setKey`, through which every access goes, encodes the entry
+ * that it finds before it hands it out (users change what `value()` returns, so a read counts). Either raises the entry's version.
+ * Correctness: each entry of the barrier is encoded once, before anyone can change it; one made later never. Removing from a segment, or growing it, moves
+ * entries over the place where `step` stands: the rest of that segment is encoded first.
+ */
+import type { StateTable } from '../../checkpoint/model.ts'
+import { keyOfLookup } from '../../core/hash.ts'
+import type { StateDescriptor } from '../../core/state.ts'
+import { inferType, type TypeDescription } from '../../core/types.ts'
+import type { Entry } from './entry-code.ts'
+import type { RowStore } from './row-store.ts'
+
+/** Entries encoded in one step: less than a millisecond. */
+const ENTRIES_PER_STEP = 1024
+const SAMPLES = 64
+
+export interface SegmentView {
+  /** Pairs: hash (0: free), entry. */
+  pairs: any[]
+  size: number
+}
+
+export interface HeapState {
+  kind: StateDescriptor['kind']
+  name: string
+  /** Declared types; undefined: found from what is there. */
+  valueType: TypeDescription | undefined
+  keyType: TypeDescription | undefined
+  store: RowStore | undefined
+  slot: `s${number}`
+}
+
+/** What rows go to; operators' SnapshotWriter has it. */
+export interface TableSource {
+  table(table: StateTable): {
+    put(row: any, keyHash: number, timestamp: number): void
+    putEarly(row: any, keyHash: number, timestamp: number): void
+  }
+}
+
+type Put = (row: any, keyHash: number, timestamp: number) => void
+
+export class HeapSnapshot {
+  readonly #version: number
+  readonly #segments: readonly SegmentView[]
+  readonly #encoders: { inOrder(entry: Entry): void; early(entry: Entry): void }[]
+  #segment = 0
+  #place = 0
+
+  constructor(
+    version: number,
+    segments: readonly SegmentView[],
+    states: readonly HeapState[],
+    writer: TableSource,
+    prefix: string,
+  ) {
+    this.#version = version
+    this.#segments = segments
+    const samples = sample(segments)
+    this.#encoders = states.map((state) => {
+      const table = writer.table({
+        name: prefix + state.name,
+        kind: state.kind,
+        row: rowType(state, samples),
+      })
+      return {
+        inOrder: encoder(state, (row, hash, timestamp) => table.put(row, hash, timestamp)),
+        early: encoder(state, (row, hash, timestamp) => table.putEarly(row, hash, timestamp)),
+      }
+    })
+  }
+
+  get done(): boolean {
+    return this.#segment >= this.#segments.length
+  }
+
+  /** Encodes about `ENTRIES_PER_STEP` entries; true when all are. */
+  step(): boolean {
+    let left = ENTRIES_PER_STEP
+    while (left > 0 && !this.done) left -= this.#sweep(left)
+    return this.done
+  }
+
+  /** An entry is about to be handed out. */
+  early(entry: Entry): void {
+    entry.version = this.#version
+    for (const encoders of this.#encoders) encoders.early(entry)
+  }
+
+  /** Entries of this segment are about to move. */
+  beforeMove(segment: SegmentView): void {
+    if (!this.done && this.#segments[this.#segment] === segment && this.#place > 0) this.#sweep(Infinity)
+  }
+
+  /** Goes through the current segment; returns the places it looked at, at least 1. */
+  #sweep(most: number): number {
+    const { pairs, size } = this.#segments[this.#segment]!
+    const end = size === 0 ? 0 : Math.min(pairs.length, this.#place + 2 * most)
+    const from = this.#place
+    for (let at = from; at < end; at += 2) {
+      if (pairs[at] === 0) continue
+      const entry: Entry = pairs[at + 1]
+      if (entry.version === this.#version) continue
+      entry.version = this.#version
+      for (const encoders of this.#encoders) encoders.inOrder(entry)
+    }
+    if (size === 0 || end === pairs.length) {
+      this.#segment++
+      this.#place = 0
+    } else this.#place = end
+    return 1 + ((end - from) >> 1)
+  }
+}
+
+/** Some entries, from all over. */
+function sample(segments: readonly SegmentView[]): Entry[] {
+  const found: Entry[] = []
+  const stride = Math.max(1, Math.floor(segments.length / SAMPLES))
+  for (let round = 0; round < stride && found.length < SAMPLES; round++) {
+    for (let i = round; i < segments.length && found.length < SAMPLES; i += stride) {
+      const { pairs, size } = segments[i]!
+      for (let at = 0, left = Math.min(size, 4); left > 0 && at < pairs.length; at += 2) {
+        if (pairs[at] === 0) continue
+        found.push(pairs[at + 1])
+        left--
+      }
+    }
+  }
+  return found
+}
+
+function keyOf(entry: Entry): any {
+  const { key } = entry
+  return typeof key === 'string' && key.charCodeAt(0) === 0 ? keyOfLookup(key) : key
+}
+
+function rowType({ kind, valueType, keyType, store, slot }: HeapState, entries: readonly Entry[]): TypeDescription {
+  const k = inferType(entries.map(keyOf))
+  const kept = entries.map((entry) => entry[slot]).filter((value) => value !== undefined)
+  const inferred = (values: unknown[]) => (values.length === 0 ? ({ kind: 'any' } as const) : inferType(values))
+  const unpacked = () =>
+    kept.map((value) => (store !== undefined && typeof value === 'number' ? store.unpack(value) : value))
+  const fields: [string, TypeDescription][] = [['k', k]]
+  if (kind === 'map') {
+    fields.push(['m', keyType ?? inferred(kept.flatMap((map) => firstOf(map.keys())))])
+    fields.push(['v', valueType ?? inferred(kept.flatMap((map) => firstOf(map.values())))])
+  } else if (kind === 'list') fields.push(['v', valueType ?? inferred(kept.flatMap((list) => firstOf(list)))])
+  else fields.push(['v', valueType ?? inferred(unpacked())])
+  return { kind: 'row', fields }
+}
+
+function firstOf(values: Iterable<unknown>): unknown[] {
+  const found: unknown[] = []
+  for (const value of values) {
+    if (found.push(value) === 4) break
+  }
+  return found
+}
+
+const NO_TIMESTAMP = -Infinity
+
+/** Puts the rows of one state of an entry. */
+function encoder({ kind, store, slot }: HeapState, put: Put): (entry: Entry) => void {
+  if (kind === 'value') {
+    return (entry) => {
+      let v = entry[slot]
+      if (v === undefined) return
+      if (store !== undefined && typeof v === 'number') v = store.unpack(v)
+      put({ k: keyOf(entry), v }, entry.hash, NO_TIMESTAMP)
+    }
+  }
+  if (kind === 'list') {
+    return (entry) => {
+      const list = entry[slot]
+      if (list === undefined) return
+      const k = keyOf(entry)
+      for (const v of list) put({ k, v }, entry.hash, NO_TIMESTAMP)
+    }
+  }
+  return (entry) => {
+    const map: Map<unknown, unknown> | undefined = entry[slot]
+    if (map === undefined) return
+    const k = keyOf(entry)
+    for (const [m, v] of map) put({ k, m, v }, entry.hash, NO_TIMESTAMP)
+  }
+}
+
+/**
+ * Why state that was kept as `stored` cannot be read as `wanted`; undefined when it can.
+ *
+ * @example
+ * typeMismatch({ kind: 'string' }, { kind: 'number' }) // 'it is string, and number is declared'
+ */
+export function typeMismatch(
+  stored: TypeDescription,
+  wanted: TypeDescription | undefined,
+  where = 'it',
+): string | undefined {
+  if (wanted === undefined || wanted.kind === 'any' || stored.kind === 'any') return undefined
+  if (wanted.kind === 'nullable') {
+    return typeMismatch(stored.kind === 'nullable' ? stored.of : stored, wanted.of, where)
+  }
+  if (stored.kind === 'nullable') return `${where} may be null or undefined, and is declared without`
+  const isNumber = (type: TypeDescription) => type.kind === 'number' || type.kind === 'int32'
+  if (isNumber(stored) && isNumber(wanted)) return undefined
+  if (stored.kind !== wanted.kind) return `${where} is ${stored.kind}, and ${wanted.kind} is declared`
+  if (stored.kind === 'row' && wanted.kind === 'row') {
+    const storedFields = new Map(stored.fields)
+    for (const [name, type] of wanted.fields) {
+      const found = storedFields.get(name)
+      if (found === undefined) return `${where} has no field "${name}", which is declared`
+      const mismatch = typeMismatch(found, type, `field "${name}"`)
+      if (mismatch !== undefined) return mismatch
+      storedFields.delete(name)
+    }
+    const [left] = storedFields.keys()
+    if (left !== undefined) return `${where} has a field "${left}", which is not declared`
+  }
+  if (stored.kind === 'tuple' && wanted.kind === 'tuple') {
+    if (stored.elements.length !== wanted.elements.length)
+      return `${where} has ${stored.elements.length} elements, and ${wanted.elements.length} are declared`
+    for (const [i, element] of stored.elements.entries()) {
+      const mismatch = typeMismatch(element, wanted.elements[i]!, `element ${i}`)
+      if (mismatch !== undefined) return mismatch
+    }
+  }
+  return undefined
+}
