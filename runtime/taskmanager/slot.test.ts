@@ -4,10 +4,14 @@
 import { describe, expect, it } from 'vitest'
 import { GraphBuilder } from '../api/graph-builder.ts'
 import { sequenceSource } from '../connectors/sequence/index.ts'
+import type { RuntimeContext } from '../core/functions.ts'
+import { hashKey } from '../core/hash.ts'
+import { subtaskOfKeyGroup } from '../core/key-groups.ts'
 import type { EnumeratorContext } from '../core/source.ts'
 import { WatermarkStrategy } from '../core/watermarks.ts'
 import { compileJobGraph } from '../graph/compile.ts'
-import type { JobConfig, LogicalNode, Partitioner } from '../graph/model.ts'
+import { planWithMaxParallelism } from '../graph/max-parallelism.ts'
+import type { JobConfig, LogicalNode, Partitioner, Plan } from '../graph/model.ts'
 import { buildPlan } from '../graph/plan.ts'
 import { assignSlots } from '../graph/slots.ts'
 import { MetricsPage } from '../metrics/page.ts'
@@ -47,7 +51,12 @@ type Build = (
 ) => void
 
 /** Runs a graph to its end. */
-async function run(parallelism: number, build: Build, options: Record<string, string> = {}): Promise<Outcome> {
+async function run(
+  parallelism: number,
+  build: Build,
+  options: Record<string, string> = {},
+  change: (plan: Plan) => Plan = (plan) => plan,
+): Promise<Outcome> {
   // Each slot builds the graph again, as it does from a program: function objects are its own.
   const buildGraph = () => {
     const builder = new GraphBuilder()
@@ -63,7 +72,7 @@ async function run(parallelism: number, build: Build, options: Record<string, st
     return builder.build(config(parallelism, options))
   }
   const logical = buildGraph()
-  const plan = buildPlan(compileJobGraph(logical))
+  const plan = change(buildPlan(compileJobGraph(logical)))
   const { slotCount, vertices } = assignSlots(plan)
   const slots = Object.fromEntries(vertices.map((v) => [v.vertexId, v.slots]))
   const wiring = allocateWiring(plan, slots)
@@ -196,6 +205,26 @@ describe('Slot', () => {
     expect(outcome.values).toEqual([10, 20, 30, 40, 50, 60, 70, 80, 90, 100])
     expect(life).toEqual(['open', 'finish', 'close'])
     expect(outcome.states).toEqual(['RUNNING', 'FINISHED'])
+  })
+
+  it('cuts keys into as many groups as the deployed plan says, on both sides of the edge', async () => {
+    const build: Build = (add) => {
+      const source = add('numbers', 'source', numbers(500))
+      let task: { subtaskIndex: number; parallelism: number; maxParallelism: number }
+      const fn = {
+        open: (context: RuntimeContext) => void (task = context.task),
+        map: (n: number) => [n, task.subtaskIndex, task.maxParallelism],
+      }
+      const map = add('where', 'map', { fn }, source, { kind: 'key', keyOf: (n: number) => n })
+      add('collect', 'collect', { collectId: 'c' }, map, { kind: 'global' }, true)
+    }
+    const { values, error } = await run(2, build, {}, (plan) =>
+      planWithMaxParallelism(plan, { [plan.vertices.find((v) => v.name.startsWith('where'))!.id]: 5 }),
+    )
+    expect(error).toBeUndefined()
+    expect(values).toHaveLength(500)
+    for (const [n, subtask, max] of values)
+      expect([subtask, max]).toEqual([subtaskOfKeyGroup(5, 2, (hashKey(n) >>> 0) % 5), 5])
   })
 
   it.each([

@@ -7,6 +7,7 @@
 import { type Clock, systemClock } from '../core/clock.ts'
 import { errorToData, TailraceError } from '../core/errors.ts'
 import { compileJobGraph } from '../graph/compile.ts'
+import { graphWithMaxParallelism } from '../graph/max-parallelism.ts'
 import type { LogicalGraph } from '../graph/model.ts'
 import { buildPlan, firstDifference } from '../graph/plan.ts'
 import { MetricsPage } from '../metrics/page.ts'
@@ -152,8 +153,8 @@ export class Slot {
     this.#tasks = []
     this.#early = []
     try {
-      const graph = compileJobGraph(await this.#buildGraph(deployment.program, deployment.replay))
-      const plan = buildPlan(graph)
+      const compiled = compileJobGraph(await this.#buildGraph(deployment.program, deployment.replay))
+      const plan = buildPlan(compiled)
       if (plan.hash !== deployment.plan.hash) {
         throw new TailraceError(
           'TR-PROGRAM-001',
@@ -161,6 +162,7 @@ export class Slot {
             'Make main depend on its arguments and parameters only, and compute everything else with env.once()',
         )
       }
+      const graph = graphWithMaxParallelism(compiled, deployment.plan)
       this.#bell = new Doorbell(deployment.wiring.doorbells[deployment.slotIndex]!)
       this.#page = new MetricsPage(deployment.page, (names) => this.#port.post({ type: 'metricNames', names }))
       const surroundings = {
