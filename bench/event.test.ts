@@ -47,14 +47,14 @@ test('EventNumbers.fill equals 64-bit integers anywhere', () => {
     fc.property(
       fc.integer({ min: 0, max: 2 ** 52 }),
       fc.integer({ min: 1, max: 400 }),
-      fc.integer({ min: 4096, max: 2 ** 30 }),
+      fc.integer({ min: 1, max: 2 ** 30 }),
       (first, stride, keys) => compare(first, stride, keys, 30),
     ),
   )
 })
 
 test('EventNumbers refuses a count of keys that it would get wrong', () => {
-  expect(() => new EventNumbers(0, 1, 4095)).toThrow('Cannot make events of 4095 keys: wanted 4096 to 1073741824')
+  expect(() => new EventNumbers(0, 1, 0)).toThrow('Cannot make events of 0 keys: wanted 1 to 1073741824')
 })
 
 test('makePayloads equals 64-bit integers', () => {
