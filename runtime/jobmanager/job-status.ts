@@ -1,14 +1,17 @@
 /**
  * The life of a job [D-07].
  *
- *     INITIALIZING ──▶ CREATED ──▶ RUNNING ──────────────▶ FINISHED
- *          │              │           │
- *          ├──────────────┼───────────┼──▶ FAILING ──▶ FAILED
- *          │              │           │       │
- *          └──────────────┴───────────┴──▶ CANCELLING ──▶ CANCELED
+ *                        ┌───────── RESTARTING ◀─────┐
+ *                        ▼               ▲           │
+ *     INITIALIZING ──▶ CREATED ──▶ RUNNING ──────────┼────▶ FINISHED
+ *          │              │           │              │
+ *          ├──────────────┼───────────┼──────────────┴──▶ FAILING ──▶ FAILED
+ *          │              │           │                      │
+ *          └──────────────┴───────────┴──────────────────────┴──▶ CANCELLING ──▶ CANCELED
  *
- * A failing job can still be cancelled (no one waits for it any more); a cancelled one does not fail. FINISHED, FAILED and
- * CANCELED are ends. RESTARTING, SUSPENDED and RECONCILING belong to jobs that have a checkpoint to go back to: nothing leads there.
+ * RESTARTING is from the failure of an attempt until the next one is deployed: its tasks end, the strategy's delay passes, slots are taken. A job that
+ * cannot get its slots goes there from CREATED. A failing or restarting job can still be cancelled; a cancelled one does not fail. FINISHED, FAILED and
+ * CANCELED are ends. SUSPENDED and RECONCILING belong to JobManagers that take over from another: nothing leads there.
  */
 import { assert } from '../core/errors.ts'
 import type { JobStatus } from '../rpc/program-messages.ts'
@@ -16,14 +19,14 @@ import { type ExecutionState, JOB_STATUSES } from '../rpc/views.ts'
 
 const TRANSITIONS: Record<JobStatus, readonly JobStatus[]> = {
   INITIALIZING: ['CREATED', 'FAILING', 'CANCELLING'],
-  CREATED: ['RUNNING', 'FAILING', 'CANCELLING'],
-  RUNNING: ['FINISHED', 'FAILING', 'CANCELLING'],
+  CREATED: ['RUNNING', 'RESTARTING', 'FAILING', 'CANCELLING'],
+  RUNNING: ['FINISHED', 'RESTARTING', 'FAILING', 'CANCELLING'],
   FAILING: ['FAILED', 'CANCELLING'],
   CANCELLING: ['CANCELED'],
   FINISHED: [],
   FAILED: [],
   CANCELED: [],
-  RESTARTING: [],
+  RESTARTING: ['CREATED', 'FAILING', 'CANCELLING'],
   SUSPENDED: [],
   RECONCILING: [],
 }
@@ -44,6 +47,8 @@ export class StatusHistory {
   /** 0 is never, as in Flink's REST. */
   readonly timestamps = Object.fromEntries(JOB_STATUSES.map((s) => [s, 0])) as Record<JobStatus, number>
   readonly startTime: number
+  /** Milliseconds spent in each status before the last time that it was entered. */
+  readonly #earlierMs = Object.fromEntries(JOB_STATUSES.map((s) => [s, 0])) as Record<JobStatus, number>
 
   constructor(nowMs: number) {
     this.startTime = nowMs
@@ -65,8 +70,16 @@ export class StatusHistory {
 
   move(to: JobStatus, nowMs: number): void {
     assert(this.canMove(to), `a job cannot go from ${this.status} to ${to}`)
+    this.#earlierMs[this.status] += Math.max(0, nowMs - this.timestamps[this.status])
     this.status = to
     this.timestamps[to] = nowMs
+  }
+
+  /** Milliseconds spent in each status in all, up to now. */
+  totalMs(nowMs: number): Record<JobStatus, number> {
+    const totals = { ...this.#earlierMs }
+    if (!this.ended) totals[this.status] += Math.max(0, nowMs - this.timestamps[this.status])
+    return totals
   }
 }
 

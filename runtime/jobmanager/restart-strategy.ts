@@ -1,0 +1,183 @@
+/**
+ * Whether a job that failed runs again, and when [R-01, R-02, R-04].
+ *
+ * `decideRestart` is pure: what happened so far is a {@link RestartHistory} that goes in and comes out. What must hold: a failure that running the job again
+ * cannot mend ends it at once, whatever the strategy; failures before a restart that is due belong to that restart and are not counted again.
+ */
+import { ERRORS, type ErrorCode } from '../core/errors.ts'
+import { OptionReader } from '../core/option-reader.ts'
+
+export type RestartStrategy =
+  | { kind: 'none' }
+  | { kind: 'fixed-delay'; attempts: number; delayMs: number }
+  /** Gives up at more than `maxFailures` within `intervalMs`. */
+  | { kind: 'failure-rate'; maxFailures: number; intervalMs: number; delayMs: number }
+  | {
+      kind: 'exponential-delay'
+      initialMs: number
+      maxMs: number
+      multiplier: number
+      /** After so long without a failure the delay begins at `initialMs` again. */
+      resetAfterMs: number
+      /** Share of the delay by which it is made longer or shorter at random. */
+      jitter: number
+      /** Restarts in a row until it gives up. */
+      attempts: number
+    }
+
+/** Times are those of a clock that never goes back, milliseconds. */
+export interface RestartHistory {
+  /** Restarts that were decided on. */
+  readonly restarts: number
+  /** For exponential-delay: restarts since the delay was last at its beginning. */
+  readonly inRow: number
+  /** When the last restart was, or is, due. */
+  readonly dueMs: number
+  /** For failure-rate: the last failures, no more than count. */
+  readonly failuresMs: readonly number[]
+}
+
+export const NO_RESTARTS: RestartHistory = { restarts: 0, inRow: 0, dueMs: -Infinity, failuresMs: [] }
+
+export interface RestartFacts {
+  strategy: RestartStrategy
+  code: ErrorCode
+  /** Now, by the clock of the history. */
+  nowMs: number
+  history: RestartHistory
+  /** From 0 to 1: moves the restarts of many jobs apart. */
+  random: number
+}
+
+export type RestartDecision =
+  | { action: 'restart'; delayMs: number; history: RestartHistory }
+  /** `why` completes "The job is not restarted: …". */
+  | { action: 'fail'; why: string }
+
+/** Whether running the same job again can mend what went wrong. What has no code of its own may be anything, so it is tried again. */
+export function canRetry(code: ErrorCode): boolean {
+  const { domain, retry } = ERRORS[code]
+  return retry || domain === 'internal'
+}
+
+export function decideRestart({ strategy, code, nowMs, history, random }: RestartFacts): RestartDecision {
+  if (!canRetry(code)) return { action: 'fail', why: `${code} comes again however often the job runs` }
+  if (strategy.kind === 'none') return { action: 'fail', why: 'restart-strategy.type is none' }
+  if (nowMs < history.dueMs) return { action: 'restart', delayMs: history.dueMs - nowMs, history }
+  const restart = (delayMs: number, more: Partial<RestartHistory> = {}): RestartDecision => ({
+    action: 'restart',
+    delayMs,
+    history: { ...history, restarts: history.restarts + 1, dueMs: nowMs + delayMs, ...more },
+  })
+  switch (strategy.kind) {
+    case 'fixed-delay':
+      if (history.restarts >= strategy.attempts)
+        return { action: 'fail', why: `it was restarted ${history.restarts} times already` }
+      return restart(strategy.delayMs)
+    case 'failure-rate': {
+      const failuresMs = [...history.failuresMs.filter((at) => nowMs - at <= strategy.intervalMs), nowMs]
+      if (failuresMs.length > strategy.maxFailures)
+        return { action: 'fail', why: `it failed ${failuresMs.length} times within ${strategy.intervalMs} ms` }
+      return restart(strategy.delayMs, { failuresMs })
+    }
+    case 'exponential-delay': {
+      const inRow = nowMs - history.dueMs >= strategy.resetAfterMs ? 0 : history.inRow
+      if (inRow >= strategy.attempts) return { action: 'fail', why: `it was restarted ${inRow} times in a row already` }
+      return restart(backOff(strategy, inRow, random), { inRow: inRow + 1 })
+    }
+  }
+}
+
+function backOff(
+  { initialMs, maxMs, multiplier, jitter }: Extract<RestartStrategy, { kind: 'exponential-delay' }>,
+  inRow: number,
+  random: number,
+): number {
+  const delayMs = Math.min(maxMs, initialMs * multiplier ** inRow)
+  return Math.min(maxMs, Math.max(initialMs, delayMs + (2 * random - 1) * jitter * delayMs))
+}
+
+const NAMES: Record<string, RestartStrategy['kind']> = {
+  none: 'none',
+  off: 'none',
+  disable: 'none',
+  'fixed-delay': 'fixed-delay',
+  fixeddelay: 'fixed-delay',
+  'failure-rate': 'failure-rate',
+  failurerate: 'failure-rate',
+  'exponential-delay': 'exponential-delay',
+  exponentialdelay: 'exponential-delay',
+}
+
+/**
+ * The strategy of a job's configuration, by Flink's keys in the spellings of 1.x and 2.x. Without one: exponential-delay when the job takes checkpoints, else none.
+ * Throws TR-CHECKPOINT-006.
+ *
+ * @example
+ * readRestartStrategy({ 'restart-strategy': 'fixed-delay' }, { checkpoints: false }) // { kind: 'fixed-delay', attempts: 1, delayMs: 1000 }
+ */
+export function readRestartStrategy(
+  options: Readonly<Record<string, string>>,
+  { checkpoints }: { checkpoints: boolean },
+): RestartStrategy {
+  const read = new OptionReader(options, 'TR-CHECKPOINT-006')
+  const named = read.find('restart-strategy.type', 'restart-strategy')
+  const kind = named === undefined ? (checkpoints ? 'exponential-delay' : 'none') : NAMES[named.text.toLowerCase()]
+  switch (kind) {
+    case undefined:
+      throw read.refusal(named!, 'none, fixed-delay, failure-rate or exponential-delay')
+    case 'none':
+      return { kind }
+    case 'fixed-delay':
+      return {
+        kind,
+        attempts: read.integer(1, { atLeast: 0, infinite: true }, 'restart-strategy.fixed-delay.attempts'),
+        delayMs: read.duration(1000, { atLeastMs: 0 }, 'restart-strategy.fixed-delay.delay'),
+      }
+    case 'failure-rate':
+      return {
+        kind,
+        maxFailures: read.integer(1, { atLeast: 1 }, 'restart-strategy.failure-rate.max-failures-per-interval'),
+        intervalMs: read.duration(60_000, { atLeastMs: 1 }, 'restart-strategy.failure-rate.failure-rate-interval'),
+        delayMs: read.duration(1000, { atLeastMs: 0 }, 'restart-strategy.failure-rate.delay'),
+      }
+    case 'exponential-delay':
+      return readExponential(read)
+  }
+}
+
+function readExponential(read: OptionReader): RestartStrategy {
+  const key = (name: string) => `restart-strategy.exponential-delay.${name}`
+  const initialMs = read.duration(1000, { atLeastMs: 1 }, key('initial-backoff'))
+  const maxMs = read.duration(Math.max(60_000, initialMs), { atLeastMs: 1 }, key('max-backoff'))
+  if (maxMs < initialMs)
+    throw read.refusal(read.find(key('max-backoff'))!, `no less than ${key('initial-backoff')} (${initialMs} ms)`)
+  return {
+    kind: 'exponential-delay',
+    initialMs,
+    maxMs,
+    multiplier: read.number(1.5, { from: 1, to: Number.POSITIVE_INFINITY }, key('backoff-multiplier')),
+    resetAfterMs: read.duration(3_600_000, { atLeastMs: 1 }, key('reset-backoff-threshold')),
+    jitter: read.number(0.1, { from: 0, to: 1 }, key('jitter-factor')),
+    attempts: read.integer(
+      Number.POSITIVE_INFINITY,
+      { atLeast: 0, infinite: true },
+      key('attempts-before-reset-backoff'),
+    ),
+  }
+}
+
+/** In words, for REST. */
+export function describeRestartStrategy(strategy: RestartStrategy): string {
+  const seconds = (ms: number) => `${ms / 1000} s`
+  switch (strategy.kind) {
+    case 'none':
+      return 'No restart'
+    case 'fixed-delay':
+      return `At most ${strategy.attempts} restarts, each after ${seconds(strategy.delayMs)}`
+    case 'failure-rate':
+      return `Restarts after ${seconds(strategy.delayMs)}, at most ${strategy.maxFailures} failures in ${seconds(strategy.intervalMs)}`
+    case 'exponential-delay':
+      return `Restarts after ${seconds(strategy.initialMs)}, then ${strategy.multiplier} times as long up to ${seconds(strategy.maxMs)}, reset after ${seconds(strategy.resetAfterMs)}`
+  }
+}
