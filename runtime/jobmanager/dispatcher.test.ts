@@ -10,14 +10,17 @@ function dispatcherOf({ slots = 2, historyMax = 50 } = {}) {
   const clock = new ManualClock(5)
   const pool = new SlotPool({ size: slots, spawn })
   const dispatcher = new Dispatcher({ pool, newJobId: () => `j${n++}`, clock, historyMax })
-  const submit = (parallelism: number, onEnd: Submission['onEnd'] = () => {}) =>
-    dispatcher.submit({
-      plan: twoVertexPlan(parallelism),
+  const submit = (parallelism: number, onEnd: Submission['onEnd'] = () => {}, config: Record<string, string> = {}) => {
+    const plan = twoVertexPlan(parallelism)
+    plan.config.options = config
+    return dispatcher.submit({
+      plan,
       program: { url: 'file:///job.ts', args: [], parameters: {}, options: {} },
       replay: { executeIndex: 0, results: [], once: {} },
       toProgram: () => {},
       onEnd,
     })
+  }
   return { clock, dispatcher, spawned, submit }
 }
 
@@ -46,6 +49,15 @@ describe('Dispatcher', () => {
     expect(() => submit(parallelism)).toThrow(
       expect.objectContaining({ code: 'TR-CLUSTER-001', message: expect.stringContaining(text) }),
     )
+  })
+
+  it('gives the slots back when a job’s settings cannot be used', () => {
+    const { dispatcher, submit } = dispatcherOf()
+    expect(() => submit(2, undefined, { 'restart-strategy': 'sometimes' })).toThrow(
+      expect.objectContaining({ code: 'TR-CHECKPOINT-006' }),
+    )
+    expect(dispatcher.cluster().slots.map((slot) => slot.state)).toEqual(['starting', 'starting'])
+    expect(submit(2).status).toBe('INITIALIZING')
   })
 
   it('lists the newest first and remembers as many ended jobs as it may', () => {

@@ -8,12 +8,13 @@ import { assignSlots } from '../graph/slots.ts'
 import type { ToProgram } from '../rpc/program-messages.ts'
 import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
 import type { Cluster, ClusterView, JobSummary, JobView } from '../rpc/views.ts'
-import { type JobEnd, JobMaster, type JobOptions, type JobTimeouts } from './job-master.ts'
+import type { JobTimeouts } from './attempt.ts'
+import { type JobEnd, JobMaster, type JobOptions } from './job-master.ts'
 import type { SlotPool } from './slot-pool.ts'
 
 /** `jobstore.max-capacity`: ended jobs that are remembered; each keeps its metrics pages. */
 export const HISTORY_MAX = 50
-export const TIMEOUTS: JobTimeouts = { deployMs: 60_000, cancelMs: 10_000 }
+export const TIMEOUTS: JobTimeouts = { deployMs: 60_000, cancelMs: 10_000, slotsMs: 300_000 }
 
 export interface DispatcherOptions {
   pool: SlotPool
@@ -21,6 +22,7 @@ export interface DispatcherOptions {
   newJobId(): string
   clock?: Clock
   schedule?: JobOptions['schedule']
+  random?: JobOptions['random']
   timeouts?: Partial<JobTimeouts>
   historyMax?: number
   /** Takes what print() writes. */
@@ -49,28 +51,37 @@ export class Dispatcher implements Cluster {
     this.#startTime = this.#clock.now()
   }
 
-  /** Makes a job of a plan, with slots; `schedule()` starts it. Throws TR-CLUSTER-001 when there are too few. */
+  /** Makes a job of a plan, with slots; `schedule()` starts it. Throws TR-CLUSTER-001 when there are too few, TR-CHECKPOINT-006 for its settings. */
   submit({ plan, program, replay, toProgram, onEnd }: Submission): JobMaster {
     const jobId = this.#options.newJobId()
     const { slotCount } = assignSlots(plan)
     const slots = this.#options.pool.acquire(jobId, slotCount)
     if (slots === undefined) throw this.#tooFewSlots(plan, slotCount)
-    const job = new JobMaster({
+    let job: JobMaster
+    const options: JobOptions = {
       jobId,
       plan,
       program,
       replay,
       slots,
+      acquireSlots: (count) => this.#options.pool.acquire(jobId, count),
       clock: this.#clock,
       timeouts: { ...TIMEOUTS, ...this.#options.timeouts },
       schedule: this.#options.schedule ?? scheduleByTimer,
+      random: this.#options.random ?? Math.random,
       toProgram,
       onPrint: this.#options.onPrint ?? (() => {}),
       onEnd: (end) => {
         this.#remember(jobId)
         onEnd(job, end)
       },
-    })
+    }
+    try {
+      job = new JobMaster(options)
+    } catch (error) {
+      for (const slot of slots) slot.release(false)
+      throw error
+    }
     this.#jobs.set(jobId, job)
     return job
   }

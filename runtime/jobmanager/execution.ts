@@ -10,6 +10,7 @@ export class Execution {
   readonly subtask: number
   /** Index in the job's slots. */
   readonly slotIndex: number
+  readonly attempt: number
   state: ExecutionState = 'CREATED'
   error: ErrorData | undefined
   readonly #timestamps = Object.fromEntries(EXECUTION_STATES.map((state) => [state, -1])) as Record<
@@ -17,10 +18,11 @@ export class Execution {
     number
   >
 
-  constructor(vertexId: string, subtask: number, slotIndex: number, nowMs: number) {
+  constructor(vertexId: string, subtask: number, slotIndex: number, attempt: number, nowMs: number) {
     this.vertexId = vertexId
     this.subtask = subtask
     this.slotIndex = slotIndex
+    this.attempt = attempt
     this.#timestamps.CREATED = nowMs
   }
 
@@ -42,7 +44,7 @@ export class Execution {
     const endTime = this.ended ? this.#timestamps[this.state] : -1
     return {
       index: this.subtask,
-      attempt: 0,
+      attempt: this.attempt,
       state: this.state,
       slot,
       startTime,

@@ -38,8 +38,9 @@ export class FakeSlot implements SlotHost {
   get heard(): string[] {
     return this.posted.map((message) => message.type)
   }
+  /** The last one. */
   get deployment() {
-    return this.posted.find((message) => message.type === 'deploy')!.deployment
+    return this.posted.findLast((message) => message.type === 'deploy')!.deployment
   }
   /** Every task of its deployment says so. */
   all(...states: TaskState[]): void {
@@ -55,25 +56,6 @@ export class FakeSlots {
     const slot = new FakeSlot()
     this.spawned.push(slot)
     return slot
-  }
-}
-
-/** Timeouts that a test lets pass. */
-export class ManualSchedule {
-  readonly #pending = new Set<{ ms: number; callback: () => void }>()
-  readonly schedule = (ms: number, callback: () => void): (() => void) => {
-    const entry = { ms, callback }
-    this.#pending.add(entry)
-    return () => void this.#pending.delete(entry)
-  }
-  get pendingMs(): number[] {
-    return [...this.#pending].map(({ ms }) => ms)
-  }
-  pass(): void {
-    for (const entry of this.#pending) {
-      this.#pending.delete(entry)
-      entry.callback()
-    }
   }
 }
 

@@ -1,52 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { ManualClock } from '../core/clock.ts'
 import { errorToData, TailraceError } from '../core/errors.ts'
-import type { ToProgram } from '../rpc/program-messages.ts'
-import { FakeSlots, ManualSchedule, twoVertexPlan } from './fake-slots.suite.ts'
-import { type JobEnd, JobMaster } from './job-master.ts'
-import { SlotPool } from './slot-pool.ts'
-
-const tick = () => new Promise((resolve) => setImmediate(resolve))
-
-/** A job of two vertices in two slots. */
-function begin() {
-  const { spawned, spawn } = new FakeSlots()
-  const pool = new SlotPool({ size: 2, spawn })
-  const plan = twoVertexPlan(2)
-  const time = new ManualSchedule()
-  const clock = new ManualClock(1000)
-  const toProgram: ToProgram[] = []
-  const printed: string[] = []
-  const ends: JobEnd[] = []
-  const job = new JobMaster({
-    jobId: 'j',
-    plan,
-    program: { url: 'file:///job.ts', args: [], parameters: {}, options: {} },
-    replay: { executeIndex: 0, results: [], once: {} },
-    slots: pool.acquire('j', 2)!,
-    clock,
-    timeouts: { deployMs: 50, cancelMs: 20 },
-    schedule: time.schedule,
-    toProgram: (message) => toProgram.push(message),
-    onPrint: (_, text) => printed.push(text),
-    onEnd: (end) => ends.push(end),
-  })
-  job.schedule()
-  const [a, b] = spawned as [(typeof spawned)[0], (typeof spawned)[0]]
-  const [source, sink] = plan.vertices.map((v) => v.id) as [string, string]
-  const run = () => {
-    for (const slot of [a, b]) slot.say({ type: 'deployed' })
-    for (const slot of [a, b]) slot.all('INITIALIZING', 'RUNNING')
-  }
-  const states = () => job.view().vertices.flatMap((v) => v.subtasks.map((s) => s.state))
-  return { a, b, clock, ends, job, plan, pool, printed, run, sink, source, states, time, toProgram }
-}
+import { beginJob as begin, tick } from './fake-job.suite.ts'
 
 const boom = errorToData(new TailraceError('TR-TASK-001', 'boom', { operator: 'double' }))
 
 describe('JobMaster', () => {
   it('deploys to all slots, starts when all have deployed, and finishes with all tasks', () => {
-    const { a, b, clock, ends, job, run, states } = begin()
+    const { a, b, ends, job, run, states, time } = begin()
     expect([job.status, a.heard, b.heard]).toEqual(['RUNNING', ['deploy'], ['deploy']])
     expect(states()).toEqual(['DEPLOYING', 'DEPLOYING', 'DEPLOYING', 'DEPLOYING'])
     expect([a.deployment.slotIndex, b.deployment.slotIndex]).toEqual([0, 1])
@@ -59,7 +19,7 @@ describe('JobMaster', () => {
       ['deploy', 'start'],
       ['deploy', 'start'],
     ])
-    clock.advance(40)
+    time.advance(40)
     a.all('FINISHED')
     expect([job.status, ends]).toEqual(['RUNNING', []])
     b.all('FINISHED')
@@ -96,9 +56,14 @@ describe('JobMaster', () => {
     for (const slot of [a, b]) slot.all('CANCELED')
     expect(ends).toEqual([{ status: 'FAILED', error: boom }])
     const name = job.plan.vertices[1]!.name
-    expect(job.view().exceptions.map((e) => [e.taskName, e.error.message])).toEqual([
-      [`${name} (1/2)`, 'boom'],
+    const { exceptions, notRestarted } = job.view()
+    expect(exceptions.map((e) => [e.taskName, e.error.message])).toEqual([[`${name} (1/2)`, 'boom']])
+    expect(exceptions[0]!.concurrent.map((e) => [e.taskName, e.error.message])).toEqual([
       [`${name} (2/2)`, 'because of it'],
+    ])
+    expect([exceptions[0]!.labels, notRestarted]).toEqual([
+      { type: 'USER', code: 'TR-TASK-001' },
+      'restart-strategy.type is none',
     ])
   })
 
@@ -125,7 +90,7 @@ describe('JobMaster', () => {
     const { a, ends, time } = begin()
     a.say({ type: 'deployed' })
     expect(time.pendingMs).toEqual([50])
-    time.pass()
+    time.advance(time.pendingMs[0]!)
     expect(ends[0]).toMatchObject({ status: 'FAILED', error: { code: 'TR-PROGRAM-001' } })
     expect(ends[0]!.error!.message).toContain('slot 1')
   })
@@ -155,7 +120,7 @@ describe('JobMaster', () => {
     job.cancel()
     a.all('CANCELED')
     expect([ends, time.pendingMs]).toEqual([[], [20]])
-    time.pass()
+    time.advance(time.pendingMs[0]!)
     expect([a.terminated, b.terminated]).toEqual([false, true])
     expect(ends).toMatchObject([{ status: 'CANCELED' }])
   })
@@ -241,12 +206,12 @@ describe('JobMaster', () => {
   })
 
   it('shows itself', () => {
-    const { a, b, clock, job, run, sink } = begin()
-    clock.advance(5)
+    const { a, b, job, run, sink, time } = begin()
+    time.advance(5)
     run()
-    clock.advance(5)
+    time.advance(5)
     a.say({ type: 'taskState', vertexId: sink, subtask: 0, state: 'FINISHED' })
-    clock.advance(5)
+    time.advance(5)
     const { vertices, ...view } = job.view()
     expect(view).toMatchObject({
       id: 'j',

@@ -1,36 +1,42 @@
 /**
- * One job, from its plan to its end: deploys its subtasks to slots, follows their states, and stands between slots and program.
+ * One job, from its plan to its end, over its attempts; stands between slots and program.
  *
- * Life: schedule() → each slot gets its subtasks (`deploy`) → all say `deployed` → all get `start` → tasks run → the last one ends.
- * Any failure makes the job FAILING: the others are cancelled, and it is FAILED when all have ended. What must hold:
- * - the status moves by the table in job-status.ts only, tasks never leave an end (execution.ts);
- * - a slot that does not answer is given up after a time with a name in the options, so that every job comes to an end;
+ * Life: schedule() → an attempt is deployed and runs (attempt.ts) → all of its tasks finish, and the job is FINISHED. A failure makes the job RESTARTING or
+ * FAILING (restart-strategy.ts): the attempt's tasks are cancelled, and when all have ended the next attempt begins, or the job is FAILED. What must hold:
+ * - the status moves by the table in job-status.ts only;
+ * - one attempt at a time, and none before the one before it has ended in every slot;
+ * - nothing that an enumerator of an earlier attempt said reaches a task;
  * - the program hears of a job's end once, after everything else about it.
  */
 import type { Clock } from '../core/clock.ts'
 import { type ErrorData, errorToData, TailraceError } from '../core/errors.ts'
+import { OptionReader } from '../core/option-reader.ts'
 import type { TypeDescription } from '../core/types.ts'
 import type { Plan } from '../graph/model.ts'
-import { assignSlots } from '../graph/slots.ts'
-import { type MetricName, MetricsPage } from '../metrics/page.ts'
-import { allocateWiring } from '../network/wiring.ts'
 import type { FromProgram, JobResult, JobStatus, ToProgram } from '../rpc/program-messages.ts'
-import type { Deployment, FromSlot, ProgramRef, ProgramReplay, ToSlot } from '../rpc/slot-messages.ts'
-import type { ExceptionView, JobSummary, JobView } from '../rpc/views.ts'
-import { Execution, vertexView } from './execution.ts'
+import type { FromSlot, ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
+import type { JobSummary, JobView } from '../rpc/views.ts'
+import { Attempt, type AttemptOptions, type JobTimeouts, type Schedule } from './attempt.ts'
+import { EXCEPTIONS_MAX, ExceptionHistory, type Failure } from './exception-history.ts'
+import { JobSlots } from './job-slots.ts'
 import { decideEnd, isEnd, type JobEndStatus, StatusHistory } from './job-status.ts'
+import {
+  canRetry,
+  decideRestart,
+  describeRestartStrategy,
+  NO_RESTARTS,
+  type RestartDecision,
+  type RestartHistory,
+  type RestartStrategy,
+  readRestartStrategy,
+} from './restart-strategy.ts'
 import type { SlotLease } from './slot-pool.ts'
 import { countStates } from './task-states.ts'
 
-/** Errors that are kept besides the root one. */
-const EXCEPTIONS_MAX = 16
+export type { JobTimeouts } from './attempt.ts'
 
-export interface JobTimeouts {
-  /** `slot.deploy.timeout`: for loading the program and building its tasks in a slot. */
-  deployMs: number
-  /** `task.cancellation.timeout`: for a task to end once asked. */
-  cancelMs: number
-}
+/** A restart that lacks slots asks for them again after this. */
+const SLOTS_AGAIN_MS = 200
 
 export interface JobOptions {
   jobId: string
@@ -39,10 +45,13 @@ export interface JobOptions {
   replay: ProgramReplay
   /** As many as assignSlots(plan) says. */
   slots: SlotLease[]
+  /** In place of slots that were lost; undefined when the cluster has fewer. */
+  acquireSlots(count: number): SlotLease[] | undefined
   clock: Clock
   timeouts: JobTimeouts
-  /** Runs `callback` once after `ms`; returns how to prevent it. */
-  schedule(ms: number, callback: () => void): () => void
+  schedule: Schedule
+  /** From 0 to 1. */
+  random(): number
   toProgram(message: ToProgram): void
   onPrint(stream: 'stdout' | 'stderr', text: string): void
   onEnd(end: JobEnd): void
@@ -63,91 +72,65 @@ export class JobMaster {
   readonly id: string
   readonly plan: Plan
   readonly #options: JobOptions
-  readonly #slots: JobSlot[]
-  readonly #executions: Execution[]
-  readonly #byId = new Map<string, Execution[]>()
+  readonly #slots: JobSlots
+  readonly #strategy: RestartStrategy
   readonly #history: StatusHistory
+  readonly #exceptions: ExceptionHistory
   #modifiedTime: number
-  #started = false
-  #endWait: (() => void) | undefined
+  #restarts: RestartHistory = NO_RESTARTS
+  #numRestarts = 0
+  /** Why the job is not restarted any more. */
+  #fatal: { error: ErrorData; why: string } | undefined
+  /** The one that runs, or ran last. */
+  #attempt: Attempt
+  /** The slots that the last attempt has left are kept or given back. */
+  #slotsSorted = false
+  /** The enumerators of this attempt speak; before, what comes is of an earlier one. */
+  #enumeratorsReset = false
+  /** Prevents the timer that a restart waits for. */
+  #stopWait: (() => void) | undefined
   readonly #edgeTypes: Record<number, TypeDescription> = {}
-  readonly #accumulators: Record<string, number> = {}
-  readonly #exceptions: ExceptionView[] = []
-  /** Slot of each subtask that sends collected values. */
-  readonly #collectors = new Map<string, JobSlot>()
+  #accumulators: Record<string, number> = {}
+  /** Index of the slot of each subtask that sends collected values. */
+  readonly #collectors = new Map<string, number>()
 
+  /** Throws TR-CHECKPOINT-006 when the plan's configuration of restarts cannot be used. */
   constructor(options: JobOptions) {
+    const { plan, clock } = options
     this.#options = options
     this.id = options.jobId
-    this.plan = options.plan
-    const nowMs = options.clock.now()
-    this.#history = new StatusHistory(nowMs)
-    this.#modifiedTime = nowMs
-    this.#slots = options.slots.map((lease) => {
-      return { lease, names: [], page: MetricsPage.allocate(), deployed: false, gone: false }
+    this.plan = plan
+    this.#strategy = readRestartStrategy(plan.config.options, { checkpoints: false })
+    const read = new OptionReader(plan.config.options, 'TR-CHECKPOINT-006')
+    this.#exceptions = new ExceptionHistory(read.integer(EXCEPTIONS_MAX, { atLeast: 1 }, 'web.exception-history-size'))
+    this.#history = new StatusHistory(clock.now())
+    this.#modifiedTime = clock.now()
+    this.#slots = new JobSlots({
+      leases: options.slots,
+      acquire: (count) => options.acquireSlots(count),
+      onMessage: (message) => this.#print(message),
     })
-    const assigned = assignSlots(options.plan)
-    this.#executions = assigned.vertices.flatMap(({ vertexId, slots }) => {
-      const subtasks = slots.map((slotIndex, subtask) => new Execution(vertexId, subtask, slotIndex, nowMs))
-      this.#byId.set(vertexId, subtasks)
-      return subtasks
-    })
-    for (const edge of options.plan.edges) if (edge.type !== null) this.#edgeTypes[edge.id] = edge.type
+    for (const edge of plan.edges) if (edge.type !== null) this.#edgeTypes[edge.id] = edge.type
+    this.#attempt = this.#newAttempt(0)
   }
 
   get status(): JobStatus {
     return this.#history.status
   }
 
-  /** Sends every slot its part. */
+  /** Begins the first attempt. */
   schedule(): void {
-    const { jobId, plan, program, replay, slots, timeouts } = this.#options
     this.#move('CREATED')
-    this.#moveTasks('SCHEDULED')
-    const wiring = allocateWiring(
-      plan,
-      Object.fromEntries([...this.#byId].map(([id, subtasks]) => [id, subtasks.map((s) => s.slotIndex)])),
-    )
-    this.#move('RUNNING')
-    this.#moveTasks('DEPLOYING')
-    for (const [slotIndex, slot] of this.#slots.entries()) {
-      slots[slotIndex]!.listen(
-        (message) => this.#onSlot(slot, message),
-        (error) => this.#onSlotExit(slot, error),
-      )
-      const subtasks = this.#executions
-        .filter((e) => e.slotIndex === slotIndex)
-        .map(({ vertexId, subtask }) => ({ vertexId, subtask }))
-      const deployment: Deployment = {
-        jobId,
-        attempt: 0,
-        slotIndex,
-        program,
-        replay,
-        plan,
-        subtasks,
-        wiring,
-        page: slot.page,
-        edgeTypes: { ...this.#edgeTypes },
-        checkpointing: undefined,
-        restore: undefined,
-      }
-      slot.lease.post({ type: 'deploy', deployment })
-    }
-    this.#await(timeouts.deployMs, () => {
-      for (const slot of this.#slots) {
-        if (!slot.deployed) this.#onSlotExit(slot, errorToData(notDeployed(slot.lease.slot, timeouts.deployMs)), true)
-      }
-    })
+    this.#launch()
   }
 
   cancel(): void {
     if (!this.#history.canMove('CANCELLING')) return
     this.#move('CANCELLING')
-    this.#cancelTasks()
+    this.#endAttempt()
   }
 
-  /** Fails the job for a reason outside of its tasks. */
+  /** Fails the job for a reason outside of its tasks; it restarts if its strategy says so. */
   fail(error: ErrorData, vertexId?: string): void {
     this.#fail({ error, ...(vertexId === undefined ? {} : { vertexId }) })
   }
@@ -155,33 +138,20 @@ export class JobMaster {
   /** A message of the program about this job. */
   receive(message: AboutJob): void {
     switch (message.type) {
-      case 'assignSplits': {
-        const { vertexId, subtask, splits } = message
-        this.#toSubtask(vertexId, subtask, { type: 'splits', vertexId, subtask, splits })
-        break
-      }
-      case 'noMoreSplits': {
-        const { vertexId, subtask } = message
-        this.#toSubtask(vertexId, subtask, { type: 'noMoreSplits', vertexId, subtask })
-        break
-      }
-      case 'sourceEvent': {
-        const { vertexId, subtask, event } = message
-        this.#toSubtask(vertexId, subtask, { type: 'sourceEvent', vertexId, subtask, event })
-        break
-      }
-      case 'collectAck': {
-        const { collectId, subtask, count } = message
-        this.#collectors.get(`${collectId}/${subtask}`)?.lease.post({ type: 'collectAck', collectId, subtask, count })
-        break
-      }
-      case 'coordinatorFailed':
-        this.fail(message.error, message.vertexId)
-        break
       case 'cancel':
         this.cancel()
-        break
+        return
+      case 'collectAck': {
+        const { collectId, subtask, count } = message
+        const slot = this.#collectors.get(`${collectId}/${subtask}`)
+        if (slot !== undefined) this.#attempt.postTo(slot, { type: 'collectAck', collectId, subtask, count })
+        return
+      }
+      case 'enumeratorsReset':
+        if (message.attempt === this.#attempt.number) this.#enumeratorsReset = true
+        return
     }
+    if (this.#enumeratorsReset) this.#fromEnumerator(message)
   }
 
   view(): JobView {
@@ -195,16 +165,16 @@ export class JobMaster {
       endTime,
       duration,
       timestamps: { ...this.#history.timestamps },
+      totalMs: this.#history.totalMs(nowMs),
       plan: this.plan,
-      vertices: this.plan.vertices.map((vertex) => {
-        const subtasks = this.#byId.get(vertex.id)!
-        const views = subtasks.map((e) => e.view(this.#slots[e.slotIndex]!.lease.slot, nowMs))
-        return vertexView(vertex, views, nowMs)
-      }),
-      metrics: this.#slots.map(({ lease, page, names }) => ({ slot: lease.slot, page, names })),
+      vertices: this.#attempt.vertices(nowMs),
+      metrics: this.#attempt.metrics(),
       edgeTypes: { ...this.#edgeTypes },
       accumulators: { ...this.#accumulators },
-      exceptions: [...this.#exceptions],
+      exceptions: this.#exceptions.views(),
+      restartStrategy: describeRestartStrategy(this.#strategy),
+      numRestarts: this.#numRestarts,
+      ...(this.#fatal === undefined ? {} : { notRestarted: this.#fatal.why }),
     }
   }
 
@@ -218,161 +188,208 @@ export class JobMaster {
       endTime,
       duration: Math.max(0, (endTime < 0 ? this.#options.clock.now() : endTime) - startTime),
       lastModified: this.#modifiedTime,
-      tasks: countStates(this.#executions.map((e) => e.state)),
+      tasks: countStates(this.#attempt.executions.map((e) => e.state)),
     }
   }
 
-  // --- from slots
+  // --- attempts
 
-  #onSlot(slot: JobSlot, message: FromSlot): void {
-    // Output and the names of metrics may come after the task's last state.
-    if (this.#history.ended && message.type !== 'print' && message.type !== 'metricNames') return
+  #newAttempt(attempt: number): Attempt {
+    const { jobId, plan, program, replay, clock, timeouts, schedule } = this.#options
+    const events: AttemptOptions['events'] = {
+      onTaskState: (execution, { accumulators = {} }) => {
+        this.#touch()
+        for (const [name, value] of Object.entries(accumulators))
+          this.#accumulators[name] = (this.#accumulators[name] ?? 0) + value
+        const { vertexId, subtask, state } = execution
+        const vertex = plan.vertices.find((v) => v.id === vertexId)!
+        if (state === 'RUNNING' && vertex.isSource)
+          this.#options.toProgram({ type: 'addReader', jobId, vertexId, subtask })
+      },
+      onFailure: (failure) => this.#fail(failure),
+      onMessage: (message, slot) => this.#onSlot(message, slot),
+      onProgress: () => this.#onProgress(),
+    }
+    return new Attempt({
+      jobId,
+      plan,
+      program,
+      replay,
+      attempt,
+      slots: this.#slots.all(),
+      edgeTypes: this.#edgeTypes,
+      checkpointing: undefined,
+      restore: undefined,
+      clock,
+      timeouts,
+      schedule,
+      events,
+    })
+  }
+
+  #launch(): void {
+    this.#enumeratorsReset = false
+    const attempt = this.#attempt.number
+    this.#options.toProgram({ type: 'resetEnumerators', jobId: this.id, attempt, states: undefined })
+    this.#move('RUNNING')
+    this.#attempt.deploy()
+  }
+
+  /** Cancels what runs. A job of which nothing runs comes to its end at once. */
+  #endAttempt(): void {
+    this.#stopWaiting()
+    this.#attempt.cancel()
+    this.#onProgress()
+  }
+
+  #onProgress(): void {
+    if (this.#history.ended) return
+    this.#touch()
+    const status = decideEnd(
+      this.status,
+      this.#attempt.executions.map((e) => e.state),
+    )
+    if (status !== undefined) this.#finish(status)
+    else if (this.status === 'RESTARTING' && this.#attempt.over) this.#takeSlots()
+  }
+
+  // --- failures and restarts
+
+  #fail(failure: Failure): void {
+    const nowMs = this.#touch()
+    const restarting = this.status === 'RESTARTING'
+    if (restarting || this.status === 'FAILING') this.#exceptions.addConcurrent(failure, nowMs)
+    else this.#exceptions.add(failure, nowMs)
+    if (!this.#history.canMove('FAILING')) return
+    if (restarting && canRetry(failure.error.code)) return
+    const decision = this.#decideRestart(failure)
+    if (decision.action === 'fail') {
+      this.#fatal = { error: failure.error, why: decision.why }
+      this.#move('FAILING')
+    } else {
+      this.#restarts = decision.history
+      this.#move('RESTARTING')
+    }
+    this.#endAttempt()
+  }
+
+  #decideRestart({ error: { code } }: Failure): RestartDecision {
+    const { clock, random } = this.#options
+    const facts = { strategy: this.#strategy, code, nowMs: clock.monotonic(), history: this.#restarts }
+    const decision = decideRestart({ ...facts, random: random() })
+    if (decision.action === 'restart' && this.#collectors.size > 0) {
+      // They would come again, and nobody could tell.
+      return { action: 'fail', why: 'the program has taken values of executeAndCollect()' }
+    }
+    return decision
+  }
+
+  /** The attempt is over: its slots are kept or given back, and taken anew while the strategy's delay passes. */
+  #takeSlots(): void {
+    if (this.#stopWait !== undefined) return
+    if (!this.#slotsSorted) {
+      this.#slotsSorted = true
+      for (let slot = 0; slot < this.#slots.count; slot++) {
+        if (this.#attempt.leftClean(slot)) this.#slots.keep(slot)
+        else this.#slots.drop(slot)
+      }
+    }
+    this.#slots.fill()
+    const delayMs = Math.max(0, this.#restarts.dueMs - this.#options.clock.monotonic())
+    this.#wait(delayMs, () => this.#restart(this.#options.clock.monotonic()))
+  }
+
+  #restart(sinceMs: number): void {
+    if (this.status === 'RESTARTING') this.#move('CREATED')
+    const { clock, timeouts } = this.#options
+    if (!this.#slots.fill()) {
+      if (clock.monotonic() - sinceMs < timeouts.slotsMs) this.#wait(SLOTS_AGAIN_MS, () => this.#restart(sinceMs))
+      else this.#fail({ error: errorToData(this.#tooFewSlots()) })
+      return
+    }
+    this.#numRestarts++
+    this.#accumulators = {}
+    this.#collectors.clear()
+    this.#slotsSorted = false
+    this.#attempt = this.#newAttempt(this.#attempt.number + 1)
+    this.#launch()
+  }
+
+  #tooFewSlots(): TailraceError {
+    return new TailraceError(
+      'TR-CLUSTER-001',
+      `Cannot restart the job "${this.plan.config.jobName}": ${this.#slots.missing} of its ${this.#slots.count} slots are missing, ` +
+        `and no others were free within ${this.#options.timeouts.slotsMs / 1000} s`,
+    )
+  }
+
+  // --- between slots and program
+
+  #onSlot(message: FromSlot, slot: number): void {
+    // Output may come after the last task's end.
+    if (this.#history.ended || message.type === 'print') {
+      this.#print(message)
+      return
+    }
     switch (message.type) {
-      case 'ready':
-        break
-      case 'deployed':
-        slot.deployed = true
-        this.#startWhenDeployed()
-        break
-      case 'deployFailed':
-        this.#onSlotExit(slot, message.error, true)
-        break
-      case 'taskState':
-        this.#onTaskState(message)
-        break
       case 'splitRequest':
-        this.#options.toProgram({ ...message, jobId: this.id })
-        break
       case 'sourceEvent':
         this.#options.toProgram({ ...message, jobId: this.id })
         break
       case 'proposeType':
-        this.#onProposeType(message.edgeId, message.edgeType)
-        break
-      case 'metricNames':
-        slot.names.push(...message.names)
+        // The first one holds. Everyone hears it again: who proposed another waits for an answer.
+        this.#edgeTypes[message.edgeId] ??= message.edgeType
+        this.#attempt.postAll({
+          type: 'edgeType',
+          edgeId: message.edgeId,
+          edgeType: this.#edgeTypes[message.edgeId]!,
+        })
         break
       case 'collected':
         this.#collectors.set(`${message.collectId}/${message.subtask}`, slot)
         this.#options.toProgram({ ...message, jobId: this.id })
         break
-      case 'print':
-        this.#options.onPrint(message.stream, message.text)
+    }
+  }
+
+  #fromEnumerator(message: AboutJob): void {
+    switch (message.type) {
+      case 'assignSplits': {
+        const { vertexId, subtask, splits } = message
+        this.#attempt.post(vertexId, subtask, { type: 'splits', vertexId, subtask, splits })
+        break
+      }
+      case 'noMoreSplits': {
+        const { vertexId, subtask } = message
+        this.#attempt.post(vertexId, subtask, { type: 'noMoreSplits', vertexId, subtask })
+        break
+      }
+      case 'sourceEvent': {
+        const { vertexId, subtask, event } = message
+        this.#attempt.post(vertexId, subtask, { type: 'sourceEvent', vertexId, subtask, event })
+        break
+      }
+      case 'coordinatorFailed':
+        this.fail(message.error, message.vertexId)
         break
     }
   }
 
-  #startWhenDeployed(): void {
-    if (this.#started || this.status !== 'RUNNING' || !this.#slots.every((slot) => slot.deployed)) return
-    this.#started = true
-    this.#stopWaiting()
-    for (const { lease } of this.#slots) lease.post({ type: 'start' })
-  }
-
-  #onTaskState(message: Extract<FromSlot, { type: 'taskState' }>): void {
-    const { vertexId, subtask, state, error, accumulators } = message
-    const execution = this.#byId.get(vertexId)?.[subtask]
-    if (execution?.move(state, this.#touch(), error) !== true) return
-    for (const [name, value] of Object.entries(accumulators ?? {}))
-      this.#accumulators[name] = (this.#accumulators[name] ?? 0) + value
-    const vertex = this.plan.vertices.find((v) => v.id === vertexId)!
-    if (state === 'RUNNING' && vertex.isSource)
-      this.#options.toProgram({ type: 'addReader', jobId: this.id, vertexId, subtask })
-    if (state === 'FAILED') this.#taskFailed(execution, error ?? errorToData(new Error('a task failed')))
-    this.#endWhenDone()
-  }
-
-  #taskFailed({ vertexId, subtask, slotIndex }: Execution, error: ErrorData): void {
-    const { name, parallelism } = this.plan.vertices.find((v) => v.id === vertexId)!
-    const slot = this.#slots[slotIndex]!.lease.slot
-    this.#fail({ error, taskName: `${name} (${subtask + 1}/${parallelism})`, vertexId, subtask, slot })
-  }
-
-  #fail(exception: Omit<ExceptionView, 'timestamp'>): void {
-    if (this.#exceptions.length < EXCEPTIONS_MAX) this.#exceptions.push({ timestamp: this.#touch(), ...exception })
-    if (!this.#history.canMove('FAILING')) return
-    this.#move('FAILING')
-    this.#cancelTasks()
-  }
-
-  /** The slot runs nothing any more: it ended, refused its deployment, or is given up. */
-  #onSlotExit(slot: JobSlot, error: ErrorData, alive = false): void {
-    if (this.#history.ended) return
-    slot.gone = true
-    if (!alive) slot.lease.release(true)
-    const left = this.#tasksOf(slot).filter((e) => !e.ended)
-    const nowMs = this.#touch()
-    const asked = this.status === 'CANCELLING' || this.status === 'FAILING'
-    if (asked) {
-      for (const execution of left) execution.move('CANCELED', nowMs)
-    } else if (left.length > 0) {
-      for (const execution of left) execution.move('FAILED', nowMs, error)
-      this.#fail({ error, slot: slot.lease.slot })
-    }
-    this.#endWhenDone()
-  }
-
-  #onProposeType(edgeId: number, edgeType: TypeDescription): void {
-    // The first one holds. Everyone hears it again: who proposed another waits for an answer.
-    this.#edgeTypes[edgeId] ??= edgeType
-    this.#toAll({ type: 'edgeType', edgeId, edgeType: this.#edgeTypes[edgeId]! })
-  }
-
-  // --- to slots
-
-  #toSubtask(vertexId: string, subtask: number, message: ToSlot): void {
-    const execution = this.#byId.get(vertexId)?.[subtask]
-    if (execution === undefined || execution.ended) return
-    this.#slots[execution.slotIndex]!.lease.post(message)
-  }
-
-  #toAll(message: ToSlot): void {
-    for (const slot of this.#slots) if (!slot.gone) slot.lease.post(message)
-  }
-
-  /** Ends what still runs. Before `start` nothing runs yet, so no answer is awaited. */
-  #cancelTasks(): void {
-    this.#stopWaiting()
-    this.#toAll({ type: 'cancel' })
-    const nowMs = this.#touch()
-    for (const execution of this.#executions) {
-      const silent = !this.#started || this.#slots[execution.slotIndex]!.gone
-      execution.move(silent ? 'CANCELED' : 'CANCELING', nowMs)
-    }
-    this.#await(this.#options.timeouts.cancelMs, () => {
-      for (const slot of this.#slots) {
-        if (this.#tasksOf(slot).every((e) => e.ended)) continue
-        this.#onSlotExit(slot, errorToData(new Error(`slot ${slot.lease.slot} did not cancel in time`)))
-      }
-    })
-    this.#endWhenDone()
-  }
-
-  #tasksOf(slot: JobSlot): Execution[] {
-    return this.#executions.filter((e) => this.#slots[e.slotIndex] === slot)
-  }
-
-  #moveTasks(state: 'SCHEDULED' | 'DEPLOYING'): void {
-    const nowMs = this.#touch()
-    for (const execution of this.#executions) execution.move(state, nowMs)
+  #print(message: FromSlot): void {
+    if (message.type === 'print') this.#options.onPrint(message.stream, message.text)
   }
 
   // --- status
 
-  #endWhenDone(): void {
-    const status = decideEnd(
-      this.status,
-      this.#executions.map((e) => e.state),
-    )
-    if (status === undefined) return
+  #finish(status: JobEndStatus): void {
     this.#stopWaiting()
     this.#move(status)
-    for (const { lease } of this.#slots) lease.release(false)
+    this.#slots.release()
     this.#options.onEnd(this.#end(status))
   }
 
   #end(status: JobEndStatus): JobEnd {
-    if (status === 'FAILED') return { status, error: this.#exceptions[0]!.error }
+    if (status === 'FAILED') return { status, error: this.#fatal!.error }
     if (status === 'CANCELED') {
       const text = `The job "${this.plan.config.jobName}" was cancelled`
       return { status, error: errorToData(new TailraceError('TR-CLUSTER-002', text)) }
@@ -398,30 +415,15 @@ export class JobMaster {
     return this.#modifiedTime
   }
 
-  #await(ms: number, giveUp: () => void): void {
-    this.#endWait = this.#options.schedule(ms, giveUp)
+  #wait(ms: number, then: () => void): void {
+    this.#stopWait = this.#options.schedule(ms, () => {
+      this.#stopWait = undefined
+      then()
+    })
   }
 
   #stopWaiting(): void {
-    this.#endWait?.()
-    this.#endWait = undefined
+    this.#stopWait?.()
+    this.#stopWait = undefined
   }
-}
-
-interface JobSlot {
-  readonly lease: SlotLease
-  readonly names: MetricName[]
-  readonly page: SharedArrayBuffer
-  deployed: boolean
-  /** Nothing runs in it any more. */
-  gone: boolean
-}
-
-function notDeployed(slot: number, timeoutMs: number): TailraceError {
-  return new TailraceError(
-    'TR-PROGRAM-001',
-    `Cannot deploy to slot ${slot}: the program has not come to its execute() there within ${timeoutMs / 1000} s. ` +
-      'Does main wait for something that does not come again, such as a result of another job? ' +
-      'Compute it with env.once(), or raise "slot.deploy.timeout"',
-  )
 }

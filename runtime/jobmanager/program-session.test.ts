@@ -53,7 +53,7 @@ describe('ProgramSession', () => {
     submit(0)
     expect(spawned[0]!.deployment.replay).toEqual({ executeIndex: 0, once: { a: 1 }, results: [] })
     finishJob(0)
-    expect(types(heard)).toEqual(['run', 'submitted', 'addReader', 'jobEnded'])
+    expect(types(heard)).toEqual(['run', 'submitted', 'resetEnumerators', 'addReader', 'jobEnded'])
     expect(await ended()).toBeUndefined()
     say({ type: 'finished', executes: 1 })
     expect(await ended()).toMatchObject({ status: 'FINISHED', results: [{ jobId: 'j0' }] })

@@ -72,20 +72,25 @@ export function decideRestart({ strategy, code, nowMs, history, random }: Restar
   switch (strategy.kind) {
     case 'fixed-delay':
       if (history.restarts >= strategy.attempts)
-        return { action: 'fail', why: `it was restarted ${history.restarts} times already` }
+        return { action: 'fail', why: `it was restarted ${times(history.restarts)} already` }
       return restart(strategy.delayMs)
     case 'failure-rate': {
       const failuresMs = [...history.failuresMs.filter((at) => nowMs - at <= strategy.intervalMs), nowMs]
       if (failuresMs.length > strategy.maxFailures)
-        return { action: 'fail', why: `it failed ${failuresMs.length} times within ${strategy.intervalMs} ms` }
+        return { action: 'fail', why: `it failed ${times(failuresMs.length)} within ${strategy.intervalMs} ms` }
       return restart(strategy.delayMs, { failuresMs })
     }
     case 'exponential-delay': {
       const inRow = nowMs - history.dueMs >= strategy.resetAfterMs ? 0 : history.inRow
-      if (inRow >= strategy.attempts) return { action: 'fail', why: `it was restarted ${inRow} times in a row already` }
+      if (inRow >= strategy.attempts)
+        return { action: 'fail', why: `it was restarted ${times(inRow)} in a row already` }
       return restart(backOff(strategy, inRow, random), { inRow: inRow + 1 })
     }
   }
+}
+
+function times(n: number): string {
+  return n === 1 ? 'once' : `${n} times`
 }
 
 function backOff(

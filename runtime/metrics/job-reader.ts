@@ -40,6 +40,13 @@ export class JobReader {
       for (; known.names < names.length; known.names++) this.#add({ name: names[known.names]!, history: known.history })
       if (nowMs !== undefined && names.length > 0) known.history.look(nowMs, names.at(-1)!.index + 1)
     }
+    if (this.#histories.size > job.metrics.length) this.#forget(job)
+  }
+
+  /** Pages of earlier attempts. */
+  #forget({ metrics }: MeasuredJob): void {
+    for (const page of this.#histories.keys())
+      if (!metrics.some((one) => one.page === page)) this.#histories.delete(page)
   }
 
   #add(cell: MetricCell): void {

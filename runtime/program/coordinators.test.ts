@@ -4,27 +4,41 @@ import type { JobGraph } from '../graph/model.ts'
 import type { FromProgram } from '../rpc/program-messages.ts'
 import { SourceCoordinators } from './coordinators.ts'
 
-type Hooks = Partial<SplitEnumerator<SourceSplit>> & { create?(context: EnumeratorContext<SourceSplit>): void }
+type Hooks = Partial<SplitEnumerator<SourceSplit>> & {
+  create?(context: EnumeratorContext<SourceSplit>): void
+  /** Undefined: the source cannot restore. */
+  restore?(state: unknown): void
+}
 
-function start(hooks: Hooks) {
+function start(hooks: Hooks, states?: Record<string, unknown>) {
   const posted: FromProgram[] = []
   let context!: EnumeratorContext<SourceSplit>
+  const enumerator = {
+    start() {},
+    addReader() {},
+    handleSplitRequest() {},
+    addSplitsBack() {},
+    close() {},
+    snapshot() {},
+    ...hooks,
+  }
   const source = {
     createEnumerator(given: EnumeratorContext<SourceSplit>) {
       context = given
       hooks.create?.(given)
-      return {
-        start() {},
-        addReader() {},
-        handleSplitRequest() {},
-        addSplitsBack() {},
-        close() {},
-        snapshot() {},
-        ...hooks,
-      }
+      return enumerator
     },
+    ...(hooks.restore === undefined
+      ? {}
+      : {
+          restoreEnumerator(given: EnumeratorContext<SourceSplit>, state: unknown) {
+            context = given
+            hooks.restore!(state)
+            return enumerator
+          },
+        }),
   } as unknown as Source<unknown>
-  const operator = { name: 'numbers', node: { isSource: true, spec: { options: { source } } } }
+  const operator = { name: 'numbers', operatorId: 'op1', node: { isSource: true, spec: { options: { source } } } }
   const other = { name: 'map', node: { isSource: false } }
   const graph = {
     vertices: [
@@ -32,7 +46,7 @@ function start(hooks: Hooks) {
       { id: 'v2', parallelism: 2, operators: [other] },
     ],
   } as unknown as JobGraph
-  const coordinators = new SourceCoordinators('j', graph, (message) => posted.push(message))
+  const coordinators = new SourceCoordinators('j', graph, (message) => posted.push(message), states)
   return { coordinators, posted, context }
 }
 
@@ -72,6 +86,35 @@ describe('SourceCoordinators', () => {
         error: { code: 'TR-SOURCE-001', operator: 'numbers', message: expect.stringMatching(/"numbers": no list/) },
       },
     ])
+  })
+
+  it.each([
+    ['a state', { op1: [1] }, ['restore [1]', 'start']],
+    ['no state of its own', { op2: [1] }, ['create', 'start']],
+    ['null, which is nothing to keep', { op1: null }, ['create', 'start']],
+  ])('begins with %s', (_, states, expected) => {
+    const calls: string[] = []
+    start(
+      {
+        create: () => void calls.push('create'),
+        restore: (state) => void calls.push(`restore ${JSON.stringify(state)}`),
+        start: () => void calls.push('start'),
+      },
+      states,
+    )
+    expect(calls).toEqual(expected)
+  })
+
+  it('never begins anew where it should go on', () => {
+    const create = vi.fn()
+    const { posted } = start({ create }, { op1: 5 })
+    expect(posted).toMatchObject([
+      {
+        type: 'coordinatorFailed',
+        error: { code: 'TR-CHECKPOINT-004', message: expect.stringContaining('"numbers"'), operator: 'numbers' },
+      },
+    ])
+    expect(create).not.toHaveBeenCalled()
   })
 
   describe('callAsync', () => {

@@ -14,12 +14,17 @@ export type ToCoordinator = Extract<ToProgram, { vertexId: string }>
 export class SourceCoordinators {
   readonly #sources = new Map<string, SourceCoordinator>()
 
-  /** Creates and starts the enumerators of all sources of `graph`. */
-  constructor(jobId: string, graph: JobGraph, post: (message: FromProgram) => void) {
+  /** Creates and starts the enumerators of all sources of `graph`; those with a state (by operator id) go on from it. */
+  constructor(
+    jobId: string,
+    graph: JobGraph,
+    post: (message: FromProgram) => void,
+    states: Readonly<Record<string, unknown>> = {},
+  ) {
     for (const vertex of graph.vertices) {
       if (vertex.operators[0]!.node.isSource) this.#sources.set(vertex.id, new SourceCoordinator(jobId, vertex, post))
     }
-    for (const source of this.#sources.values()) source.start()
+    for (const source of this.#sources.values()) source.start(states)
   }
 
   receive(message: ToCoordinator): void {
@@ -46,10 +51,15 @@ class SourceCoordinator {
     this.#post = post
   }
 
-  start(): void {
+  start(states: Readonly<Record<string, unknown>>): void {
     this.#guard(() => {
-      const source = this.#vertex.operators[0]!.node.spec.options.source as Source<unknown>
-      this.#enumerator = source.createEnumerator(this.#context())
+      const { node, operatorId, name } = this.#vertex.operators[0]!
+      const source = node.spec.options.source as Source<unknown>
+      const state = states[operatorId]
+      // One that gave nothing to keep begins again.
+      if (state === undefined || state === null) this.#enumerator = source.createEnumerator(this.#context())
+      else if (source.restoreEnumerator === undefined) throw cannotRestore(name)
+      else this.#enumerator = source.restoreEnumerator(this.#context(), state)
       this.#enumerator.start()
     })
   }
@@ -140,4 +150,11 @@ class SourceCoordinator {
       error: errorToData(failure),
     })
   }
+}
+
+function cannotRestore(name: string): TailraceError {
+  return new TailraceError(
+    'TR-CHECKPOINT-004',
+    `Cannot go on with source "${name}": its enumerator gave a state to a checkpoint, and the source has no restoreEnumerator() to take it back`,
+  )
 }

@@ -28,16 +28,41 @@ describe('SubmitContext', () => {
     const submitted = context.submit(graph(), {})
     expect(posted).toMatchObject([{ type: 'submit', executeIndex: 0, plan: { config: { jobName: 'x' } }, results: [] }])
     context.receive({ type: 'submitted', executeIndex: 0, jobId: 'j' })
+    context.receive({ type: 'resetEnumerators', jobId: 'j', attempt: 0, states: undefined })
     const client = await submitted
     const vertexId = (posted[0] as Extract<FromProgram, { type: 'submit' }>).plan.vertices[0]!.id
     for (const type of ['addReader', 'splitRequest'] as const)
       context.receive({ type, jobId: 'j', vertexId, subtask: 0 })
-    expect(posted.slice(1).map((m) => m.type)).toContain('assignSplits')
+    expect(
+      posted
+        .slice(1)
+        .map((m) => m.type)
+        .slice(0, 2),
+    ).toEqual(['enumeratorsReset', 'assignSplits'])
     context.receive({ type: 'jobStatus', jobId: 'j', status: 'RUNNING' })
     expect([client.jobId, await client.status(), context.pending]).toEqual(['j', 'RUNNING', 1])
     end(0, 'j')
     expect(await client.result()).toEqual({ ...result, jobId: 'j' })
     expect([await client.status(), context.pending, context.executes]).toEqual(['FINISHED', 0, 1])
+  })
+
+  it('makes the enumerators anew for each attempt, once the ones before are closed', async () => {
+    const { context, graph, posted } = begin()
+    const submitted = context.submit(graph(), {})
+    context.receive({ type: 'submitted', executeIndex: 0, jobId: 'j' })
+    await submitted
+    const { vertices } = (posted[0] as Extract<FromProgram, { type: 'submit' }>).plan
+    const reset = (attempt: number, states?: Record<string, unknown>) => {
+      posted.length = 0
+      context.receive({ type: 'resetEnumerators', jobId: 'j', attempt, states })
+      for (const type of ['addReader', 'splitRequest'] as const)
+        context.receive({ type, jobId: 'j', vertexId: vertices[0]!.id, subtask: 0 })
+      return posted.map((m) => (m.type === 'enumeratorsReset' ? `reset ${m.attempt}` : m.type))
+    }
+    expect(reset(0).slice(0, 2)).toEqual(['reset 0', 'assignSplits'])
+    expect(reset(1).slice(0, 2)).toEqual(['reset 1', 'assignSplits'])
+    // All splits were assigned before.
+    expect(reset(2, { [vertices[0]!.operators[0]!.operatorId]: [] })).toEqual(['reset 2', 'noMoreSplits'])
   })
 
   it('gives later executes what slots need to take the same way', async () => {

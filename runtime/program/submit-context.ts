@@ -178,9 +178,11 @@ export class SubmitContext implements ExecutionContext {
       case 'jobEnded':
         void this.#ended(this.#executes[message.executeIndex]!, message)
         break
+      case 'resetEnumerators':
+        this.#resetEnumerators(this.#of(message.jobId), message)
+        break
       case 'snapshotEnumerators':
       case 'checkpointComplete':
-      case 'resetEnumerators':
         break
       default:
         this.#of(message.jobId).coordinators?.receive(message)
@@ -218,8 +220,16 @@ export class SubmitContext implements ExecutionContext {
 
   #submitted(execute: Execute, jobId: string): void {
     execute.jobId = jobId
-    execute.coordinators = new SourceCoordinators(jobId, execute.graph!, (message) => this.#port.post(message))
     execute.submitted.resolve(jobId)
+  }
+
+  #resetEnumerators(execute: Execute, message: Extract<ToProgram, { type: 'resetEnumerators' }>): void {
+    const { jobId, attempt, states } = message
+    execute.coordinators?.close()
+    // Before the new ones are made: what they say comes after it.
+    this.#port.post({ type: 'enumeratorsReset', jobId, attempt })
+    const post = (message: FromProgram) => this.#port.post(message)
+    execute.coordinators = new SourceCoordinators(jobId, execute.graph!, post, states)
   }
 
   #collected(execute: Execute, message: Extract<ToProgram, { type: 'collected' }>): void {

@@ -1,34 +1,38 @@
-/** Why a job failed. */
+/** Why a job failed, or was restarted: what ended each attempt, with what else failed while its tasks ended. */
 import { z } from 'zod'
 import type { ErrorData } from '../core/errors.ts'
 import { embeddedTaskManagerId } from '../metrics/cluster-samples.ts'
 import type { ExceptionView } from '../rpc/views.ts'
-import { type App, jobOf, jobParams, type RestContext } from './common.ts'
+import { type App, jobOf, jobParams, list, type RestContext } from './common.ts'
 import { type ExceptionInfo, exceptions } from './jobs-schemas.ts'
 import { userLine } from './user-line.ts'
 
 const DEFAULT_MAX = 16
 
 export function exceptionRoutes(app: App, context: RestContext): void {
-  const querystring = z.object({ maxExceptions: z.coerce.number().int().min(1).default(DEFAULT_MAX) })
+  const querystring = z.object({
+    maxExceptions: z.coerce.number().int().min(1).default(DEFAULT_MAX),
+    failureLabelFilter: labels,
+  })
   app.get(
     '/jobs/:jobid/exceptions',
     { schema: { params: jobParams, querystring, response: { 200: exceptions } } },
     ({ params, query }) => {
       const { exceptions } = jobOf(context, params.jobid)
       const taskManagerId = embeddedTaskManagerId(context.cluster.cluster().startTime)
-      const infos = exceptions.map((one) => infoOf(one, context.host, taskManagerId))
-      const [root, ...later] = infos
-      // The first one is the root; the rest came while the job was failing because of it.
-      const shown = later.slice(0, query.maxExceptions - 1)
-      const truncated = shown.length < later.length
+      const newestFirst = exceptions
+        .toReversed()
+        .filter((one) => query.failureLabelFilter.every(([name, value]) => one.labels[name] === value))
+      const entries = newestFirst.slice(0, query.maxExceptions).map((one) => ({
+        ...infoOf(one, context.host, taskManagerId),
+        concurrentExceptions: one.concurrent.map((other) => infoOf(other, context.host, taskManagerId)),
+      }))
+      const truncated = entries.length < newestFirst.length
+      const last = exceptions.at(-1)
       return {
-        exceptionHistory: {
-          entries: root === undefined ? [] : [{ ...root, concurrentExceptions: shown }],
-          truncated,
-        },
-        'root-exception': root?.stacktrace ?? null,
-        timestamp: root?.timestamp ?? null,
+        exceptionHistory: { entries, truncated },
+        'root-exception': last === undefined ? null : stackOf(last.error),
+        timestamp: last?.timestamp ?? null,
         'all-exceptions': [],
         truncated,
       }
@@ -36,7 +40,20 @@ export function exceptionRoutes(app: App, context: RestContext): void {
   )
 }
 
-function infoOf({ timestamp, error, taskName }: ExceptionView, host: string, taskManagerId: string): ExceptionInfo {
+/** `?failureLabelFilter=type:USER,code:TR-TASK-001`: what a failure must have all of. */
+const labels = list.transform((pairs = [], context): [string, string][] =>
+  pairs.map((pair) => {
+    const at = pair.indexOf(':')
+    if (at < 1) context.addIssue(`Cannot filter by "${pair}": name:value is wanted, such as type:USER`)
+    return [pair.slice(0, at), pair.slice(at + 1)]
+  }),
+)
+
+function infoOf(
+  { timestamp, error, taskName, labels }: ExceptionView,
+  host: string,
+  taskManagerId: string,
+): ExceptionInfo {
   const ofTask = taskName !== undefined
   return {
     exceptionName: error.code,
@@ -45,7 +62,7 @@ function infoOf({ timestamp, error, taskName }: ExceptionView, host: string, tas
     taskName: taskName ?? null,
     endpoint: ofTask ? host : null,
     taskManagerId: ofTask ? taskManagerId : null,
-    failureLabels: {},
+    failureLabels: labels,
     code: error.code,
     message: error.message,
     operator: error.operator ?? null,

@@ -83,6 +83,7 @@ export class FakeJob {
   state: ExecutionState = 'RUNNING'
   endTime = -1
   modified: number
+  numRestarts = 0
 
   constructor(id: string, name: string, plan: Plan, clock: Clock) {
     this.id = id
@@ -128,7 +129,11 @@ export class FakeJob {
   fail(error: ErrorData, vertexId: string, subtask: number): void {
     const vertex = this.plan.vertices.find(({ id }) => id === vertexId)!
     const taskName = `${vertex.name} (${subtask + 1}/${vertex.parallelism})`
-    this.exceptions.push({ timestamp: this.#clock.now(), error, taskName, vertexId, subtask, slot: subtask })
+    const place = { taskName, vertexId, subtask, slot: subtask }
+    const labels = { type: 'USER', code: error.code }
+    const failure = { timestamp: this.#clock.now(), error, ...place, labels, concurrent: [] }
+    if (this.status === 'FAILED') this.exceptions.at(-1)!.concurrent.push(failure)
+    else this.exceptions.push(failure)
     this.timestamps.FAILING = this.#clock.now()
     this.end('FAILED')
   }
@@ -158,6 +163,7 @@ export class FakeJob {
       status: this.status,
       ...times,
       timestamps: { ...this.timestamps },
+      totalMs: { ...countOf(JOB_STATUSES), RUNNING: duration },
       plan: this.plan,
       vertices: this.plan.vertices.map(({ id, name, parallelism, maxParallelism }) => ({
         id,
@@ -180,6 +186,8 @@ export class FakeJob {
       edgeTypes: {},
       accumulators: this.accumulators,
       exceptions: this.exceptions,
+      restartStrategy: 'No restart',
+      numRestarts: this.numRestarts,
     }
   }
 }

@@ -46,7 +46,11 @@ export function liveNumbers(job: JobView, reader: JobReader, nowMs: number, time
     endTime: job.endTime,
     vertices,
     edges: edgeRates(job, vertices),
-    exceptions: job.exceptions.slice(0, EXCEPTIONS_MAX).map(exceptionOf),
+    exceptions: job.exceptions
+      .toReversed()
+      .flatMap((one) => [one, ...one.concurrent])
+      .slice(0, EXCEPTIONS_MAX)
+      .map(exceptionOf),
   }
 }
 

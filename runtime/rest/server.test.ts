@@ -194,9 +194,29 @@ describe('exceptions', () => {
     })
     expect(root.concurrentExceptions.map(({ message }: any) => message)).toEqual(['failure 1', 'failure 2'])
     expect(all.exceptionHistory.truncated).toBe(false)
-    const two = await get(`/jobs/${job.id}/exceptions?maxExceptions=2`)
-    expect(two.exceptionHistory.entries[0].concurrentExceptions).toHaveLength(1)
-    expect(two.exceptionHistory.truncated).toBe(true)
+  })
+
+  test('the last failure comes first, and those with other labels are left out', async () => {
+    const failure = (n: number, type: string) => ({
+      timestamp: n,
+      error: { code: 'TR-TASK-001' as const, message: `failure ${n}`, stack: '' },
+      labels: { type, code: 'TR-TASK-001' },
+      concurrent: [],
+    })
+    job.exceptions.push(failure(1, 'USER'), failure(2, 'SYSTEM'), failure(3, 'USER'))
+    const messages = async (query: string) => {
+      const { exceptionHistory } = await get(`/jobs/${job.id}/exceptions?${query}`)
+      return [exceptionHistory.entries.map(({ message }: any) => message), exceptionHistory.truncated]
+    }
+    expect(await messages('')).toEqual([['failure 3', 'failure 2', 'failure 1'], false])
+    expect(await messages('maxExceptions=2')).toEqual([['failure 3', 'failure 2'], true])
+    expect(await messages('failureLabelFilter=type:USER')).toEqual([['failure 3', 'failure 1'], false])
+    expect(await messages('failureLabelFilter=type:USER,code:TR-TASK-002')).toEqual([[], false])
+    const refused = await call(`/jobs/${job.id}/exceptions?failureLabelFilter=USER`)
+    expect(refused).toMatchObject({ status: 400, body: { errors: [expect.stringContaining('name:value')] } })
+    const all = await get(`/jobs/${job.id}/exceptions`)
+    expect([all['root-exception'], all.timestamp]).toEqual(['failure 3', 3])
+    expect(all.exceptionHistory.entries[0].failureLabels).toEqual({ type: 'USER', code: 'TR-TASK-001' })
   })
 
   test('a job without a failure has none', async () => {

@@ -49,8 +49,11 @@ export type ToProgram =
   /** Takes the state of all enumerators of the job, now; answered by `enumeratorStates`. */
   | { type: 'snapshotEnumerators'; jobId: string; checkpointId: number }
   | { type: 'checkpointComplete'; jobId: string; checkpointId: number }
-  /** The job begins again: enumerators are closed and made anew, from these states (by operator id) or, without, from the start. */
-  | { type: 'resetEnumerators'; jobId: string; states: Record<string, unknown> | undefined }
+  /**
+   * An attempt of the job begins: enumerators of the one before are closed, `enumeratorsReset` is answered, and new ones are made, from these states (by
+   * operator id) or, without, from the start.
+   */
+  | { type: 'resetEnumerators'; jobId: string; attempt: number; states: Record<string, unknown> | undefined }
 
 export type FromProgram =
   | { type: 'ready' }
@@ -66,6 +69,8 @@ export type FromProgram =
   | { type: 'noMoreSplits'; jobId: string; vertexId: string; subtask: number }
   | { type: 'sourceEvent'; jobId: string; vertexId: string; subtask: number; event: unknown }
   | { type: 'enumeratorStates'; jobId: string; checkpointId: number; states: Record<string, unknown> }
+  /** Enumerators of earlier attempts have said their last. */
+  | { type: 'enumeratorsReset'; jobId: string; attempt: number }
   /** An enumerator threw. */
   | { type: 'coordinatorFailed'; jobId: string; vertexId: string; error: ErrorData }
   | { type: 'collectAck'; jobId: string; collectId: string; subtask: number; count: number }

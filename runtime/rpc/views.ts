@@ -81,7 +81,7 @@ export interface VertexView {
   subtasks: SubtaskView[]
 }
 
-/** Why a job failed; the first is the root, later ones came while it was failing. */
+/** A failure. In a job's list, one that ended an attempt or the job. */
 export interface ExceptionView {
   timestamp: number
   error: ErrorData
@@ -90,6 +90,10 @@ export interface ExceptionView {
   vertexId?: string
   subtask?: number
   slot?: number
+  /** For filters: Flink's `type` (USER or SYSTEM), and `code`. */
+  labels: Record<string, string>
+  /** What else failed while tasks ended because of it; these have none themselves. */
+  concurrent: ExceptionView[]
 }
 
 /** Metrics of one slot of a job: `new Float64Array(page)[name.index]`. The page outlives the job in history. */
@@ -110,6 +114,8 @@ export interface JobView {
   duration: number
   /** When it entered each status; 0 is "never", as in Flink's REST. */
   timestamps: Record<JobStatus, number>
+  /** Milliseconds spent in each status, in all. */
+  totalMs: Record<JobStatus, number>
   plan: Plan
   vertices: VertexView[]
   metrics: MetricsPageView[]
@@ -117,8 +123,14 @@ export interface JobView {
   edgeTypes: Record<number, TypeDescription>
   /** Summed over finished subtasks. */
   accumulators: Record<string, number>
-  /** Oldest first, bounded. The first one is the root. */
+  /** What ended its attempts and, at last, the job. Oldest first, bounded. */
   exceptions: ExceptionView[]
+  /** In words. */
+  restartStrategy: string
+  /** Attempts but the first. */
+  numRestarts: number
+  /** Completes "The job is not restarted: …", once it failed for good. */
+  notRestarted?: string
 }
 
 /** A line of `/jobs/overview`. */

@@ -41,8 +41,10 @@ test.skipIf(file === undefined)('REST answers as its contract says, of a job wit
     timestamp: 1,
     error: { code: 'TR-TASK-001', message: 'no such airport', stack: 'Error: no such airport' },
     taskName: 'parse (1/2)',
+    labels: { type: 'USER' },
+    concurrent: [],
   })
-  job.exceptions.push(job.exceptions[0]!)
+  job.exceptions.push({ ...job.exceptions[0]!, concurrent: [job.exceptions[0]!] })
   await conform('rest-v1.json', cluster, job.id, VERTEX.source)
 })
 
