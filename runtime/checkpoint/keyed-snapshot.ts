@@ -34,6 +34,7 @@ export class KeyedSnapshotWriter {
   readonly #early: ChunkStream
   readonly #tables: StateTable[] = []
   readonly #chunks: KeyedChunk[] = []
+  readonly #totals: { rows: number; bytes: number }[] = []
   #writers: RowBatchWriter[] = []
 
   constructor(groupOf: (hash: number) => number, sink: ChunkSink) {
@@ -45,6 +46,7 @@ export class KeyedSnapshotWriter {
 
   table({ name, kind, row, settings }: Omit<StateTable, 'row'> & { row: TypeDescription }): KeyedTableWriter {
     const index = this.#tables.push({ name, kind, row, ...(settings === undefined ? {} : { settings }) }) - 1
+    this.#totals.push({ rows: 0, bytes: 0 })
     const inOrder = this.#writer(row, index, this.#inOrder)
     let early: RowBatchWriter | undefined
     return {
@@ -62,13 +64,16 @@ export class KeyedSnapshotWriter {
     this.#writers = []
     this.#inOrder.seal()
     this.#early.seal()
-    return this.#tables.length === 0 ? undefined : { tables: this.#tables, chunks: this.#chunks }
+    return this.#tables.length === 0 ? undefined : { tables: this.#tables, chunks: this.#chunks, totals: this.#totals }
   }
 
   #writer(row: TypeDescription, table: number, stream: ChunkStream): RowBatchWriter {
-    const writer = new RowBatchWriter(row, this.#groupOf, (bytes, length, count, firstGroup, lastGroup) =>
-      stream.append(table, bytes, length, count, firstGroup, lastGroup),
-    )
+    const writer = new RowBatchWriter(row, this.#groupOf, (bytes, length, count, firstGroup, lastGroup) => {
+      const total = this.#totals[table]!
+      total.rows += count
+      total.bytes += FRAME_HEAD_BYTES + length
+      stream.append(table, bytes, length, count, firstGroup, lastGroup)
+    })
     this.#writers.push(writer)
     return writer
   }

@@ -69,6 +69,12 @@ describe('KeyedSnapshotWriter and restoreKeyed()', () => {
         const snapshot = snapshots.finish()!
         expect(open()).toBe(0)
         expect(snapshot.chunks.reduce((n, chunk) => n + chunk.rows, 0)).toBe(rows.length)
+        expect(snapshot.totals!.map((total) => total.rows)).toEqual(
+          [0, 1, 2].map((table) => rows.filter((one) => one.table === table).length),
+        )
+        expect(snapshot.totals!.reduce((n, total) => n + total.bytes, 0)).toBe(
+          chunks.reduce((n, chunk) => n + chunk.length, 0),
+        )
         const found: string[] = []
         for (let i = 0; i < p; i++) {
           const { start, end } = keyGroupRange(MAX_PARALLELISM, p, i)

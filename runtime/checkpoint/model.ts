@@ -55,6 +55,8 @@ export interface KeyedSnapshot {
   /** Chunks name a table by its place in here. */
   tables: StateTable[]
   chunks: KeyedChunk[]
+  /** By table, over all chunks: for whoever shows what there is. */
+  totals?: { rows: number; bytes: number }[]
 }
 
 /** How elements are dealt out at another parallelism [KG-05]: in turn, all to all, or each subtask's own copy [B-04]. */

@@ -21,7 +21,7 @@ export function dealKeyed(old: OldSubtasks, maxParallelism: number, parallelism:
         ({ firstGroup, lastGroup, rows }) =>
           rows > 0 && intersectRanges(range, { start: firstGroup, end: lastGroup }) !== undefined,
       )
-      return chunks.length === 0 ? [] : [{ ...snapshot.keyed, chunks }]
+      return chunks.length === 0 ? [] : [{ tables: snapshot.keyed.tables, chunks }]
     })
   })
 }

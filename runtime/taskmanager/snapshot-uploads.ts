@@ -190,7 +190,7 @@ class SnapshotFiles {
         ? {}
         : {
             keyed: {
-              tables: keyed.tables,
+              ...keyed,
               chunks: keyed.chunks.map((chunk) => ({
                 ...chunk,
                 handle: handleOf((chunk.handle as { offset: number }).offset),
