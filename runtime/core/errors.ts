@@ -85,6 +85,11 @@ export const ERRORS = {
     text: 'Keyed state or a timer was used outside of a keyed stream, or without a current key.',
   },
   'TR-STATE-003': { domain: 'user', retry: false, text: 'A value cannot be kept in this state.' },
+  'TR-STATE-004': {
+    domain: 'user',
+    retry: false,
+    text: 'Broadcast state was used against its rules: changed from the side that may only read it, or not named in broadcast().',
+  },
   'TR-TASK-001': { domain: 'user', retry: true, text: 'A user function threw.' },
   'TR-TASK-002': {
     domain: 'external',

@@ -3,8 +3,8 @@
  * returns.
  */
 import type { Collector } from '../core/functions.ts'
-import { BaseOperator, type OperatorContext, type Receiver } from './operator.ts'
-import { UserFunction } from './user-function.ts'
+import { FunctionOperator } from './function-operator.ts'
+import type { OperatorContext, Receiver } from './operator.ts'
 
 /** What the function sees as `out`. */
 class Output implements Collector<any> {
@@ -19,20 +19,17 @@ class Output implements Collector<any> {
   }
 }
 
-export class Operator extends BaseOperator {
+export class Operator extends FunctionOperator {
   readonly fn: (value: any, out: Collector<any>) => Iterable<any> | void
   readonly out = new Output()
-  readonly #user: UserFunction
 
   constructor({ fn }: { fn: any }) {
-    super()
-    this.#user = new UserFunction(fn)
+    super(fn)
     this.fn = typeof fn === 'function' ? fn : (value, out) => fn.flatMap(value, out)
   }
   override open(context: OperatorContext): void | Promise<void> {
-    super.open(context)
     this.out.next = this.next
-    return this.#user.open(context)
+    return super.open(context)
   }
   override process(value: any, timestamp: number): void {
     const out = this.out
@@ -50,11 +47,5 @@ export class Operator extends BaseOperator {
   override publish(): void {
     this.context.metrics.add('numRecordsOut', this.out.emitted)
     this.out.emitted = 0
-  }
-  override finish(): void {
-    this.#user.finish()
-  }
-  override close(): void | Promise<void> {
-    return this.#user.close()
   }
 }

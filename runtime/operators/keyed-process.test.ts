@@ -297,12 +297,12 @@ describe('KeyedProcessFunction', () => {
       return undefined
     }
     expect(error(() => fn.state.value())).toBe('TR-STATE-002')
-    expect(error(() => operator.ctx.registerEventTimeTimer(1))).toBe('TR-STATE-002')
+    expect(error(() => operator.calls.ctx.registerEventTimeTimer(1))).toBe('TR-STATE-002')
     send({ user: 'a' })
-    expect(error(() => operator.ctx.registerEventTimeTimer(1))).toBeUndefined()
+    expect(error(() => operator.calls.ctx.registerEventTimeTimer(1))).toBeUndefined()
     operator.finish()
     expect(error(() => fn.state.value())).toBe('TR-STATE-002')
-    expect(error(() => operator.ctx.deleteProcessingTimeTimer(1))).toBe('TR-STATE-002')
+    expect(error(() => operator.calls.ctx.deleteProcessingTimeTimer(1))).toBe('TR-STATE-002')
   })
 
   it('refuses a timer at a time that is none', async () => {

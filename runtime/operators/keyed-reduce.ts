@@ -10,33 +10,31 @@ import { hotCopy } from '../core/hot-copy.ts'
 import { type ValueState, ValueStateDescriptor } from '../core/state.ts'
 import type { HeapBackend } from '../state/heap/backend.ts'
 import { keyedRuntime } from '../state/keyed-runtime.ts'
-import { BaseOperator, type KeyedOptions, type OperatorContext, type SnapshotWriter } from './operator.ts'
+import { FunctionOperator } from './function-operator.ts'
+import type { KeyedOptions, OperatorContext, SnapshotWriter } from './operator.ts'
 import { shallowCopy } from './shallow-copy.ts'
-import { UserFunction } from './user-function.ts'
 
 /** No name that a rich reduce function would give to a state of its own. */
 const STATE_NAME = 'tailrace:reduced'
 
-export class Operator extends BaseOperator {
+export class Operator extends FunctionOperator {
   readonly keyOf: KeyedOptions['keyOf']
   readonly reduce: (a: any, b: any) => any
   backend!: HeapBackend
   state!: ValueState<any>
-  readonly #user: UserFunction
 
   constructor({ reduce, keyOf }: KeyedOptions & { reduce: ReduceFunction<any> }) {
-    super()
+    super(reduce)
     this.keyOf = keyOf
     this.reduce = typeof reduce === 'function' ? reduce : (a, b) => reduce.reduce(a, b)
-    this.#user = new UserFunction(reduce)
   }
 
   override async open(context: OperatorContext): Promise<void> {
-    super.open(context)
+    this.context = context
     const { HeapBackend } = await hotCopy<typeof import('../state/heap/backend.ts')>('state/heap/backend', context.copy)
     this.backend = new HeapBackend(context.task)
     this.state = this.backend.getState(new ValueStateDescriptor(STATE_NAME))
-    await this.#user.open(context, keyedRuntime(context.runtime, this.backend))
+    await this.user.open(context, keyedRuntime(context.runtime, this.backend))
     if (context.restored !== undefined) await this.backend.restore(context.restored)
   }
 
@@ -52,6 +50,7 @@ export class Operator extends BaseOperator {
   }
 
   override snapshot(writer: SnapshotWriter): void {
+    super.snapshot(writer)
     writer.later(this.backend.snapshot(writer))
   }
 
@@ -61,10 +60,6 @@ export class Operator extends BaseOperator {
 
   override finish(): void {
     this.backend.unsetKey()
-    this.#user.finish()
-  }
-
-  override close(): void | Promise<void> {
-    return this.#user.close()
+    super.finish()
   }
 }

@@ -102,6 +102,8 @@ export interface RestoredState {
   readTables(
     take: (table: StateTable) => ((row: any, keyHash: number, timestamp: number) => void) | undefined,
   ): Promise<void>
+  /** List states that there are; each name once. */
+  readonly lists: readonly { readonly name: string; readonly mode: ListMode }[]
   /** Elements of a list state; empty when there is none of that name. */
   list(name: string): Promise<unknown[]>
 }

@@ -36,6 +36,7 @@ export interface WindowFunctions {
 export class WindowCalls implements Collector<any>, ProcessWindowContext {
   /** The window function wants to know when a window goes. */
   readonly hasClear: boolean
+  readonly user: UserFunction | undefined
   /** Calls need the hash of the key, as they may reach state. */
   readonly needsHash: boolean
   readonly #kind: 'reduce' | 'aggregate' | 'process'
@@ -45,7 +46,6 @@ export class WindowCalls implements Collector<any>, ProcessWindowContext {
   readonly #context: OperatorContext
   readonly #next: Receiver
   readonly #sides: SideOutputs
-  readonly #user: UserFunction | undefined
   readonly #watermark: () => number
   #HeapBackend!: typeof HeapBackend
   #global: HeapBackend | undefined
@@ -65,7 +65,7 @@ export class WindowCalls implements Collector<any>, ProcessWindowContext {
     this.#context = context
     this.#next = next
     this.#sides = new SideOutputs(context)
-    this.#user = windowFn === undefined ? undefined : new UserFunction(windowFn)
+    this.user = windowFn === undefined ? undefined : new UserFunction(windowFn)
     this.#watermark = watermark
     this.needsHash = this.#rich !== undefined
     this.hasClear = typeof this.#rich?.clear === 'function'
@@ -79,7 +79,7 @@ export class WindowCalls implements Collector<any>, ProcessWindowContext {
       copy,
     ))
     this.#global = new this.#HeapBackend(task)
-    await this.#user!.open(this.#context, keyedRuntime(runtime, this.#global))
+    await this.user!.open(this.#context, keyedRuntime(runtime, this.#global))
   }
 
   /** Results that follow are of this window. */
@@ -126,6 +126,7 @@ export class WindowCalls implements Collector<any>, ProcessWindowContext {
   }
 
   snapshot(writer: SnapshotWriter): void {
+    this.user?.snapshot(writer)
     if (this.#global?.hasStates === true) writer.later(this.#global.snapshot(writer, GLOBAL))
     for (const [start, backend] of this.#byWindow) writer.later(backend.snapshot(writer, `${BY_WINDOW}${start}/`))
   }
@@ -186,10 +187,10 @@ export class WindowCalls implements Collector<any>, ProcessWindowContext {
 
   finish(): void {
     this.#global?.unsetKey()
-    this.#user?.finish()
+    this.user?.finish()
   }
 
   close(): void | Promise<void> {
-    return this.#user?.close()
+    return this.user?.close()
   }
 }

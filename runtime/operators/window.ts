@@ -485,6 +485,13 @@ export class Operator extends BaseOperator {
     this.#lateSent = 0
   }
 
+  override notifyCheckpointComplete(checkpointId: number): void | Promise<void> {
+    return this.#calls.user?.notifyCheckpointComplete(checkpointId)
+  }
+  override notifyCheckpointAborted(checkpointId: number): void {
+    this.#calls.user?.notifyCheckpointAborted(checkpointId)
+  }
+
   override finish(): void {
     // By the clock nothing fires at the end of the input [PF-07]: what is lost with it is counted.
     let unfired = 0
