@@ -1,6 +1,6 @@
 /** State of one operator as it was dealt out for one subtask; its bytes are fetched when the operator asks for them. */
 import { restoreKeyed } from '../checkpoint/keyed-restore.ts'
-import type { OperatorRestore, StateHandle, StateTable } from '../checkpoint/model.ts'
+import type { ListMode, OperatorRestore, StateHandle, StateTable } from '../checkpoint/model.ts'
 import { createUnpackr } from '../codec/msgpack.ts'
 import type { KeyGroupRange } from '../core/key-groups.ts'
 import type { RestoredState } from '../operators/operator.ts'
@@ -29,6 +29,10 @@ export class RestoredOperator implements RestoredState {
   ): Promise<void> {
     const { restore, range, maxParallelism, read } = this.#options
     return restoreKeyed({ snapshots: restore.keyed, range, maxParallelism, read, take })
+  }
+
+  get lists(): readonly { name: string; mode: ListMode }[] {
+    return this.#options.restore.lists
   }
 
   async list(name: string): Promise<unknown[]> {
