@@ -4,13 +4,41 @@
 // A program that is started by itself has a cluster in its own thread.
 import './embedded/default-context.ts'
 
+export { BroadcastConnectedStream, BroadcastStream, KeyedBroadcastConnectedStream } from './api/broadcast-stream.ts'
+export { ConnectedStreams, KeyedConnectedStreams } from './api/connected-streams.ts'
 export { DataStream, SingleOutputStreamOperator } from './api/data-stream.ts'
 export { DataStreamSink } from './api/data-stream-sink.ts'
 export { StreamExecutionEnvironment } from './api/environment.ts'
 export type { Comparable, ComparableField, NumericField } from './api/field-functions.ts'
 export { KeyedStream } from './api/keyed-stream.ts'
 export { WindowedStream, type WindowReduceFunction } from './api/windowed-stream.ts'
+export {
+  type BroadcastBaseContext,
+  type BroadcastKey,
+  type BroadcastOnTimerContext,
+  BroadcastProcessFunction,
+  type BroadcastReadContext,
+  type BroadcastState,
+  type BroadcastWriteContext,
+  KeyedBroadcastProcessFunction,
+  type KeyedBroadcastReadContext,
+  type KeyedBroadcastWriteContext,
+  type ReadOnlyBroadcastState,
+} from './core/broadcast-functions.ts'
+export type {
+  CheckpointedFunction,
+  CheckpointListener,
+  InitializationContext,
+  OperatorListState,
+  OperatorStateStore,
+} from './core/checkpoint.ts'
 export { type Clock, MAX_WATERMARK, MIN_WATERMARK, NO_TIMESTAMP } from './core/clock.ts'
+export {
+  type CoFlatMapFunction,
+  type CoMapFunction,
+  CoProcessFunction,
+  KeyedCoProcessFunction,
+} from './core/co-functions.ts'
 export { type Duration, durationMs } from './core/duration.ts'
 export { type ErrorCode, isTailraceError, TailraceError } from './core/errors.ts'
 export {

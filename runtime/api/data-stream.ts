@@ -15,14 +15,17 @@ import type {
 } from '../core/functions.ts'
 import type { OutputTag } from '../core/output-tag.ts'
 import type { Sink } from '../core/sink.ts'
+import type { MapStateDescriptor } from '../core/state.ts'
 import type { Type } from '../core/types.ts'
 import type { WatermarkStrategy } from '../core/watermarks.ts'
 import type { LogicalNode, Partitioner } from '../graph/model.ts'
 import type { OperatorSpec } from '../graph/operator-spec.ts'
+import { BroadcastConnectedStream, BroadcastStream } from './broadcast-stream.ts'
 import { collect, collectAsync } from './collect.ts'
+import { ConnectedStreams } from './connected-streams.ts'
 import { DataStreamSink } from './data-stream-sink.ts'
 import type { StreamExecutionEnvironment } from './environment.ts'
-import type { StreamInput } from './graph-builder.ts'
+import { checkSameEnvironment, type StreamInput } from './graph-builder.ts'
 import type { KeyedStream } from './keyed-stream.ts'
 import {
   setBufferTimeout,
@@ -112,11 +115,21 @@ export class DataStream<T> {
 
   /** The records of all, in no order among streams. A stream united with itself gives each record twice. */
   union(...others: DataStream<T>[]): DataStream<T> {
-    for (const other of others) {
-      if (other.environment === this.environment) continue
-      throw new TailraceError('TR-GRAPH-004', 'Cannot unite streams of two environments: build both on one')
-    }
+    for (const other of others) checkSameEnvironment('unite', this.environment, other.environment)
     return new DataStream(this.environment, [...this.inputs, ...others.flatMap((other) => other.inputs)])
+  }
+
+  /**
+   * Two streams for one operator, each with its own type; they may share state. With a broadcast stream: every subtask gets all records of it.
+   *
+   * @example
+   * orders.connect(refunds).map((order) => order.amount, (refund) => -refund.amount)
+   */
+  connect<U>(other: BroadcastStream<U>): BroadcastConnectedStream<T, U>
+  connect<U>(other: DataStream<U>): ConnectedStreams<T, U>
+  connect<U>(other: BroadcastStream<U> | DataStream<U>): BroadcastConnectedStream<T, U> | ConnectedStreams<T, U> {
+    checkSameEnvironment('connect', this.environment, other.environment)
+    return 'descriptors' in other ? new BroadcastConnectedStream(this, other) : new ConnectedStreams(this, other)
   }
 
   /** Sets event time in the middle of a stream; at a source, give the strategy to fromSource. */
@@ -140,9 +153,18 @@ export class DataStream<T> {
   shuffle(): DataStream<T> {
     return this.#partition({ kind: 'shuffle' })
   }
-  /** To every subtask. */
-  broadcast(): DataStream<T> {
-    return this.#partition({ kind: 'broadcast' })
+  /**
+   * To every subtask. With descriptors: a stream to {@link connect} to, whose records every subtask keeps in the states that they describe.
+   *
+   * @example
+   * const rules = new MapStateDescriptor<string, Rule>('rules')
+   * payments.connect(ruleChanges.broadcast(rules)).process(new Checked())
+   */
+  broadcast(): DataStream<T>
+  broadcast(...descriptors: [MapStateDescriptor<any, any>, ...MapStateDescriptor<any, any>[]]): BroadcastStream<T>
+  broadcast(...descriptors: MapStateDescriptor<any, any>[]): DataStream<T> | BroadcastStream<T> {
+    const all = this.#partition({ kind: 'broadcast' })
+    return descriptors.length === 0 ? all : new BroadcastStream(this.environment, all.inputs, descriptors)
   }
   /** To the first subtask. */
   global(): DataStream<T> {

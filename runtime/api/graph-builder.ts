@@ -2,6 +2,7 @@
  * The logical graph while the program builds it. Nodes added since the last execute are pending; a graph holds them and all that
  * they are fed by, also nodes of earlier jobs, so that a stream can be used again after execute.
  */
+import { TailraceError } from '../core/errors.ts'
 import type { Chaining, JobConfig, LogicalEdge, LogicalGraph, LogicalNode, Partitioner } from '../graph/model.ts'
 import type { OperatorSpec } from '../graph/operator-spec.ts'
 
@@ -17,11 +18,19 @@ export interface NewNode {
   name: string
   spec: OperatorSpec
   inputs: readonly StreamInput[]
+  /** Of the second input of an operator that has two. */
+  secondInputs?: readonly StreamInput[]
   isSource?: boolean
   isSink?: boolean
   parallelism?: number
   chaining?: Chaining
   forceNonParallel?: boolean
+}
+
+/** `what` as in "Cannot connect streams of two environments". */
+export function checkSameEnvironment(what: string, one: object, other: object): void {
+  if (one === other) return
+  throw new TailraceError('TR-GRAPH-004', `Cannot ${what} streams of two environments: build both on one`)
 }
 
 export class GraphBuilder {
@@ -34,19 +43,14 @@ export class GraphBuilder {
   }
 
   add(node: NewNode): LogicalNode {
+    const edges = (inputs: readonly StreamInput[], inputIndex: number) =>
+      inputs.map(({ node, tag, partitioner }): LogicalEdge => ({ from: node.id, tag, partitioner, inputIndex }))
     const added: LogicalNode = {
       id: this.nextId,
       spec: node.spec,
       isSource: node.isSource ?? false,
       isSink: node.isSink ?? false,
-      inputs: node.inputs.map(
-        (input): LogicalEdge => ({
-          from: input.node.id,
-          tag: input.tag,
-          partitioner: input.partitioner,
-          inputIndex: 0,
-        }),
-      ),
+      inputs: [...edges(node.inputs, 0), ...edges(node.secondInputs ?? [], 1)],
       name: node.name,
       uid: undefined,
       description: undefined,

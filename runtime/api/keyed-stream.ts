@@ -3,11 +3,16 @@
  */
 import type { Key, KeyedProcessFunction, KeySelector, ProcessFunction, ReduceFunction } from '../core/functions.ts'
 import type { WindowAssigner } from '../core/windows.ts'
+import { type BroadcastStream, KeyedBroadcastConnectedStream } from './broadcast-stream.ts'
+import { ConnectedStreams, KeyedConnectedStreams } from './connected-streams.ts'
 import { DataStream, type SingleOutputStreamOperator, setKeyedStream } from './data-stream.ts'
 import type { StreamExecutionEnvironment } from './environment.ts'
 import { type ComparableField, extremeBy, extremeOf, type NumericField, sumOf } from './field-functions.ts'
-import type { StreamInput } from './graph-builder.ts'
+import { checkSameEnvironment, type StreamInput } from './graph-builder.ts'
 import { WindowedStream } from './windowed-stream.ts'
+
+/** A stream that is not keyed: one with keys of another type must not be taken for it. */
+type WithoutKey<T> = DataStream<T> & { readonly keyOf?: never }
 
 /**
  * A stream of which all records of a key meet in one subtask.
@@ -62,6 +67,20 @@ export class KeyedStream<T, K extends Key> extends DataStream<T> {
   }
   maxBy(field: ComparableField<T>, first = true): SingleOutputStreamOperator<T> {
     return this.#rolling('Keyed MaxBy', { reduce: extremeBy<T>('max', field as any, first), field, first })
+  }
+
+  /**
+   * With another keyed stream: records of equal keys meet, and share state and timers; both key selectors must give the same type. With a
+   * broadcast stream: every subtask gets all records of it. With any other stream: two inputs without a common key.
+   */
+  override connect<U>(other: BroadcastStream<U>): KeyedBroadcastConnectedStream<T, U, K>
+  override connect<U>(other: KeyedStream<U, K>): KeyedConnectedStreams<T, U, K>
+  override connect<U>(other: WithoutKey<U>): ConnectedStreams<T, U>
+  override connect(other: any): any {
+    checkSameEnvironment('connect', this.environment, other.environment)
+    if ('descriptors' in other) return new KeyedBroadcastConnectedStream(this, other, this.keyOf)
+    if ('keyOf' in other) return new KeyedConnectedStreams(this, other, this.keyOf, other.keyOf)
+    return new ConnectedStreams(this, other)
   }
 
   /** Cuts the records of each key into windows. */

@@ -17,7 +17,7 @@ import {
   TRIGGERED,
   WATERMARK,
 } from './channel.ts'
-import type { WatermarkValve } from './valve.ts'
+import type { ChannelTimes } from './input-valves.ts'
 
 /** Batches that are taken from one channel before the next has its turn. */
 const BATCHES_PER_CHANNEL = 4
@@ -34,7 +34,7 @@ export interface InputChannel {
 
 export class InputGate {
   readonly #channels: InputChannel[]
-  readonly #valve: WatermarkValve
+  readonly #valve: ChannelTimes
   readonly #aligner: BarrierAligner | undefined
   #first = 0
   #open: number
@@ -45,7 +45,7 @@ export class InputGate {
   buffersIn = 0
 
   /** The valve's channel i, and the aligner's, is channel i of the gate. Without an aligner barriers are passed over. */
-  constructor(channels: InputChannel[], valve: WatermarkValve, aligner?: BarrierAligner) {
+  constructor(channels: InputChannel[], valve: ChannelTimes, aligner?: BarrierAligner) {
     this.#channels = channels
     this.#valve = valve
     this.#aligner = aligner

@@ -19,7 +19,6 @@ export class Operator extends FunctionOperator {
   }
 
   override async open(context: OperatorContext): Promise<void> {
-    this.context = context
     const { fn } = this
     const { KeyedCalls } = await hotCopy<typeof import('./keyed-calls.ts')>('operators/keyed-calls', context.copy)
     this.calls = await KeyedCalls.open(
@@ -28,7 +27,7 @@ export class Operator extends FunctionOperator {
       (timestampMs, ctx, out) => fn.onTimer?.(timestampMs, ctx, out),
       () => this.resume(),
     )
-    await this.user.open(context, this.calls.runtime)
+    await super.open(context, this.calls.runtime)
     await this.calls.restore()
   }
 

@@ -30,11 +30,10 @@ export class Operator extends FunctionOperator {
   }
 
   override async open(context: OperatorContext): Promise<void> {
-    this.context = context
     const { HeapBackend } = await hotCopy<typeof import('../state/heap/backend.ts')>('state/heap/backend', context.copy)
     this.backend = new HeapBackend(context.task)
     this.state = this.backend.getState(new ValueStateDescriptor(STATE_NAME))
-    await this.user.open(context, keyedRuntime(context.runtime, this.backend))
+    await super.open(context, keyedRuntime(context.runtime, this.backend))
     if (context.restored !== undefined) await this.backend.restore(context.restored)
   }
 

@@ -10,6 +10,7 @@ import type {
   ListStateDescriptor,
   MapState,
   MapStateDescriptor,
+  StateDescriptor,
   ValueState,
   ValueStateDescriptor,
 } from '../core/state.ts'
@@ -24,6 +25,11 @@ export interface KeyedBackend extends KeyedStateStore {
   setKey(key: Key, hash: number): void
   /** No key is current: handles throw TR-STATE-002. So it is before the first `setKey`. */
   unsetKey(): void
+  /**
+   * Makes each key current in turn that has this state, in no order, and calls `visit`, which may read and change the states of that key. Which
+   * key is current afterwards is not said.
+   */
+  applyToKeys(descriptor: StateDescriptor, visit: (key: Key, state: any) => void): void
   /** Keys that have state. */
   readonly size: number
 }

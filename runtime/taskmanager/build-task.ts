@@ -17,11 +17,12 @@ import { BufferPool } from '../network/buffer-pool.ts'
 import { ChannelReader, ChannelWriter } from '../network/channel.ts'
 import { Doorbell } from '../network/doorbell.ts'
 import { type InputChannel, InputGate } from '../network/input-gate.ts'
+import { InputValves } from '../network/input-valves.ts'
 import { Overflow } from '../network/overflow.ts'
 import { RecordWriter } from '../network/record-writer.ts'
 import type { Selector } from '../network/select-channel.ts'
 import { exchangeSettings } from '../network/settings.ts'
-import { WatermarkValve } from '../network/valve.ts'
+import { isTwoInput } from '../operators/two-input.ts'
 import type { Deployment, FromSlot, SubtaskRef } from '../rpc/slot-messages.ts'
 import { buildChain } from './chain.ts'
 import type { ChunkBuffers } from './chunk-buffers.ts'
@@ -60,9 +61,12 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
   const gateMemory = deployment.wiring.gates[vertexId]![subtask]!
   const pool = new BufferPool(deployment.wiring.pools[deployment.slotIndex]!)
   const head = Task.headOf(chain)
+  const inputs = isTwoInput(head) ? [head.input(0), head.input(1)] : [head]
+  const inputOf: number[] = []
   for (const edge of vertex.inputs) {
     const from = graph.vertices.find((v) => v.id === edge.from)!
-    const reader = new BatchReader(head, edge.partitioner.kind === 'key', deployment.edgeTypes[edge.id] ?? edge.type)
+    const input = inputs[edge.inputIndex]!
+    const reader = new BatchReader(input, edge.partitioner.kind === 'key', deployment.edgeTypes[edge.id] ?? edge.type)
     readers.set(edge.id, reader)
     for (const sender of sendersOf(edge.partitioner.kind, from.parallelism, vertex.parallelism, subtask)) {
       const slot = deployment.wiring.slots[from.id]![sender]!
@@ -73,12 +77,19 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
         new Doorbell(deployment.wiring.doorbells[slot]!),
       )
       channels.push({ channel, reader, fragments: undefined, dataEnded: false, ended: false })
+      inputOf.push(edge.inputIndex)
     }
   }
   let task: Task | undefined
-  const valve = new WatermarkValve(channels.length, {
-    watermark: (timestampMs) => task!.inputWatermark(timestampMs),
-    status: (idle) => head.status(idle),
+  const showWatermark = (timestampMs: number) => task!.inputWatermark(timestampMs)
+  if (isTwoInput(head)) head.combinedTo = showWatermark
+  const valves = new InputValves(inputOf, {
+    watermark: (input, timestampMs) =>
+      isTwoInput(head) ? head.inputWatermark(input, timestampMs) : showWatermark(timestampMs),
+    status: (input, idle) => inputs[input]!.status(idle),
+    end: (input) => {
+      if (isTwoInput(head)) head.endInput(input)
+    },
   })
   const aligner =
     checkpointing === undefined || channels.length === 0
@@ -87,7 +98,7 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
           aligned: (barrier, alignmentMs, startDelayMs) => task!.checkpoint(barrier, alignmentMs, startDelayMs),
           overtaken: (checkpointId) => post({ type: 'checkpointDeclined', vertexId, subtask, checkpointId }),
         })
-  const gate = vertex.inputs.length === 0 ? undefined : new InputGate(channels, valve, aligner)
+  const gate = vertex.inputs.length === 0 ? undefined : new InputGate(channels, valves, aligner)
   const parameters = graph.config.parameters
   task = new Task({
     vertex,

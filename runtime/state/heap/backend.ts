@@ -17,7 +17,7 @@
 import type { StateTable } from '../../checkpoint/model.ts'
 import { TailraceError } from '../../core/errors.ts'
 import type { Key } from '../../core/functions.ts'
-import { lookupKey } from '../../core/hash.ts'
+import { keyOfLookup, lookupKey } from '../../core/hash.ts'
 import { keyGroupRange } from '../../core/key-groups.ts'
 import type {
   ListState,
@@ -418,6 +418,37 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
         pairs[at + 1] = to
         if (from === current) this.current = to
       }
+    }
+  }
+
+  applyToKeys(descriptor: StateDescriptor, visit: (key: Key, state: any) => void): void {
+    const state = this.#stateOf(descriptor)
+    const slot = `s${[...this.#states.keys()].indexOf(descriptor.name)}` as const
+    // What comes in now is not counted by `beforeBatch`: it is detached at once.
+    const { detachesLater } = this
+    this.detachesLater = false
+    try {
+      for (const { pairs } of this.segments) {
+        // A copy: when a key is cleared, others move into its place.
+        for (const entry of pairs.filter((_, at) => (at & 1) === 1 && pairs[at - 1] !== 0) as Entry[]) {
+          if (entry[slot] === undefined) continue
+          this.setKey(entry.key, entry.hash)
+          visit(keyOfLookup(entry.key), state)
+        }
+      }
+    } finally {
+      this.detachesLater = detachesLater
+    }
+  }
+
+  #stateOf(descriptor: StateDescriptor): unknown {
+    switch (descriptor.kind) {
+      case 'value':
+        return this.getState(descriptor as ValueStateDescriptor<any>)
+      case 'list':
+        return this.getListState(descriptor as ListStateDescriptor<any>)
+      case 'map':
+        return this.getMapState(descriptor as MapStateDescriptor<any, any>)
     }
   }
 
