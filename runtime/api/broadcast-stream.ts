@@ -72,7 +72,7 @@ export class KeyedBroadcastConnectedStream<A, B, K extends Key> extends Broadcas
 
   /** Records with state and timers of their key against broadcast state. */
   override process<R>(fn: KeyedBroadcastProcessFunction<K, A, B, R>): SingleOutputStreamOperator<R>
-  override process<R>(fn: BroadcastProcessFunction<A, B, R>): SingleOutputStreamOperator<R>
+  override process<R>(fn: BroadcastProcessFunction<A, B, R> & { onTimer?: never }): SingleOutputStreamOperator<R>
   override process<R>(
     fn: KeyedBroadcastProcessFunction<K, A, B, R> | BroadcastProcessFunction<A, B, R>,
   ): SingleOutputStreamOperator<R> {

@@ -93,7 +93,7 @@ export class KeyedConnectedStreams<A, B, K extends Key> extends ConnectedStreams
 
   /** Records of both with state and timers of their key. */
   override process<R>(fn: KeyedCoProcessFunction<K, A, B, R>): SingleOutputStreamOperator<R>
-  override process<R>(fn: CoProcessFunction<A, B, R>): SingleOutputStreamOperator<R>
+  override process<R>(fn: CoProcessFunction<A, B, R> & { onTimer?: never }): SingleOutputStreamOperator<R>
   override process<R>(
     fn: KeyedCoProcessFunction<K, A, B, R> | CoProcessFunction<A, B, R>,
   ): SingleOutputStreamOperator<R> {
