@@ -423,7 +423,7 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
 
   applyToKeys(descriptor: StateDescriptor, visit: (key: Key, state: any) => void): void {
     const state = this.#stateOf(descriptor)
-    const slot = `s${[...this.#states.keys()].indexOf(descriptor.name)}` as const
+    const { slot } = this.#states.get(descriptor.name)!
     // What comes in now is not counted by `beforeBatch`: it is detached at once.
     const { detachesLater } = this
     this.detachesLater = false
