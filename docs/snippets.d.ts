@@ -8,6 +8,7 @@ declare global {
   const clickSource: Source<Click>
   const clicks: DataStream<Click>
   const orders: DataStream<Order>
+  const payments: DataStream<Payment>
   const lines: DataStream<string>
   const numbers: DataStream<number>
   const totals: DataStream<{ page: string; n: number }>
@@ -28,6 +29,11 @@ declare global {
   }
 
   interface Order {
+    customer: string
+    amount: number
+  }
+
+  interface Payment {
     customer: string
     amount: number
   }

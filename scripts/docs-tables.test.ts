@@ -11,6 +11,7 @@ import { allSamples } from '../runtime/metrics/cluster-samples.ts'
 import { OPERATOR_METRICS, TASK_METRICS } from '../runtime/metrics/page.ts'
 import { MetricsReader } from '../runtime/metrics/reader.ts'
 import { UNREAD_SIDE_OUTPUT } from '../runtime/operators/side-outputs.ts'
+import { INPUT_WATERMARKS } from '../runtime/operators/two-input.ts'
 import type { RestContext } from '../runtime/rest/common.ts'
 import { createApp } from '../runtime/rest/server.ts'
 import { MiniCluster } from '../runtime/testing/index.ts'
@@ -110,7 +111,7 @@ test('docs/metrics.md names the metrics that there are', async () => {
   )
   expect(missing).toEqual([])
 
-  const real = new Set([...measured, ...TASK_METRICS, ...OPERATOR_METRICS, UNREAD_SIDE_OUTPUT])
+  const real = new Set([...measured, ...TASK_METRICS, ...OPERATOR_METRICS, ...INPUT_WATERMARKS, UNREAD_SIDE_OUTPUT])
   const listed = ['Tasks', 'Operators'].flatMap((part) => firstCells(under('docs/metrics.md', part)).flatMap(codes))
   expect(listed.filter((name) => !real.has(name))).toEqual([])
   expect(metered.filter((name) => !measured.has(name))).toEqual([])

@@ -32,10 +32,7 @@ export class BroadcastStream<T> {
 }
 
 /**
- * A stream and a broadcast one.
- *
- * @example
- * clicks.connect(blockedUsers.broadcast(blocked)).process(new Allowed())
+ * A stream and a broadcast one; see {@link BroadcastProcessFunction}.
  */
 export class BroadcastConnectedStream<A, B> {
   readonly first: DataStream<A>

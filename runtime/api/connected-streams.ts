@@ -20,10 +20,7 @@ type FlatMap<T, R> = (value: T, out: Collector<R>) => Iterable<R> | void
 
 /**
  * @example
- * const amounts = orders.connect(refunds).map(
- *   (order) => order.amount,
- *   (refund) => -refund.amount,
- * )
+ * orders.connect(payments).map((order) => order.amount, (payment) => -payment.amount)
  */
 export class ConnectedStreams<A, B> {
   readonly first: DataStream<A>
@@ -39,7 +36,7 @@ export class ConnectedStreams<A, B> {
    * Groups both by key: records of equal keys meet in one subtask, whichever stream they come from. Both functions must give the same type.
    *
    * @example
-   * orders.connect(payments).keyBy((order) => order.id, (payment) => payment.orderId)
+   * orders.connect(payments).keyBy((order) => order.customer, (payment) => payment.customer)
    */
   keyBy<const K extends Key>(first: KeySelector<A, K>, second: KeySelector<B, K>): KeyedConnectedStreams<A, B, K> {
     return new KeyedConnectedStreams(this.first, this.second, first, second)
@@ -78,7 +75,7 @@ export class ConnectedStreams<A, B> {
  * Two streams with a common key.
  *
  * @example
- * rides.keyBy((ride) => ride.id).connect(fares.keyBy((fare) => fare.rideId)).process(new Matched())
+ * orders.keyBy((order) => order.customer).connect(payments.keyBy((payment) => payment.customer))
  */
 export class KeyedConnectedStreams<A, B, K extends Key> extends ConnectedStreams<A, B> {
   readonly keyOf1: KeySelector<A, K>

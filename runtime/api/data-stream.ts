@@ -123,7 +123,7 @@ export class DataStream<T> {
    * Two streams for one operator, each with its own type; they may share state. With a broadcast stream: every subtask gets all records of it.
    *
    * @example
-   * orders.connect(refunds).map((order) => order.amount, (refund) => -refund.amount)
+   * orders.connect(payments).map((order) => order.amount, (payment) => -payment.amount)
    */
   connect<U>(other: BroadcastStream<U>): BroadcastConnectedStream<T, U>
   connect<U>(other: DataStream<U>): ConnectedStreams<T, U>
@@ -157,8 +157,8 @@ export class DataStream<T> {
    * To every subtask. With descriptors: a stream to {@link connect} to, whose records every subtask keeps in the states that they describe.
    *
    * @example
-   * const rules = new MapStateDescriptor<string, Rule>('rules')
-   * payments.connect(ruleChanges.broadcast(rules)).process(new Checked())
+   * const blocked = new MapStateDescriptor<string, boolean>('blocked')
+   * clicks.connect(lines.broadcast(blocked))
    */
   broadcast(): DataStream<T>
   broadcast(...descriptors: [MapStateDescriptor<any, any>, ...MapStateDescriptor<any, any>[]]): BroadcastStream<T>

@@ -75,12 +75,7 @@ export interface BroadcastOnTimerContext<K> extends KeyedBroadcastReadContext<K>
 export interface KeyedBroadcastWriteContext<K> extends BroadcastWriteContext {
   /**
    * Calls `visit` for each key of this subtask that has this state, in no order. The state that it gets is the key's, to read and to change; other
-   * states of the function are the key's, too, during the call.
-   *
-   * @example
-   * context.applyToKeyedState(lastPayment, (account, payment) => {
-   *   if (rule.matches(payment.value()!)) out.collect({ account, rule: rule.id })
-   * })
+   * states of the function are the key's, too, during the call. No record is processed meanwhile.
    */
   applyToKeyedState<T>(descriptor: ValueStateDescriptor<T>, visit: (key: K, state: ValueState<T>) => void): void
   applyToKeyedState<T>(descriptor: ListStateDescriptor<T>, visit: (key: K, state: ListState<T>) => void): void
@@ -103,7 +98,7 @@ export interface KeyedBroadcastWriteContext<K> extends BroadcastWriteContext {
  *     context.getBroadcastState(blocked).put(user, true)
  *   }
  * }
- * clicks.connect(blockedUsers.broadcast(blocked)).process(new Allowed())
+ * clicks.connect(lines.broadcast(blocked)).process(new Allowed())
  */
 export abstract class BroadcastProcessFunction<A, B, R> implements RichFunction {
   open(_context: RuntimeContext): void | Promise<void> {}
@@ -113,7 +108,31 @@ export abstract class BroadcastProcessFunction<A, B, R> implements RichFunction 
   close(): void | Promise<void> {}
 }
 
-/** The same with state and timers of the record's key. The broadcast side has no key: it reaches keyed state by `applyToKeyedState`. */
+/**
+ * The same with state and timers of the record's key. The broadcast side has no key: it reaches keyed state by `applyToKeyedState`.
+ *
+ * @example
+ * const limit = new MapStateDescriptor<string, number>('limit')
+ * const total = new ValueStateDescriptor<number>('total')
+ * class AboveLimit extends KeyedBroadcastProcessFunction<string, Order, number, string> {
+ *   #total!: ValueState<number>
+ *   open(context: RuntimeContext) {
+ *     this.#total = context.getState(total)
+ *   }
+ *   processElement(order: Order, context: KeyedBroadcastReadContext<string>, out: Collector<string>) {
+ *     const sum = (this.#total.value() ?? 0) + order.amount
+ *     this.#total.update(sum)
+ *     if (sum > (context.getBroadcastState(limit).get('now') ?? Infinity)) out.collect(context.getCurrentKey())
+ *   }
+ *   processBroadcastElement(now: number, context: KeyedBroadcastWriteContext<string>, out: Collector<string>) {
+ *     context.getBroadcastState(limit).put('now', now)
+ *     context.applyToKeyedState(total, (customer, sum) => {
+ *       if (sum.value()! > now) out.collect(customer)
+ *     })
+ *   }
+ * }
+ * orders.keyBy((order) => order.customer).connect(numbers.broadcast(limit)).process(new AboveLimit())
+ */
 export abstract class KeyedBroadcastProcessFunction<K, A, B, R> implements RichFunction {
   open(_context: RuntimeContext): void | Promise<void> {}
   abstract processElement(value: A, context: KeyedBroadcastReadContext<K>, out: Collector<R>): void

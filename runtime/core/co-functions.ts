@@ -14,7 +14,7 @@ import type {
  * One record out for each record of either stream.
  *
  * @example
- * orders.connect(refunds).map({ map1: (order) => order.amount, map2: (refund) => -refund.amount })
+ * orders.connect(payments).map({ map1: (order) => order.amount, map2: (payment) => -payment.amount })
  */
 export interface CoMapFunction<A, B, R1, R2 = R1> extends RichFunction {
   map1(value: A): R1
@@ -59,7 +59,7 @@ export abstract class CoProcessFunction<A, B, R> implements RichFunction {
  *     else out.collect({ order, payment })
  *   }
  * }
- * orders.connect(payments).keyBy((order) => order.id, (payment) => payment.orderId).process(new Matched())
+ * orders.connect(payments).keyBy((order) => order.customer, (payment) => payment.customer).process(new Matched())
  */
 export abstract class KeyedCoProcessFunction<K, A, B, R> implements RichFunction {
   open(_context: RuntimeContext): void | Promise<void> {}

@@ -12,6 +12,9 @@ import { FunctionOperator } from './function-operator.ts'
 import type { BaseOperator, OperatorContext, Receiver } from './operator.ts'
 import type { OperatorState } from './operator-state.ts'
 
+/** Names of the gauges of an operator's inputs. */
+export const INPUT_WATERMARKS = ['currentInput1Watermark', 'currentInput2Watermark'] as const
+
 export abstract class TwoInputOperator extends FunctionOperator {
   /** Takes every combined watermark and gives it to {@link watermark}; the task puts itself here, as its metrics show them. */
   combinedTo: (timestampMs: number) => void = (timestampMs) => this.watermark(timestampMs)
@@ -32,8 +35,8 @@ export abstract class TwoInputOperator extends FunctionOperator {
   abstract input(index: number): Receiver
 
   override open(context: OperatorContext, runtime?: RuntimeContext, state?: OperatorState): void | Promise<void> {
-    for (const index of [0, 1]) {
-      const gauge = context.metrics.group.gauge(`currentInput${index + 1}Watermark`)
+    for (const name of INPUT_WATERMARKS) {
+      const gauge = context.metrics.group.gauge(name)
       gauge.set(-Infinity)
       this.#gauges.push(gauge)
     }
