@@ -1,54 +1,13 @@
-/**
- * Slots driven by the least JobManager that can: it wires, starts, routes splits and agrees on types. Everything in one thread.
- */
+/** Slots under the least JobManager (test-job.suite.ts), everything in one thread. */
 import { describe, expect, it } from 'vitest'
-import { GraphBuilder } from '../api/graph-builder.ts'
 import { sequenceSource } from '../connectors/sequence/index.ts'
 import type { RuntimeContext } from '../core/functions.ts'
 import { hashKey } from '../core/hash.ts'
 import { subtaskOfKeyGroup } from '../core/key-groups.ts'
-import type { EnumeratorContext } from '../core/source.ts'
 import { WatermarkStrategy } from '../core/watermarks.ts'
-import { compileJobGraph } from '../graph/compile.ts'
 import { planWithMaxParallelism } from '../graph/max-parallelism.ts'
-import type { JobConfig, LogicalNode, Partitioner, Plan } from '../graph/model.ts'
-import { buildPlan } from '../graph/plan.ts'
-import { assignSlots } from '../graph/slots.ts'
-import { MetricsPage } from '../metrics/page.ts'
-import { allocateWiring } from '../network/wiring.ts'
-import { portPair } from '../rpc/port.ts'
-import type { FromSlot, ToSlot } from '../rpc/slot-messages.ts'
-import { Slot } from './slot.ts'
-
-const config = (parallelism: number, options: Record<string, string>): JobConfig => ({
-  jobName: 'test',
-  parallelism,
-  maxParallelism: undefined,
-  bufferTimeoutMs: 5,
-  autoWatermarkIntervalMs: 200,
-  chaining: true,
-  autoGenerateUids: true,
-  parameters: {},
-  options,
-})
-
-interface Outcome {
-  values: any[]
-  states: string[]
-  error?: { code: string; message: string; operator?: string; stack: string }
-  accumulators: Record<string, number>
-}
-
-type Build = (
-  add: (
-    name: string,
-    module: string,
-    options: any,
-    from?: LogicalNode,
-    partitioner?: Partitioner,
-    isSink?: boolean,
-  ) => LogicalNode,
-) => void
+import type { Partitioner, Plan } from '../graph/model.ts'
+import { type Build, TestJob } from './test-job.suite.ts'
 
 /** Runs a graph to its end. */
 async function run(
@@ -56,127 +15,10 @@ async function run(
   build: Build,
   options: Record<string, string> = {},
   change: (plan: Plan) => Plan = (plan) => plan,
-): Promise<Outcome> {
-  // Each slot builds the graph again, as it does from a program: function objects are its own.
-  const buildGraph = () => {
-    const builder = new GraphBuilder()
-    build((name, module, options, from, partitioner = { kind: 'auto' }, isSink = false) =>
-      builder.add({
-        name,
-        spec: { module, options },
-        inputs: from === undefined ? [] : [{ node: from, tag: undefined, partitioner }],
-        isSource: module === 'source',
-        isSink,
-      }),
-    )
-    return builder.build(config(parallelism, options))
-  }
-  const logical = buildGraph()
-  const plan = change(buildPlan(compileJobGraph(logical)))
-  const { slotCount, vertices } = assignSlots(plan)
-  const slots = Object.fromEntries(vertices.map((v) => [v.vertexId, v.slots]))
-  const wiring = allocateWiring(plan, slots)
-  const outcome: Outcome = { values: [], states: [], accumulators: {} }
-  await new Promise<void>((resolve) => {
-    let deployed = 0
-    let ended = 0
-    const total = vertices.reduce((n, v) => n + v.slots.length, 0)
-    const ports: ReturnType<typeof portPair<ToSlot, FromSlot>>[0][] = []
-    const agreed = new Set<number>()
-    const enumerators = new Map<string, any>()
-    const to = (vertexId: string, subtask: number, message: ToSlot) => ports[slots[vertexId]![subtask]!]!.post(message)
-    const enumerator = (vertexId: string) => {
-      let known = enumerators.get(vertexId)
-      if (known === undefined) {
-        const vertex = compileJobGraph(logical).vertices.find((v) => v.id === vertexId)!
-        const context: EnumeratorContext<any> = {
-          parallelism: vertex.parallelism,
-          readers: () => [],
-          assign: (split, subtask) => to(vertexId, subtask, { type: 'splits', vertexId, subtask, splits: [split] }),
-          noMoreSplits: (subtask) => to(vertexId, subtask, { type: 'noMoreSplits', vertexId, subtask }),
-          sendEvent: () => {},
-          callAsync: () => {},
-        }
-        known = vertex.operators[0]!.node.spec.options.source.createEnumerator(context)
-        known.start()
-        enumerators.set(vertexId, known)
-      }
-      return known
-    }
-    for (let slotIndex = 0; slotIndex < slotCount; slotIndex++) {
-      const [port, slotPort] = portPair<ToSlot, FromSlot>()
-      ports.push(port)
-      port.onMessage((message) => {
-        switch (message.type) {
-          case 'ready':
-            port.post({
-              type: 'deploy',
-              deployment: {
-                jobId: 'job',
-                attempt: 0,
-                slotIndex,
-                program: { url: '', args: [], parameters: {}, options: {} },
-                replay: { executeIndex: 0, results: [], once: {} },
-                plan,
-                subtasks: vertices.flatMap((v) =>
-                  v.slots.flatMap((s, subtask) => (s === slotIndex ? [{ vertexId: v.vertexId, subtask }] : [])),
-                ),
-                wiring,
-                page: MetricsPage.allocate(),
-                edgeTypes: {},
-                checkpointing: undefined,
-                restore: undefined,
-              },
-            })
-            break
-          case 'deployed':
-            if (++deployed === slotCount) for (const p of ports) p.post({ type: 'start' })
-            break
-          case 'deployFailed':
-            outcome.error = message.error
-            resolve()
-            break
-          case 'taskState':
-            outcome.states.push(message.state)
-            if (
-              message.state === 'RUNNING' &&
-              compileJobGraph(logical).vertices.find((v) => v.id === message.vertexId)!.inputs.length === 0
-            ) {
-              enumerator(message.vertexId).addReader(message.subtask)
-            }
-            if (message.accumulators !== undefined) {
-              for (const [name, value] of Object.entries(message.accumulators))
-                outcome.accumulators[name] = (outcome.accumulators[name] ?? 0) + value
-            }
-            if (message.state === 'FAILED') {
-              outcome.error = message.error!
-              for (const p of ports) p.post({ type: 'cancel' })
-            }
-            if (['FINISHED', 'FAILED', 'CANCELED'].includes(message.state) && ++ended === total) resolve()
-            break
-          case 'splitRequest':
-            enumerator(message.vertexId).handleSplitRequest(message.subtask)
-            break
-          case 'proposeType':
-            if (agreed.has(message.edgeId)) break
-            agreed.add(message.edgeId)
-            for (const p of ports) p.post({ type: 'edgeType', edgeId: message.edgeId, edgeType: message.edgeType })
-            break
-          case 'collected':
-            outcome.values.push(...message.values)
-            port.post({
-              type: 'collectAck',
-              collectId: message.collectId,
-              subtask: message.subtask,
-              count: message.values.length,
-            })
-            break
-        }
-      })
-      new Slot({ port: slotPort, buildGraph: async () => buildGraph() })
-    }
-  })
-  return outcome
+): Promise<TestJob> {
+  const job = new TestJob({ parallelism, build, options, change })
+  await job.ended
+  return job
 }
 
 const numbers = (count: number) => ({ source: sequenceSource(1, count), strategy: WatermarkStrategy.noWatermarks() })

@@ -142,8 +142,8 @@ export class TaskSnapshot {
   #end(): void {
     const { vertexId, subtask, clock, startDelayMs, alignmentMs, finished, post } = this.#options
     const { checkpointId } = this
-    this.#ended = true
     if (this.#error !== undefined) {
+      this.#ended = true
       this.#runOut()
       post({
         type: 'checkpointDeclined',
@@ -155,6 +155,7 @@ export class TaskSnapshot {
       return
     }
     const operators = this.#parts.flatMap((part) => part.finish() ?? [])
+    this.#ended = true
     const bytes = operators.reduce((n, { lists }) => n + lists.reduce((m, l) => m + listBytes(l), 0), this.#bytes)
     const asyncMs = clock.monotonic() - this.#startedMs - this.#syncMs
     const stats: SnapshotStats = {
