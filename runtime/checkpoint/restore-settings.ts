@@ -60,9 +60,7 @@ function claimModeOf(key: string, text: string | undefined, warnings: string[]):
     case 'CLAIM':
       return 'CLAIM'
     case 'LEGACY':
-      warnings.push(
-        `${key} LEGACY is taken for NO_CLAIM: what the job begins with stays as it is`,
-      )
+      warnings.push(`${key} LEGACY is taken for NO_CLAIM: what the job begins with stays as it is`)
       return 'NO_CLAIM'
   }
   throw new TailraceError('TR-CHECKPOINT-006', `Cannot use "${text}" for ${key}: NO_CLAIM or CLAIM is wanted`)

@@ -271,7 +271,14 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
   snapshot(writer: TableSource, prefix = ''): () => boolean {
     if (this.#snapshot !== undefined) while (!this.#snapshot.step());
     this.version++
-    const snapshot = new HeapSnapshot(this.version, this.segments, [...this.#states.values()], writer, prefix)
+    const snapshot = new HeapSnapshot(
+      this.version,
+      this.segments,
+      [...this.#states.values()],
+      this.touch,
+      writer,
+      prefix,
+    )
     this.#snapshot = snapshot
     // The current key was handed out before the barrier.
     if (this.current !== this.absent && this.current !== this.#noKey) snapshot.early(this.current)

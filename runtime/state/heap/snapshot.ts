@@ -11,12 +11,14 @@ import type { StateTable } from '../../checkpoint/model.ts'
 import { keyOfLookup } from '../../core/hash.ts'
 import type { StateDescriptor } from '../../core/state.ts'
 import { inferType, type TypeDescription } from '../../core/types.ts'
-import type { Entry } from './entry-code.ts'
+import type { Entry, TouchEntries } from './entry-code.ts'
 import type { RowStore } from './row-store.ts'
 
 /** Entries encoded in one step: less than a millisecond. */
 const ENTRIES_PER_STEP = 1024
 const SAMPLES = 64
+/** Entries that are loaded together. */
+const BLOCK = 128
 
 export interface SegmentView {
   /** Pairs: hash (0: free), entry. */
@@ -48,16 +50,23 @@ export class HeapSnapshot {
   readonly #version: number
   readonly #segments: readonly SegmentView[]
   readonly #encoders: { inOrder(entry: Entry): void; early(entry: Entry): void }[]
+  readonly #touch: TouchEntries
+  readonly #block: Entry[] = []
+  #blockSize = 0
   #segment = 0
   #place = 0
+  /** Keeps the loads from being left out. */
+  touched = 0
 
   constructor(
     version: number,
     segments: readonly SegmentView[],
     states: readonly HeapState[],
+    touch: TouchEntries,
     writer: TableSource,
     prefix: string,
   ) {
+    this.#touch = touch
     this.#version = version
     this.#segments = segments
     const samples = sample(segments)
@@ -85,6 +94,15 @@ export class HeapSnapshot {
     return this.done
   }
 
+  /** All that it needs is loaded first: the loads of one entry wait for each other, those of a block do not. */
+  #encodeBlock(): void {
+    const block = this.#block
+    const size = this.#blockSize
+    this.touched = this.#touch(block, size)
+    for (const { inOrder } of this.#encoders) for (let i = 0; i < size; i++) inOrder(block[i]!)
+    this.#blockSize = 0
+  }
+
   /** An entry is about to be handed out. */
   early(entry: Entry): void {
     entry.version = this.#version
@@ -106,8 +124,10 @@ export class HeapSnapshot {
       const entry: Entry = pairs[at + 1]
       if (entry.version === this.#version) continue
       entry.version = this.#version
-      for (const encoders of this.#encoders) encoders.inOrder(entry)
+      this.#block[this.#blockSize++] = entry
+      if (this.#blockSize === BLOCK) this.#encodeBlock()
     }
+    this.#encodeBlock()
     if (size === 0 || end === pairs.length) {
       this.#segment++
       this.#place = 0
