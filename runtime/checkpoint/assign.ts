@@ -50,10 +50,11 @@ export function assignState({ metadata, plan, allowNonRestoredState }: AssignOpt
         `State of operator ${nameOfOperator(stored)} in ${metadata.kind} ${metadata.checkpointId} was left behind: the job has no such operator`,
       )
   }
-  checkUnions(
+  const union = unionProblem(
     metadata,
     mapped.map(({ stored }) => stored),
   )
+  if (union !== undefined) throw new TailraceError('TR-CHECKPOINT-004', union)
   const finished = restoredFinished(metadata, plan)
   const storedOf = new Map(mapped.map(({ operator, stored }) => [operator.operatorId, stored]))
   const restores: Assignment['restores'] = {}
@@ -101,11 +102,12 @@ function checkKeyGroups(stored: OperatorMetadata, vertex: Plan['vertices'][numbe
   if (problem !== undefined) throw new TailraceError('TR-CHECKPOINT-004', problem)
 }
 
-function checkUnions({ kind, checkpointId }: CheckpointMetadata, operators: readonly OperatorMetadata[]): void {
+/** Why a union state cannot be given to anyone, for a message; undefined when each can. */
+export function unionProblem(
+  { kind, checkpointId }: CheckpointMetadata,
+  operators: readonly OperatorMetadata[],
+): string | undefined {
   const part = partOfUnion(operators)
-  if (part === undefined) return
-  throw new TailraceError(
-    'TR-CHECKPOINT-004',
-    `Cannot restore operator ${nameOfOperator(part.operator)} from ${kind} ${checkpointId}: some of its subtasks had finished, so its union state "${part.state}" is not whole; use a checkpoint from before or after`,
-  )
+  if (part === undefined) return undefined
+  return `Cannot restore operator ${nameOfOperator(part.operator)} from ${kind} ${checkpointId}: some of its subtasks had finished, so its union state "${part.state}" is not whole; use a checkpoint from before or after`
 }

@@ -127,7 +127,8 @@ function fresh(url: string): string {
   return count === 0 && !isMainThread ? url : `${url}${url.includes('?') ? '&' : '?'}run=${count}`
 }
 
-function muteOutput(): () => void {
+/** What is printed from now on is lost, until the answer is called. */
+export function muteOutput(): () => void {
   const streams = [process.stdout, process.stderr]
   const writes = streams.map((stream) => stream.write)
   for (const stream of streams) {
