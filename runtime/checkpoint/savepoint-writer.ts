@@ -1,0 +1,167 @@
+/**
+ * Writes a savepoint: a folder that holds all that it needs.
+ *
+ *     savepoint-<first 6 of the job id>-<12 random hex digits>/
+ *       state-<sha256>     bytes that handles name, once each
+ *       _metadata          last, created conditionally: with it the savepoint is there
+ *       _committed         later, when its transactions were committed (savepoint.ts)
+ *
+ * Few bytes are not worth a file, so they go into the metadata.
+ */
+import { createHash } from 'node:crypto'
+import { TailraceError } from '../core/errors.ts'
+import { bounded } from './bounded.ts'
+import { handlesOf, mapHandles } from './handles.ts'
+import { encodeMetadata, METADATA_FILE } from './metadata.ts'
+import type { CheckpointMetadata, StateHandle } from './model.ts'
+import type { ObjectStore } from './object-store.ts'
+import type { OpenStore } from './savepoint.ts'
+import { below, savepointPath } from './savepoint-path.ts'
+
+const INLINE_BYTES_MAX = 2048
+/** Reads and writes under way. */
+const COPIES_MAX = 8
+
+export interface SavepointWriter {
+  /** Absolute: what a user restores from. */
+  readonly folder: string
+  /** Stores bytes under their hash, once; they must not change until it resolves. Safe to call for many at once: it is bounded inside. */
+  write(bytes: Uint8Array): Promise<StateHandle>
+  /** All handles of the metadata are of this writer. Throws TR-CHECKPOINT-001 when there is another savepoint in the folder. */
+  complete(metadata: CheckpointMetadata): Promise<WrittenSavepoint>
+  /** It was given up: what was written is deleted. */
+  discard(): Promise<void>
+}
+
+export interface WrittenSavepoint {
+  /** With the writer's handles. */
+  metadata: CheckpointMetadata
+  /** Absolute. */
+  folder: string
+  metadataBytes: number
+}
+
+/** Name of a savepoint's folder. `random` is 0 or more and less than 1, as of Math.random. */
+export function savepointName(jobId: string, random: () => number): string {
+  const digits = Array.from({ length: 12 }, () => Math.floor(random() * 16).toString(16))
+  return `savepoint-${jobId.slice(0, 6)}-${digits.join('')}`
+}
+
+/** `name` is the folder's, below the store, and was never used: see {@link savepointName}. */
+export function savepointWriter(store: ObjectStore, name: string): SavepointWriter {
+  const folder = below(store.url, name)
+  const bound = bounded(COPIES_MAX)
+  const files = new Map<string, Promise<void>>()
+  let state: 'open' | 'completing' | 'taken' | 'discarded' = 'open'
+  return {
+    folder,
+    async write(bytes) {
+      if (bytes.length <= INLINE_BYTES_MAX) return { bytes: new Uint8Array(bytes) }
+      const file = `state-${createHash('sha256').update(bytes).digest('hex')}`
+      let written = files.get(file)
+      if (written === undefined) {
+        if (state === 'discarded') throw discarded()
+        written = bound(() => store.put(`${name}/${file}`, bytes))
+        files.set(file, written)
+      }
+      await written
+      return { file, offset: 0, length: bytes.length }
+    },
+    async complete(metadata) {
+      for (const handle of handlesOf(metadata))
+        if ('file' in handle && !files.has(handle.file))
+          throw new TailraceError(
+            'TR-INTERNAL-001',
+            `The savepoint "${folder}" names the file "${handle.file}", which was not written into it`,
+          )
+      const complete: CheckpointMetadata = { ...metadata, kind: 'savepoint' }
+      const bytes = encodeMetadata(complete)
+      const key = `${name}/${METADATA_FILE}`
+      if (state === 'discarded') throw discarded()
+      state = 'completing'
+      // When an answer is lost the store may take its own write for another's.
+      if (!(await store.putIfAbsent(key, bytes)) && !equal(await store.get(key), bytes)) {
+        state = 'taken'
+        throw new TailraceError(
+          'TR-CHECKPOINT-001',
+          `Cannot write the savepoint "${folder}": there is another one already, wanted: a folder of its own`,
+        )
+      }
+      return { metadata: complete, folder, metadataBytes: bytes.length }
+    },
+    async discard() {
+      // What is there may be another's.
+      if (state === 'taken') return
+      if (state === 'completing') await store.delete([`${name}/${METADATA_FILE}`])
+      state = 'discarded'
+      // A write that failed may be there all the same.
+      await Promise.allSettled(files.values())
+      await store.delete([...files.keys()].map((file) => `${name}/${file}`))
+    },
+  }
+
+  function discarded(): TailraceError {
+    return new TailraceError('TR-CHECKPOINT-001', `Cannot write the savepoint "${folder}": it was given up`)
+  }
+}
+
+export interface SavepointDirectory {
+  /** The user's: a path, `file:` or `s3:`; the savepoint gets a folder of its own in it. */
+  directory: string
+  cwd: string
+  open: OpenStore
+  random(): number
+}
+
+/** {@link writeSavepoint} into a directory, with a store that is open meanwhile. */
+export async function writeSavepointInto(
+  { directory, cwd, open, random }: SavepointDirectory,
+  metadata: CheckpointMetadata,
+  read: (handle: StateHandle) => Promise<Uint8Array>,
+): Promise<WrittenSavepoint> {
+  const store = await open(savepointPath(directory, cwd).folder)
+  try {
+    return await writeSavepoint(metadata, read, savepointWriter(store, savepointName(metadata.jobId, random)))
+  } finally {
+    await store.close()
+  }
+}
+
+/**
+ * Makes a savepoint of a checkpoint whose state lies elsewhere: copies the bytes, and leaves nothing when it fails.
+ *
+ * @param read bytes of the checkpoint's handles
+ */
+export async function writeSavepoint(
+  metadata: CheckpointMetadata,
+  read: (handle: StateHandle) => Promise<Uint8Array>,
+  writer: SavepointWriter,
+): Promise<WrittenSavepoint> {
+  const bound = bounded(COPIES_MAX)
+  let failed = false
+  const copy = async (handle: StateHandle): Promise<StateHandle> => {
+    if (failed) return handle
+    try {
+      return await writer.write(await read(handle))
+    } catch (error) {
+      failed = true
+      throw error
+    }
+  }
+  const copies = await Promise.allSettled(handlesOf(metadata).map((handle) => bound(() => copy(handle))))
+  try {
+    const handles = copies.map((copied) => {
+      if (copied.status === 'rejected') throw copied.reason
+      return copied.value
+    })
+    return await writer.complete(mapHandles(metadata, () => handles.shift()!))
+  } catch (error) {
+    // The error that stopped it is the one to tell of.
+    await writer.discard().catch(() => {})
+    throw error
+  }
+}
+
+function equal(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  return a?.length === b.length && a.every((byte, i) => byte === b[i])
+}

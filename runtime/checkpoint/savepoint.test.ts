@@ -1,0 +1,300 @@
+/** Savepoints as files: written whole or not at all, read from wherever they were moved to, disposed of without a rest. */
+import { describe, expect, it, test } from 'vitest'
+import { exampleMetadata } from './any-metadata.suite.ts'
+import { chunk, keyed, list, storedOperator } from './example-plan.suite.ts'
+import { handlesOf } from './handles.ts'
+import { encodeMetadata } from './metadata.ts'
+import type { CheckpointMetadata, StateHandle } from './model.ts'
+import type { ObjectStore } from './object-store.ts'
+import { markCommitted, openSavepoint } from './savepoint.ts'
+import { savepointName, savepointWriter, writeSavepoint, writeSavepointInto } from './savepoint-writer.ts'
+
+const NAME = 'savepoint-ab12cd-0123456789ab'
+const LARGE = 5000
+
+interface Operation {
+  kind: 'put' | 'putIfAbsent' | 'get' | 'delete'
+  /** Below the root of the disk. */
+  key: string
+}
+
+/** One place for all stores of a test: a store of `/data` has the keys below `data/`. */
+class Disk {
+  readonly objects = new Map<string, Uint8Array>()
+  /** Whether an operation fails: without effect, or with it and without an answer. */
+  fault: (operation: Operation) => 'before' | 'after' | undefined = () => undefined
+  opened = 0
+
+  readonly open = async (url: string): Promise<ObjectStore> => {
+    this.opened++
+    const top = url === '/' ? '' : `${url.slice(1)}/`
+    const run = async <T>(kind: Operation['kind'], key: string, effect: (key: string) => T): Promise<T> => {
+      const fault = this.fault({ kind, key: top + key })
+      if (fault === 'before') throw new Error('the answer was lost')
+      const result = effect(top + key)
+      if (fault === 'after') throw new Error('the answer was lost')
+      return result
+    }
+    return {
+      url,
+      put: (key, bytes) => run('put', key, (at) => void this.objects.set(at, bytes.slice())),
+      putIfAbsent: (key, bytes) =>
+        run('putIfAbsent', key, (at) => {
+          if (this.objects.has(at)) return false
+          this.objects.set(at, bytes.slice())
+          return true
+        }),
+      get: (key, range) =>
+        run('get', key, (at) => this.objects.get(at)?.slice(range?.offset, range && range.offset + range.length)),
+      list: async () => [],
+      delete: async (keys) => {
+        for (const key of keys) await run('delete', key, (at) => void this.objects.delete(at))
+      },
+      close: async () => void this.opened--,
+    }
+  }
+
+  names(prefix = ''): string[] {
+    return [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort()
+  }
+
+  move(from: string, to: string): void {
+    for (const key of this.names(from)) {
+      this.objects.set(key.replace(from, to), this.objects.get(key)!)
+      this.objects.delete(key)
+    }
+  }
+}
+
+const bytesOf = (seed: number, length: number) => Uint8Array.from({ length }, (_, i) => (i * seed) & 255)
+
+/** A checkpoint with a large file that two handles share, a small one and an inline one. */
+function checkpoint(): { metadata: CheckpointMetadata; read: (handle: StateHandle) => Promise<Uint8Array> } {
+  const files: Record<string, Uint8Array> = { big: bytesOf(7, 2 * LARGE), small: bytesOf(5, 100) }
+  const part = (file: string, offset: number, length: number): StateHandle => ({ file, offset, length })
+  const metadata = exampleMetadata({
+    operators: [
+      storedOperator('count', [
+        keyed(
+          { ...chunk('', 0, 63), handle: part('big', 0, LARGE) },
+          { ...chunk('', 64, 127), handle: part('big', LARGE, LARGE) },
+        ),
+        null,
+        { lists: [{ ...list('l', 'split', 0, 1), handle: part('small', 10, 50) }] },
+      ]),
+      storedOperator('copy', [
+        { lists: [{ ...list('l', 'union', 0, 1), handle: part('big', 0, LARGE) }] },
+        { lists: [{ ...list('l', 'union', 0, 1), handle: { bytes: Uint8Array.of(1, 2) } }] },
+      ]),
+    ],
+  })
+  return {
+    metadata,
+    read: async (handle) =>
+      'bytes' in handle ? handle.bytes : files[handle.file]!.slice(handle.offset, handle.offset + handle.length),
+  }
+}
+
+async function written(disk: Disk): Promise<string> {
+  const { metadata, read } = checkpoint()
+  const store = await disk.open('/data')
+  const { folder } = await writeSavepoint(metadata, read, savepointWriter(store, NAME))
+  await store.close()
+  return folder
+}
+
+const contents = (metadata: CheckpointMetadata, read: (handle: StateHandle) => Promise<Uint8Array>) =>
+  Promise.all(handlesOf(metadata).map(async (handle) => [...(await read(handle))]))
+
+describe('a savepoint', () => {
+  it('has all of the state of the checkpoint, each file once, and the metadata last', async () => {
+    const disk = new Disk()
+    const order: string[] = []
+    disk.fault = ({ kind, key }) => {
+      if (kind.startsWith('put')) order.push(`${kind} ${key}`)
+      return undefined
+    }
+    const folder = await written(disk)
+    expect(folder).toBe(`/data/${NAME}`)
+    expect(order).toEqual([
+      expect.stringContaining(`put data/${NAME}/state-`),
+      expect.stringContaining(`put data/${NAME}/state-`),
+      `putIfAbsent data/${NAME}/_metadata`,
+    ])
+    const opened = await openSavepoint(folder, { open: disk.open, cwd: '/' })
+    const { metadata, read } = checkpoint()
+    expect(await contents(opened.metadata, opened.read)).toEqual(await contents(metadata, read))
+    const withoutHandles = (it: CheckpointMetadata) =>
+      JSON.stringify({ ...it, kind: '' }, (key, value) => (key === 'handle' ? 0 : value))
+    expect(withoutHandles(opened.metadata)).toBe(withoutHandles(metadata))
+    expect([opened.metadata.kind, opened.committed]).toEqual(['savepoint', false])
+    expect(opened.metadataBytes).toBe(disk.objects.get(`data/${NAME}/_metadata`)!.length)
+    await opened.close()
+    expect(disk.opened).toBe(0)
+  })
+
+  it.each(['elsewhere/kept/sp', 'sp', 'data/other'])('is whole after a move to %s', async (to) => {
+    const disk = new Disk()
+    await written(disk)
+    disk.move(`data/${NAME}`, to)
+    const opened = await openSavepoint(`/${to}/_metadata`, { open: disk.open, cwd: '/' })
+    const { metadata, read } = checkpoint()
+    expect(await contents(opened.metadata, opened.read)).toEqual(await contents(metadata, read))
+    const folders = handlesOf(opened.metadata).flatMap((h) => ('file' in h ? [h.file.startsWith(`/${to}/state-`)] : []))
+    expect(folders).toEqual([true, true, true])
+  })
+
+  it('is disposed of with all of its files, and nothing else', async () => {
+    const disk = new Disk()
+    await written(disk)
+    const store = await disk.open('/data')
+    await markCommitted(store, NAME)
+    disk.objects.set(`data/${NAME}/notes.txt`, Uint8Array.of(1))
+    const opened = await openSavepoint(NAME, { open: disk.open, cwd: '/data' })
+    expect(opened.committed).toBe(true)
+    const deleted: string[] = []
+    disk.fault = ({ kind, key }) => {
+      if (kind === 'delete') deleted.push(key)
+      return undefined
+    }
+    await opened.dispose()
+    expect(deleted[0]).toBe(`data/${NAME}/_metadata`)
+    expect(disk.names()).toEqual([`data/${NAME}/notes.txt`])
+  })
+
+  it('says which file is missing or cut off', async () => {
+    const disk = new Disk()
+    const folder = await written(disk)
+    const opened = await openSavepoint(folder, { open: disk.open, cwd: '/' })
+    const [first, second] = handlesOf(opened.metadata) as { file: string; offset: number; length: number }[]
+    disk.objects.set(first!.file.slice(1), bytesOf(7, 100))
+    disk.objects.delete(second!.file.slice(1))
+    for (const [handle, found] of [
+      [first!, 'it has 100 of the 5000 bytes from 0 on'],
+      [second!, 'there is no such file'],
+    ] as const)
+      await expect(opened.read(handle)).rejects.toMatchObject({
+        code: 'TR-CHECKPOINT-003',
+        message: expect.stringMatching(`"${handle.file}" of "/data/${NAME}/_metadata": ${found}`),
+      })
+  })
+
+  it('is written into a directory of the user', async () => {
+    const disk = new Disk()
+    const { metadata, read } = checkpoint()
+    const directory = { directory: 'file:///data/kept/', cwd: '/', open: disk.open, random: () => 0.5 }
+    const { folder } = await writeSavepointInto(directory, metadata, read)
+    expect(folder).toBe('/data/kept/savepoint-ab12cd-888888888888')
+    expect(disk.names()).toContain(`${folder.slice(1)}/_metadata`)
+    expect(disk.opened).toBe(0)
+  })
+
+  it('has a name with the job and something random', () => {
+    let next = 0
+    expect(savepointName('ab12cd34ef56ab12cd34ef56ab12cd34', () => (next++ % 16) / 16)).toBe(NAME)
+  })
+})
+
+describe('a savepoint that cannot be written', () => {
+  const failing: [string, Disk['fault']][] = [
+    ['a file', ({ key, kind }) => (kind === 'put' && key.includes('state-') ? 'before' : undefined)],
+    ['a file, though it was', ({ key, kind }) => (kind === 'put' && key.includes('state-') ? 'after' : undefined)],
+    ['metadata', ({ kind }) => (kind === 'putIfAbsent' ? 'before' : undefined)],
+    ['metadata, though it was', ({ kind }) => (kind === 'putIfAbsent' ? 'after' : undefined)],
+  ]
+  test.each(failing)('leaves nothing behind when the store refuses %s', async (_name, fault) => {
+    const disk = new Disk()
+    disk.fault = fault
+    await expect(written(disk)).rejects.toThrow('the answer was lost')
+    expect(disk.names()).toEqual([])
+  })
+
+  it('leaves nothing behind when the state cannot be read', async () => {
+    const disk = new Disk()
+    const { metadata, read } = checkpoint()
+    const writer = savepointWriter(await disk.open('/data'), NAME)
+    let reads = 0
+    const broken = async (handle: StateHandle) => {
+      if (++reads === 3) throw new Error('gone')
+      return read(handle)
+    }
+    await expect(writeSavepoint(metadata, broken, writer)).rejects.toThrow('gone')
+    expect(disk.names()).toEqual([])
+    await expect(writer.write(bytesOf(9, LARGE))).rejects.toMatchObject({ code: 'TR-CHECKPOINT-001' })
+    expect(disk.names()).toEqual([])
+  })
+
+  it('leaves another one alone that is in its folder', async () => {
+    const disk = new Disk()
+    await written(disk)
+    const before = disk.names()
+    const { metadata, read } = checkpoint()
+    const writer = savepointWriter(await disk.open('/data'), NAME)
+    await expect(writeSavepoint({ ...metadata, checkpointId: 8 }, read, writer)).rejects.toMatchObject({
+      code: 'TR-CHECKPOINT-001',
+      message: expect.stringContaining(`"/data/${NAME}": there is another one already`),
+    })
+    expect(disk.names()).toEqual(before)
+  })
+
+  it('takes its own metadata for its own when the store asked twice', async () => {
+    const disk = new Disk()
+    const { metadata, read } = checkpoint()
+    const store = await disk.open('/data')
+    const twice: ObjectStore = {
+      ...store,
+      async putIfAbsent(key, bytes) {
+        await store.putIfAbsent(key, bytes)
+        return store.putIfAbsent(key, bytes)
+      },
+    }
+    const { folder } = await writeSavepoint(metadata, read, savepointWriter(twice, NAME))
+    expect(folder).toBe(`/data/${NAME}`)
+  })
+
+  it('does not name files that are not in it', async () => {
+    const writer = savepointWriter(await new Disk().open('/data'), NAME)
+    await expect(writer.complete(checkpoint().metadata)).rejects.toMatchObject({ code: 'TR-INTERNAL-001' })
+  })
+})
+
+describe('openSavepoint()', () => {
+  it('reads a checkpoint of a deployment, whose files lie beside it, and files of others by their own path', async () => {
+    const disk = new Disk()
+    const metadata = exampleMetadata({
+      operators: [
+        storedOperator('count', [
+          keyed(
+            chunk('shared/3-1', 0, 9, 4),
+            chunk('/old/savepoint-1/state-2', 10, 20, 4),
+            chunk('/old/savepoint-1/state-3', 10, 20, 4),
+          ),
+        ]),
+      ],
+    })
+    disk.objects.set('cp/dep/chk-7/_metadata', encodeMetadata(metadata))
+    disk.objects.set('cp/dep/shared/3-1', bytesOf(3, 4))
+    disk.objects.set('old/savepoint-1/state-2', bytesOf(5, 4))
+    disk.objects.set('old/savepoint-1/state-3', bytesOf(9, 4))
+    const opened = await openSavepoint('/cp/dep/chk-7', { open: disk.open, cwd: '/' })
+    expect(await contents(opened.metadata, opened.read)).toEqual([3, 5, 9].map((seed) => [...bytesOf(seed, 4)]))
+    expect(handlesOf(opened.metadata)[0]).toEqual({ file: '/cp/dep/shared/3-1', offset: 0, length: 4 })
+    expect(disk.opened).toBe(2)
+    await expect(opened.dispose()).rejects.toMatchObject({ code: 'TR-CHECKPOINT-006' })
+    await opened.close()
+    expect(disk.opened).toBe(0)
+  })
+
+  test.each([
+    ['nothing', undefined, 'there is no file "/data/sp/_metadata"'],
+    ['a file of someone else', new TextEncoder().encode('hello, world'), '"/data/sp/_metadata": it begins with 68 65'],
+  ])('refuses %s, and closes its store', async (_name, bytes, text) => {
+    const disk = new Disk()
+    if (bytes !== undefined) disk.objects.set('data/sp/_metadata', bytes)
+    await expect(openSavepoint('sp', { open: disk.open, cwd: '/data' })).rejects.toMatchObject({
+      code: 'TR-CHECKPOINT-003',
+      message: expect.stringContaining(text),
+    })
+    expect(disk.opened).toBe(0)
+  })
+})
