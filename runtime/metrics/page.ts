@@ -53,6 +53,9 @@ export const TASK_METRICS = [
   'overflowBytesOnDisk',
   'inputQueueLength',
   'outputQueueLength',
+  /** Of the last checkpoint: from its first barrier to its last, and from its trigger to the first; nanoseconds, as Flink has them. */
+  'checkpointAlignmentTime',
+  'checkpointStartDelayNanos',
   /** 1 while the task has its turn: a function of the user's that does not come back shows as busy. Not exported. */
   'isInTurn',
 ] as const
@@ -85,6 +88,8 @@ const GAUGES = new Set<string>([
   'overflowBytesOnDisk',
   'inputQueueLength',
   'outputQueueLength',
+  'checkpointAlignmentTime',
+  'checkpointStartDelayNanos',
   'watermarkLag',
 ])
 

@@ -452,6 +452,9 @@ export class Task {
   checkpoint(barrier: Barrier, alignmentMs: number, startDelayMs: number): void {
     const { buffers, post, vertex, wakeSlot, writers } = this.options
     const finished = this.#finishing === 'data ended'
+    const { page, base } = this.#metrics
+    page[base + T.checkpointAlignmentTime] = alignmentMs * 1e6
+    page[base + T.checkpointStartDelayNanos] = startDelayMs * 1e6
     for (const link of this.#links) {
       try {
         link.operator.prepareBarrier(barrier)
