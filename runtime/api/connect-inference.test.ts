@@ -104,7 +104,10 @@ test('process takes the type of its function, and keys of both streams agree', (
   expectTypeOf<Of<typeof matched>>().toEqualTypeOf<{ key: string; matched: boolean }>()
   const joinedByKey = keyed.process(new Joined())
   expectTypeOf<Of<typeof joinedByKey>>().toEqualTypeOf<[string, bigint]>()
-  const mapped = keyed.map((order) => order.id, (payment) => payment.cents) // biome-ignore format: one line shows both
+  const mapped = keyed.map(
+    (order) => order.id,
+    (payment) => payment.cents,
+  )
   expectTypeOf<Of<typeof mapped>>().toEqualTypeOf<string | bigint>()
   const ordersById = orders.keyBy((order) => order.id)
   const separately = ordersById.connect(payments.keyBy((payment) => payment.orderId)).process(new Matched())
@@ -116,8 +119,11 @@ test('process takes the type of its function, and keys of both streams agree', (
   const halfKeyed = ordersById.connect(payments).process(new Joined())
   expectTypeOf<Of<typeof halfKeyed>>().toEqualTypeOf<[string, bigint]>()
 
-  // @ts-expect-error a text and a number are no common key
-  orders.connect(payments).keyBy((order) => order.id, (payment) => Number(payment.cents)) // biome-ignore format: one line for the directive
+  orders.connect(payments).keyBy(
+    (order) => order.id,
+    // @ts-expect-error a text and a number are no common key
+    (payment) => Number(payment.cents),
+  )
   // @ts-expect-error nor are they when each stream is keyed by itself
   ordersById.connect(payments.keyBy((payment) => Number(payment.cents)))
   // @ts-expect-error the function wants keys that are numbers
@@ -171,7 +177,10 @@ test('a broadcast stream keeps its type, and the kind of connection follows from
   const changes = env.fromData<Rule>({ id: 'r', limit: 1 }).broadcast(rules)
   const filtered = orders.connect(changes).process(new Filtered())
   expectTypeOf<Of<typeof filtered>>().toEqualTypeOf<Order>()
-  const checked = orders.keyBy((order) => order.id).connect(changes).process(new Checked()) // biome-ignore format: as one would write it
+  const checked = orders
+    .keyBy((order) => order.id)
+    .connect(changes)
+    .process(new Checked())
   expectTypeOf<Of<typeof checked>>().toEqualTypeOf<string>()
   expectTypeOf(orders.broadcast()).toEqualTypeOf<DataStream<Order>>()
   // @ts-expect-error the broadcast records are rules
