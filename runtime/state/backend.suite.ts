@@ -402,6 +402,96 @@ export function backendSuite(name: string, make: (options: BackendOptions) => Ke
       })
     })
 
+    describe('applyToKeys()', () => {
+      const value = new ValueStateDescriptor<number>('value')
+      const list = new ListStateDescriptor<string>('list')
+      const map = new MapStateDescriptor<string, number>('map')
+
+      /** What it visits: keys as texts that are equal when the keys are, with what the state showed. */
+      function visited(backend: KeyedBackend, descriptor: typeof value | typeof list | typeof map) {
+        const seen: [key: unknown, value: unknown][] = []
+        backend.applyToKeys(descriptor, (key, state) => {
+          const shown =
+            descriptor === value ? state.value() : [...(descriptor === list ? state.get() : state.entries())]
+          seen.push([lookupKey(key), shown])
+        })
+        return new Map(seen)
+      }
+
+      it('visits the keys that have the state, and gives the keys back as they were', () => {
+        const { backend, use } = open()
+        const states = {
+          value: backend.getState(value),
+          list: backend.getListState(list),
+          map: backend.getMapState(map),
+        }
+        DIFFERENT_KEYS.forEach((key, i) => {
+          use(key)
+          if (i % 2 === 0) states.value.update(i)
+          if (i % 3 === 0) states.list.add(`item ${i}`)
+          if (i % 5 === 0) states.map.put('i', i)
+        })
+        const wanted = (every: number, shown: (i: number) => unknown) =>
+          new Map(DIFFERENT_KEYS.flatMap((key, i) => (i % every === 0 ? [[lookupKey(key), shown(i)] as const] : [])))
+        expect(visited(backend, value)).toEqual(wanted(2, (i) => i))
+        expect(visited(backend, list)).toEqual(wanted(3, (i) => [`item ${i}`]))
+        expect(visited(backend, map)).toEqual(wanted(5, (i) => [['i', i]]))
+        backend.applyToKeys(value, (key) => {
+          if (Array.isArray(key)) expect(DIFFERENT_KEYS).toContainEqual(key)
+        })
+      })
+
+      it('lets a visit change, clear and set again whatever its key has (property)', () => {
+        const action = fc.constantFrom('keep', 'double', 'clear', 'again', 'other')
+        fc.assert(
+          fc.property(fc.array(action, { minLength: 1, maxLength: 500 }), (actions) => {
+            const { backend, use } = open()
+            const state = backend.getState(value)
+            const other = backend.getListState(list)
+            const model = new Map<number, number>()
+            actions.forEach((_, key) => {
+              use(key)
+              state.update(key)
+              model.set(key, key)
+            })
+            const seen = new Set<Key>()
+            backend.applyToKeys(value, (key, visitedState) => {
+              expect(seen.has(key)).toBe(false)
+              seen.add(key)
+              expect(visitedState.value()).toBe(key)
+              const what = actions[key as number]
+              if (what === 'double') {
+                visitedState.update(2 * (key as number))
+                model.set(key as number, 2 * (key as number))
+              } else if (what === 'clear') {
+                visitedState.clear()
+                model.delete(key as number)
+              } else if (what === 'again') {
+                visitedState.clear()
+                visitedState.update(key)
+              } else if (what === 'other') {
+                other.add('seen')
+              }
+            })
+            expect(seen.size).toBe(actions.length)
+            expect(visited(backend, value)).toEqual(model)
+            expect(visited(backend, list).size).toBe(actions.filter((what) => what === 'other').length)
+          }),
+          { numRuns: 50 },
+        )
+      })
+
+      it('visits no one when nobody has the state, and refuses a name for another kind', () => {
+        const { backend, use } = open()
+        expect(visited(backend, value).size).toBe(0)
+        use(1)
+        backend.getState(value).update(1)
+        backend.getState(value).clear()
+        expect(visited(backend, value).size).toBe(0)
+        expect(codeOf(() => backend.applyToKeys(new ListStateDescriptor('value'), () => {}))).toBe('TR-STATE-001')
+      })
+    })
+
     it('has no state without a key', () => {
       const { backend, use } = open()
       const value = backend.getState(new ValueStateDescriptor<number>('v'))

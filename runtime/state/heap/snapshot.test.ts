@@ -152,6 +152,21 @@ describe('HeapBackend.snapshot()', () => {
       },
     })
   })
+
+  it('takes every key as it was, though all of them are visited and changed behind the barrier', () => {
+    const states = create()
+    for (let key = 0; key < 500; key++) act(states, { key, what: 'update', n: key })
+    const wanted = rowsOf(states)
+    const tables = new Tables()
+    const step = states.backend.snapshot(tables)
+    states.backend.applyToKeys(new ValueStateDescriptor<any>('value'), (key, state) => {
+      if ((key as number) % 2 === 0) state.clear()
+      else state.value().n = -1
+    })
+    while (!step());
+    expect(tables.rows.sort()).toEqual(wanted)
+    expect(states.backend.size).toBe(250)
+  })
 })
 
 describe('HeapBackend.restore()', () => {
