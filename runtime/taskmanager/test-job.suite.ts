@@ -27,6 +27,8 @@ export type AddNode = (
   from?: LogicalNode,
   partitioner?: Partitioner,
   isSink?: boolean,
+  /** Into the second input of an operator that has two. */
+  second?: { from: LogicalNode; partitioner: Partitioner },
 ) => LogicalNode
 
 export type Build = (add: AddNode) => void
@@ -86,17 +88,21 @@ export class TestJob {
     // Each slot builds the graph again, as it does from a program: function objects are its own.
     const buildGraph = () => {
       const builder = new GraphBuilder()
-      options.build((name, module, nodeOptions, from, partitioner = { kind: 'auto' }, isSink = false) => {
-        const node = builder.add({
-          name,
-          spec: { module, options: nodeOptions },
-          inputs: from === undefined ? [] : [{ node: from, tag: undefined, partitioner }],
-          isSource: module === 'source',
-          isSink,
-        })
-        node.uid = name
-        return node
-      })
+      options.build(
+        (name, module, nodeOptions, from, partitioner = { kind: 'auto' }, isSink = false, second = undefined) => {
+          const node = builder.add({
+            name,
+            spec: { module, options: nodeOptions },
+            inputs: from === undefined ? [] : [{ node: from, tag: undefined, partitioner }],
+            secondInputs:
+              second === undefined ? [] : [{ node: second.from, tag: undefined, partitioner: second.partitioner }],
+            isSource: module === 'source',
+            isSink,
+          })
+          node.uid = name
+          return node
+        },
+      )
       return builder.build(config(options.parallelism, options.options ?? {}))
     }
     this.#graph = compileJobGraph(buildGraph())
