@@ -99,6 +99,8 @@ test('keyBy keeps the key type, process takes that of its function', () => {
   expectTypeOf<Of<typeof ages>>().toEqualTypeOf<number>()
   const reduced = keyed.reduce((a, b) => ({ ...a, at: a.at + b.at }))
   expectTypeOf<Of<typeof reduced>>().toEqualTypeOf<Click>()
+  // @ts-expect-error the function wants keys that are texts
+  clicks.keyBy((click) => click.at).process(new CountPerUser())
   // @ts-expect-error a key is a value, not an object
   clicks.keyBy((click) => ({ user: click.user }))
 })

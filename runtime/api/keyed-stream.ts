@@ -34,7 +34,7 @@ export class KeyedStream<T, K extends Key> extends DataStream<T> {
 
   /** Records with state and timers of their key. */
   override process<R>(fn: KeyedProcessFunction<K, T, R>): SingleOutputStreamOperator<R>
-  override process<R>(fn: ProcessFunction<T, R>): SingleOutputStreamOperator<R>
+  override process<R>(fn: ProcessFunction<T, R> & { onTimer?: never }): SingleOutputStreamOperator<R>
   override process<R>(fn: KeyedProcessFunction<K, T, R> | ProcessFunction<T, R>): SingleOutputStreamOperator<R> {
     return this.transform('KeyedProcess', { module: 'keyed-process', options: { fn, keyOf: this.keyOf } })
   }
