@@ -27,7 +27,6 @@ const SCOPES: Record<string, string[][]> = {
 /** Left out by section, then by section and name. */
 const SECTIONS: Record<string, SkipReason> = {
   ClassLoader: 'jvm-only',
-  Checkpointing: 'not-measured-yet',
   'State Access Latency': 'not-measured-yet',
   'State Size': 'not-measured-yet',
   'State Changelog': 'other-engine',
@@ -43,6 +42,7 @@ const SECTIONS: Record<string, SkipReason> = {
 const NAMES: [pattern: RegExp, reason: SkipReason][] = [
   [/^Memory (Mapped\.|Direct\.Count)/, 'jvm-only'],
   [/^Memory Managed\./, 'not-measured-yet'],
+  [/^Checkpointing (?!checkpoint(AlignmentTime|StartDelayNanos))/, 'not-measured-yet'],
   [
     /^(Network|Default shuffle service) .*(MemorySegments|Memory|MemoryUsage|QueueLen|PoolUsage|BuffersUsage|QueueSize)$/,
     'not-measured-yet',
