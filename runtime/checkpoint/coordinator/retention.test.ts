@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest'
+import type { ErrorCode } from '../../core/errors.ts'
+import { decideRetention } from './retention.ts'
+
+describe('decideRetention()', () => {
+  it.each([
+    ['FINISHED', 'NO_EXTERNALIZED_CHECKPOINTS', undefined, 'delete'],
+    ['FINISHED', 'DELETE_ON_CANCELLATION', undefined, 'delete'],
+    ['FINISHED', 'RETAIN_ON_CANCELLATION', undefined, 'delete'],
+    ['CANCELED', 'NO_EXTERNALIZED_CHECKPOINTS', undefined, 'delete'],
+    ['CANCELED', 'DELETE_ON_CANCELLATION', undefined, 'delete'],
+    ['CANCELED', 'RETAIN_ON_CANCELLATION', undefined, 'keep'],
+    ['FAILED', 'NO_EXTERNALIZED_CHECKPOINTS', 'TR-TASK-001', 'delete'],
+    ['FAILED', 'DELETE_ON_CANCELLATION', 'TR-TASK-001', 'keep'],
+    ['FAILED', 'RETAIN_ON_CANCELLATION', 'TR-TASK-001', 'keep'],
+    ['FAILED', 'NO_EXTERNALIZED_CHECKPOINTS', 'TR-CHECKPOINT-002', 'keep'],
+    ['FAILED', 'NO_EXTERNALIZED_CHECKPOINTS', 'TR-CLUSTER-002', 'keep'],
+  ] as const)('%s with %s (%s): %s', (status, retention, code: ErrorCode | undefined, what) => {
+    expect(decideRetention({ status, retention, code })).toBe(what)
+  })
+})
