@@ -70,6 +70,7 @@ export class SourceDriver<T> {
       callAsync: <R>(task: () => Promise<R>, then: (result: R) => void, everyMs?: number) => {
         void this.#callAsync(task, then, everyMs)
       },
+      setIsProcessingBacklog: () => {},
     }
     this.#enumerator =
       restore === undefined

@@ -37,6 +37,8 @@ export interface EnumeratorContext<S extends SourceSplit> {
   sendEvent(subtask: number, event: unknown): void
   /** Runs `task` off the coordinator's turn and then `then` on it; with `everyMs` again and again. Failures fail the job. */
   callAsync<R>(task: () => Promise<R>, then: (result: R) => void, everyMs?: number): void
+  /** The source has more than it can read at once, or no more: checkpoints may be taken less often (`execution.checkpointing.interval-during-backlog`). */
+  setIsProcessingBacklog(isProcessingBacklog: boolean): void
 }
 
 export interface SplitEnumerator<S extends SourceSplit, E = unknown> {
@@ -48,8 +50,10 @@ export interface SplitEnumerator<S extends SourceSplit, E = unknown> {
   /** Splits of a failed reader that no checkpoint holds. */
   addSplitsBack(splits: S[], subtask: number): void
   handleEvent?(subtask: number, event: unknown): void
-  /** JSON. */
+  /** What it would go on from: JSON. Splits that are assigned are in the readers' snapshots. null: it begins again. */
   snapshot(): E
+  /** The checkpoint and all before it are complete: what they hold will not be asked for again. Best effort. */
+  notifyCheckpointComplete?(checkpointId: number): void
   close(): void
 }
 

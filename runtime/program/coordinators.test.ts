@@ -117,6 +117,43 @@ describe('SourceCoordinators', () => {
     expect(create).not.toHaveBeenCalled()
   })
 
+  it('gives the states of the enumerators, as they are now', () => {
+    const assigned = ['s1']
+    const { coordinators } = start({ snapshot: () => ({ assigned }) })
+    const states = coordinators.snapshot()
+    assigned.push('s2')
+    expect(states).toEqual({ op1: { assigned: ['s1'] } })
+    coordinators.close()
+    expect(coordinators.snapshot()).toEqual({})
+  })
+
+  it('leaves out who has nothing to keep, and says who cannot give a state', () => {
+    expect(start({ snapshot: () => undefined }).coordinators.snapshot()).toEqual({})
+    const failing = start({ snapshot: () => raise() })
+    expect(() => failing.coordinators.snapshot()).toThrow(
+      expect.objectContaining({
+        code: 'TR-SOURCE-001',
+        message: 'Cannot take the state of source "numbers": no list',
+        operator: 'numbers',
+      }),
+    )
+    const unclonable = start({ snapshot: () => ({ fn: () => 1 }) })
+    expect(() => unclonable.coordinators.snapshot()).toThrow(/state of source "numbers": .*cloned/)
+    // The job may tolerate it.
+    expect([...failing.posted, ...unclonable.posted]).toEqual([])
+  })
+
+  it('tells enumerators of completed checkpoints, and the JobManager of backlogs', () => {
+    const seen: number[] = []
+    const { context, coordinators, posted } = start({ notifyCheckpointComplete: (id) => void seen.push(id) })
+    coordinators.checkpointComplete(3)
+    context.setIsProcessingBacklog(true)
+    expect([seen, posted]).toEqual([[3], [{ type: 'backlog', jobId: 'j', vertexId: 'v1', has: true }]])
+    const failing = start({ notifyCheckpointComplete: () => raise() })
+    failing.coordinators.checkpointComplete(3)
+    expect(failing.posted).toMatchObject([{ type: 'coordinatorFailed' }])
+  })
+
   describe('callAsync', () => {
     beforeEach(() => void vi.useFakeTimers())
     afterEach(() => void vi.useRealTimers())

@@ -31,6 +31,17 @@ export class SourceCoordinators {
     this.#sources.get(message.vertexId)?.receive(message)
   }
 
+  /** What each of them would go on from now, by operator id. Throws TR-SOURCE-001 when one cannot say it. */
+  snapshot(): Record<string, unknown> {
+    const states: Record<string, unknown> = {}
+    for (const source of this.#sources.values()) source.snapshot(states)
+    return states
+  }
+
+  checkpointComplete(checkpointId: number): void {
+    for (const source of this.#sources.values()) source.checkpointComplete(checkpointId)
+  }
+
   close(): void {
     for (const source of this.#sources.values()) source.close()
   }
@@ -82,6 +93,22 @@ class SourceCoordinator {
     })
   }
 
+  snapshot(states: Record<string, unknown>): void {
+    if (this.#closed || this.#enumerator === undefined) return
+    const { name, operatorId } = this.#vertex.operators[0]!
+    try {
+      // A copy: the enumerator goes on with its own.
+      const state = structuredClone(this.#enumerator.snapshot())
+      if (state !== undefined) states[operatorId] = state
+    } catch (error) {
+      throw sourceError(`take the state of source "${name}"`, name, error)
+    }
+  }
+
+  checkpointComplete(checkpointId: number): void {
+    this.#guard(() => this.#enumerator?.notifyCheckpointComplete?.(checkpointId))
+  }
+
   close(): void {
     if (this.#closed) return
     this.#closed = true
@@ -102,6 +129,8 @@ class SourceCoordinator {
       noMoreSplits: (subtask) => this.#post({ type: 'noMoreSplits', ...place, subtask }),
       sendEvent: (subtask, event) => this.#post({ type: 'sourceEvent', ...place, subtask, event }),
       callAsync: (task, then, everyMs) => void this.#callAsync(task, then, everyMs),
+      setIsProcessingBacklog: (has) =>
+        this.#post({ type: 'backlog', jobId: this.#jobId, vertexId: place.vertexId, has }),
     }
   }
 
@@ -135,14 +164,7 @@ class SourceCoordinator {
     if (this.#closed) return
     this.close()
     const { name } = this.#vertex.operators[0]!
-    const failure = isTailraceError(error)
-      ? error
-      : new TailraceError(
-          'TR-SOURCE-001',
-          `Cannot assign splits of source "${name}": ${error instanceof Error ? error.message : String(error)}`,
-          { cause: error },
-        )
-    failure.operator ??= name
+    const failure = sourceError(`assign splits of source "${name}"`, name, error)
     this.#post({
       type: 'coordinatorFailed',
       jobId: this.#jobId,
@@ -157,4 +179,13 @@ function cannotRestore(name: string): TailraceError {
     'TR-CHECKPOINT-004',
     `Cannot go on with source "${name}": its enumerator gave a state to a checkpoint, and the source has no restoreEnumerator() to take it back`,
   )
+}
+
+function sourceError(what: string, name: string, error: unknown): TailraceError {
+  const why = error instanceof Error ? error.message : String(error)
+  const failure = isTailraceError(error)
+    ? error
+    : new TailraceError('TR-SOURCE-001', `Cannot ${what}: ${why}`, { cause: error })
+  failure.operator ??= name
+  return failure
 }

@@ -61,8 +61,13 @@ describe('SubmitContext', () => {
     }
     expect(reset(0).slice(0, 2)).toEqual(['reset 0', 'assignSplits'])
     expect(reset(1).slice(0, 2)).toEqual(['reset 1', 'assignSplits'])
+    posted.length = 0
+    context.receive({ type: 'snapshotEnumerators', jobId: 'j', checkpointId: 5 })
+    context.receive({ type: 'checkpointComplete', jobId: 'j', checkpointId: 5 })
+    const { operatorId } = vertices[0]!.operators[0]!
+    expect(posted).toEqual([{ type: 'enumeratorStates', jobId: 'j', checkpointId: 5, states: { [operatorId]: [] } }])
     // All splits were assigned before.
-    expect(reset(2, { [vertices[0]!.operators[0]!.operatorId]: [] })).toEqual(['reset 2', 'noMoreSplits'])
+    expect(reset(2, { [operatorId]: [] })).toEqual(['reset 2', 'noMoreSplits'])
   })
 
   it('gives later executes what slots need to take the same way', async () => {

@@ -182,7 +182,10 @@ export class SubmitContext implements ExecutionContext {
         this.#resetEnumerators(this.#of(message.jobId), message)
         break
       case 'snapshotEnumerators':
+        this.#snapshotEnumerators(this.#of(message.jobId), message)
+        break
       case 'checkpointComplete':
+        this.#of(message.jobId).coordinators?.checkpointComplete(message.checkpointId)
         break
       default:
         this.#of(message.jobId).coordinators?.receive(message)
@@ -230,6 +233,18 @@ export class SubmitContext implements ExecutionContext {
     this.#port.post({ type: 'enumeratorsReset', jobId, attempt })
     const post = (message: FromProgram) => this.#port.post(message)
     execute.coordinators = new SourceCoordinators(jobId, execute.graph!, post, states)
+  }
+
+  #snapshotEnumerators(
+    execute: Execute,
+    { jobId, checkpointId }: Extract<ToProgram, { type: 'snapshotEnumerators' }>,
+  ): void {
+    const answer = { type: 'enumeratorStates', jobId, checkpointId } as const
+    try {
+      this.#port.post({ ...answer, states: execute.coordinators?.snapshot() ?? {} })
+    } catch (error) {
+      this.#port.post({ ...answer, states: {}, error: errorToData(error) })
+    }
   }
 
   #collected(execute: Execute, message: Extract<ToProgram, { type: 'collected' }>): void {

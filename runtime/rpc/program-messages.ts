@@ -68,7 +68,16 @@ export type FromProgram =
   | { type: 'assignSplits'; jobId: string; vertexId: string; subtask: number; splits: SourceSplit[] }
   | { type: 'noMoreSplits'; jobId: string; vertexId: string; subtask: number }
   | { type: 'sourceEvent'; jobId: string; vertexId: string; subtask: number; event: unknown }
-  | { type: 'enumeratorStates'; jobId: string; checkpointId: number; states: Record<string, unknown> }
+  /** By operator id; with an error one of them could not give its state. */
+  | {
+      type: 'enumeratorStates'
+      jobId: string
+      checkpointId: number
+      states: Record<string, unknown>
+      error?: ErrorData
+    }
+  /** A source begins or ends to work off a backlog. */
+  | { type: 'backlog'; jobId: string; vertexId: string; has: boolean }
   /** Enumerators of earlier attempts have said their last. */
   | { type: 'enumeratorsReset'; jobId: string; attempt: number }
   /** An enumerator threw. */

@@ -268,6 +268,7 @@ export class TestJob {
         noMoreSplits: (subtask) => this.#to(vertexId, subtask, { type: 'noMoreSplits', vertexId, subtask }),
         sendEvent: () => {},
         callAsync: () => {},
+        setIsProcessingBacklog: () => {},
       }
       const { source } = vertex.operators[0]!.node.spec.options
       const stored = this.#assignment?.coordinators[vertex.operators[0]!.operatorId]

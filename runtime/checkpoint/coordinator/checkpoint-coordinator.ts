@@ -526,7 +526,7 @@ export class CheckpointCoordinator {
     const why =
       taken === undefined
         ? cause.message
-        : `savepoint ${taken.checkpointId} was taken at "${taken.path}", but before the job had stopped this happened: ${cause.message}`
+        : `savepoint ${taken.checkpointId} was taken at "${taken.path}", but the job had not stopped yet: ${cause.message}`
     const error = cannot(`stop ${this.#job} with a savepoint`, why, cause)
     result.reject(error)
     return error

@@ -240,7 +240,7 @@ describe('stopping with a savepoint', () => {
     await take(2)
     const error = coordinator.attemptEnds(boom)
     const text =
-      'Cannot stop the job "clicks" with a savepoint: savepoint 2 was taken at "/sp/savepoint-2", but before the job had stopped this happened: boom'
+      'Cannot stop the job "clicks" with a savepoint: savepoint 2 was taken at "/sp/savepoint-2", but the job had not stopped yet: boom'
     expect(error?.message).toBe(text)
     await expect(stopped).rejects.toMatchObject({ message: text })
     // Tasks may have committed what the savepoint holds.
