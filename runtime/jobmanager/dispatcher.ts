@@ -27,6 +27,8 @@ export interface DispatcherOptions {
   historyMax?: number
   /** Takes what print() writes. */
   onPrint?: JobOptions['onPrint']
+  /** Where checkpoints are stored; without it jobs that take any are refused. */
+  openStorage?: JobOptions['openStorage']
 }
 
 export interface Submission {
@@ -71,6 +73,8 @@ export class Dispatcher implements Cluster {
       random: this.#options.random ?? Math.random,
       toProgram,
       onPrint: this.#options.onPrint ?? (() => {}),
+      openStorage: this.#options.openStorage,
+      warn: (text) => this.#options.onPrint?.('stderr', `${text}\n`),
       onEnd: (end) => {
         this.#remember(jobId)
         onEnd(job, end)

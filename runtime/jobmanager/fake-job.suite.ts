@@ -22,6 +22,7 @@ export function beginJob({ config = {}, poolSize = 2, ...more }: FakeJobOptions 
   const toProgram: ToProgram[] = []
   const printed: string[] = []
   const ends: JobEnd[] = []
+  const warnings: string[] = []
   const job = new JobMaster({
     jobId: 'j',
     plan,
@@ -35,6 +36,7 @@ export function beginJob({ config = {}, poolSize = 2, ...more }: FakeJobOptions 
     random: () => 0.5,
     toProgram: (message) => toProgram.push(message),
     onPrint: (_, text) => printed.push(text),
+    warn: (text) => warnings.push(text),
     onEnd: (end) => ends.push(end),
     ...more,
   })
@@ -72,6 +74,7 @@ export function beginJob({ config = {}, poolSize = 2, ...more }: FakeJobOptions 
     statuses,
     time,
     toProgram,
+    warnings,
   }
 }
 

@@ -5,21 +5,26 @@
  * FAILING (restart-strategy.ts): the attempt's tasks are cancelled, and when all have ended the next attempt begins, or the job is FAILED. What must hold:
  * - the status moves by the table in job-status.ts only;
  * - one attempt at a time, and none before the one before it has ended in every slot;
- * - nothing that an enumerator of an earlier attempt said reaches a task;
  * - the program hears of a job's end once, after everything else about it.
  */
+import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts'
+import type { CheckpointCoordinator } from '../checkpoint/coordinator/checkpoint-coordinator.ts'
+import type { CheckpointResult } from '../checkpoint/coordinator/requests.ts'
+import type { CheckpointsView, CheckpointView } from '../checkpoint/coordinator/statistics-model.ts'
+import { type CheckpointSettings, readCheckpointSettings } from '../checkpoint/settings.ts'
 import type { Clock } from '../core/clock.ts'
 import { type ErrorData, errorToData, TailraceError } from '../core/errors.ts'
 import { OptionReader } from '../core/option-reader.ts'
-import type { TypeDescription } from '../core/types.ts'
 import type { Plan } from '../graph/model.ts'
-import type { FromProgram, JobResult, JobStatus, ToProgram } from '../rpc/program-messages.ts'
-import type { FromSlot, ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
+import type { JobResult, JobStatus, ToProgram } from '../rpc/program-messages.ts'
+import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
 import type { JobSummary, JobView } from '../rpc/views.ts'
 import { Attempt, type AttemptOptions, type JobTimeouts, type Schedule } from './attempt.ts'
 import { EXCEPTIONS_MAX, ExceptionHistory, type Failure } from './exception-history.ts'
+import { type AttemptStart, JobCheckpoints, type OpenStorage } from './job-checkpoints.ts'
 import { JobSlots } from './job-slots.ts'
-import { decideEnd, isEnd, type JobEndStatus, StatusHistory } from './job-status.ts'
+import { decideEnd, isEnd, isTaskEnd, type JobEndStatus, StatusHistory } from './job-status.ts'
+import { type AboutJob, JobTraffic } from './job-traffic.ts'
 import {
   canRetry,
   decideRestart,
@@ -54,6 +59,11 @@ export interface JobOptions {
   random(): number
   toProgram(message: ToProgram): void
   onPrint(stream: 'stdout' | 'stderr', text: string): void
+  /** undefined: the cluster has no place for checkpoints, and a job that wants them is refused. */
+  openStorage?: OpenStorage | undefined
+  /** Hears what went wrong and does not matter to the job. */
+  warn(text: string): void
+  /** Last of all, when what is left of it has been cleaned up. */
   onEnd(end: JobEnd): void
 }
 
@@ -65,13 +75,14 @@ export interface JobEnd {
   error?: ErrorData
 }
 
-/** Messages of the program about a job that runs. */
-export type AboutJob = Extract<FromProgram, { jobId: string }>
-
 export class JobMaster {
   readonly id: string
-  readonly plan: Plan
+  readonly checkpointSettings: CheckpointSettings
   readonly #options: JobOptions
+  /** Of the program, with the numbers of key groups that the job goes on with. */
+  #plan: Plan
+  readonly #traffic: JobTraffic
+  readonly #checkpoints: JobCheckpoints | undefined
   readonly #slots: JobSlots
   readonly #strategy: RestartStrategy
   readonly #history: StatusHistory
@@ -85,22 +96,28 @@ export class JobMaster {
   #attempt: Attempt
   /** The slots that the last attempt has left are kept or given back. */
   #slotsSorted = false
-  /** The enumerators of this attempt speak; before, what comes is of an earlier one. */
-  #enumeratorsReset = false
   /** Prevents the timer that a restart waits for. */
   #stopWait: (() => void) | undefined
-  readonly #edgeTypes: Record<number, TypeDescription> = {}
   #accumulators: Record<string, number> = {}
-  /** Index of the slot of each subtask that sends collected values. */
-  readonly #collectors = new Map<string, number>()
 
-  /** Throws TR-CHECKPOINT-006 when the plan's configuration of restarts cannot be used. */
+  /** Throws TR-CHECKPOINT-006 when the plan's configuration of checkpoints or restarts cannot be used, 005 when there is no place for them. */
   constructor(options: JobOptions) {
     const { plan, clock } = options
     this.#options = options
     this.id = options.jobId
-    this.plan = plan
-    this.#strategy = readRestartStrategy(plan.config.options, { checkpoints: false })
+    this.#plan = plan
+    this.#traffic = new JobTraffic({
+      jobId: options.jobId,
+      plan,
+      toProgram: (message) => options.toProgram(message),
+      onPrint: (stream, text) => options.onPrint(stream, text),
+      coordinator: () => this.#coordinator,
+      onSourceFailed: (error, vertexId) => this.fail(error, vertexId),
+    })
+    const settings = readCheckpointSettings(plan.config.options)
+    this.checkpointSettings = settings
+    this.#strategy = readRestartStrategy(plan.config.options, { checkpoints: settings.intervalMs !== undefined })
+    this.#checkpoints = this.#checkpointsOf(settings)
     const read = new OptionReader(plan.config.options, 'TR-CHECKPOINT-006')
     this.#exceptions = new ExceptionHistory(read.integer(EXCEPTIONS_MAX, { atLeast: 1 }, 'web.exception-history-size'))
     this.#history = new StatusHistory(clock.now())
@@ -108,26 +125,63 @@ export class JobMaster {
     this.#slots = new JobSlots({
       leases: options.slots,
       acquire: (count) => options.acquireSlots(count),
-      onMessage: (message) => this.#print(message),
+      onMessage: (message) => this.#traffic.late(message),
     })
-    for (const edge of plan.edges) if (edge.type !== null) this.#edgeTypes[edge.id] = edge.type
-    this.#attempt = this.#newAttempt(0)
+    this.#attempt = this.#newAttempt(0, { restore: undefined, enumerators: undefined, edgeTypes: {} })
   }
 
+  get plan(): Plan {
+    return this.#plan
+  }
   get status(): JobStatus {
     return this.#history.status
   }
+  /** Where slots keep their state; undefined before it is open, and when there is no place for it. */
+  get store(): CheckpointStore | undefined {
+    return this.#checkpoints?.store
+  }
 
-  /** Begins the first attempt. */
+  /** Begins the first attempt, from what is stored for the job. */
   schedule(): void {
-    this.#move('CREATED')
-    this.#launch()
+    const checkpoints = this.#checkpoints
+    if (checkpoints === undefined) {
+      this.#begin(0)
+      return
+    }
+    checkpoints.open().then(
+      (plan) => {
+        if (this.status !== 'INITIALIZING') return
+        this.#plan = plan
+        this.#begin(0)
+      },
+      (error) => this.#fail({ error: errorToData(error, 'TR-CHECKPOINT-005') }),
+    )
   }
 
   cancel(): void {
     if (!this.#history.canMove('CANCELLING')) return
     this.#move('CANCELLING')
+    this.#coordinator?.jobEnds(false)
     this.#endAttempt()
+  }
+
+  /** Resolves when it is complete. Rejects with TR-CHECKPOINT-001. */
+  async takeCheckpoint(): Promise<CheckpointResult> {
+    return this.#needCoordinator('take a checkpoint').takeCheckpoint()
+  }
+
+  /** `cancel`: the job is cancelled once it is there [SV-05]. */
+  async takeSavepoint(directory: string | undefined, { cancel = false } = {}): Promise<CheckpointResult> {
+    const coordinator = this.#needCoordinator('take a savepoint')
+    const result = await coordinator.takeSavepoint(this.#checkpoints!.directory(directory))
+    if (cancel) this.cancel()
+    return result
+  }
+
+  /** Resolves when the job has finished behind its savepoint. A failure fails the job's attempt [SV-03]. */
+  async stopWithSavepoint(directory: string | undefined, drain: boolean): Promise<CheckpointResult> {
+    const coordinator = this.#needCoordinator('stop with a savepoint')
+    return coordinator.stopWithSavepoint(this.#checkpoints!.directory(directory), drain)
   }
 
   /** Fails the job for a reason outside of its tasks; it restarts if its strategy says so. */
@@ -137,21 +191,8 @@ export class JobMaster {
 
   /** A message of the program about this job. */
   receive(message: AboutJob): void {
-    switch (message.type) {
-      case 'cancel':
-        this.cancel()
-        return
-      case 'collectAck': {
-        const { collectId, subtask, count } = message
-        const slot = this.#collectors.get(`${collectId}/${subtask}`)
-        if (slot !== undefined) this.#attempt.postTo(slot, { type: 'collectAck', collectId, subtask, count })
-        return
-      }
-      case 'enumeratorsReset':
-        if (message.attempt === this.#attempt.number) this.#enumeratorsReset = true
-        return
-    }
-    if (this.#enumeratorsReset) this.#fromEnumerator(message)
+    if (message.type === 'cancel') this.cancel()
+    else this.#traffic.fromProgram(message)
   }
 
   view(): JobView {
@@ -166,14 +207,15 @@ export class JobMaster {
       duration,
       timestamps: { ...this.#history.timestamps },
       totalMs: this.#history.totalMs(nowMs),
-      plan: this.plan,
+      plan: this.#plan,
       vertices: this.#attempt.vertices(nowMs),
       metrics: this.#attempt.metrics(),
-      edgeTypes: { ...this.#edgeTypes },
+      edgeTypes: { ...this.#traffic.edgeTypes },
       accumulators: { ...this.#accumulators },
       exceptions: this.#exceptions.views(),
       restartStrategy: describeRestartStrategy(this.#strategy),
       numRestarts: this.#numRestarts,
+      ...(this.#coordinator === undefined ? {} : { checkpoints: this.#coordinator.statistics.numbers() }),
       ...(this.#fatal === undefined ? {} : { notRestarted: this.#fatal.why }),
     }
   }
@@ -182,7 +224,7 @@ export class JobMaster {
     const { status, startTime, endTime } = this.#history
     return {
       id: this.id,
-      name: this.plan.config.jobName,
+      name: this.#plan.config.jobName,
       status,
       startTime,
       endTime,
@@ -192,10 +234,19 @@ export class JobMaster {
     }
   }
 
+  /** undefined: it takes none, or has not begun. */
+  checkpoints(): CheckpointsView | undefined {
+    return this.#coordinator?.statistics.view()
+  }
+  checkpoint(checkpointId: number): CheckpointView | undefined {
+    return this.#coordinator?.statistics.detail(checkpointId)
+  }
+
   // --- attempts
 
-  #newAttempt(attempt: number): Attempt {
-    const { jobId, plan, program, replay, clock, timeouts, schedule } = this.#options
+  #newAttempt(attempt: number, { restore }: AttemptStart): Attempt {
+    const { jobId, program, replay, clock, timeouts, schedule } = this.#options
+    const plan = this.#plan
     const events: AttemptOptions['events'] = {
       onTaskState: (execution, { accumulators = {} }) => {
         this.#touch()
@@ -205,9 +256,14 @@ export class JobMaster {
         const vertex = plan.vertices.find((v) => v.id === vertexId)!
         if (state === 'RUNNING' && vertex.isSource)
           this.#options.toProgram({ type: 'addReader', jobId, vertexId, subtask })
+        if (state === 'RUNNING' || isTaskEnd(state)) this.#coordinator?.taskState(vertexId, subtask, state)
       },
       onFailure: (failure) => this.#fail(failure),
-      onMessage: (message, slot) => this.#onSlot(message, slot),
+      onMessage: (message, slot) => {
+        // Output may come after the last task's end.
+        if (this.#history.ended) this.#traffic.late(message)
+        else this.#traffic.fromSlot(attempt, slot, message)
+      },
       onProgress: () => this.#onProgress(),
     }
     return new Attempt({
@@ -217,9 +273,9 @@ export class JobMaster {
       replay,
       attempt,
       slots: this.#slots.all(),
-      edgeTypes: this.#edgeTypes,
-      checkpointing: undefined,
-      restore: undefined,
+      edgeTypes: this.#traffic.edgeTypes,
+      checkpointing: this.#checkpoints?.mode,
+      restore,
       clock,
       timeouts,
       schedule,
@@ -227,10 +283,30 @@ export class JobMaster {
     })
   }
 
-  #launch(): void {
-    this.#enumeratorsReset = false
-    const attempt = this.#attempt.number
-    this.#options.toProgram({ type: 'resetEnumerators', jobId: this.id, attempt, states: undefined })
+  /** Deploys an attempt, from the newest checkpoint, as soon as all slots are there. */
+  #begin(attempt: number, sinceMs = this.#options.clock.monotonic()): void {
+    if (this.status !== 'CREATED') this.#move('CREATED')
+    const { clock, timeouts } = this.#options
+    if (!this.#slots.fill()) {
+      if (clock.monotonic() - sinceMs < timeouts.slotsMs)
+        this.#wait(SLOTS_AGAIN_MS, () => this.#begin(attempt, sinceMs))
+      else this.#fail({ error: errorToData(this.#tooFewSlots()) })
+      return
+    }
+    if (attempt > 0) this.#numRestarts++
+    let start: AttemptStart = { restore: undefined, enumerators: undefined, edgeTypes: {} }
+    try {
+      start = this.#checkpoints?.start(this.#plan) ?? start
+    } catch (error) {
+      this.#fail({ error: errorToData(error) })
+      return
+    }
+    for (const [edge, type] of Object.entries(start.edgeTypes)) this.#traffic.edgeTypes[Number(edge)] ??= type
+    this.#slotsSorted = false
+    this.#accumulators = {}
+    this.#attempt = this.#newAttempt(attempt, start)
+    this.#coordinator?.attemptBegins()
+    this.#traffic.begin(this.#attempt, start.enumerators)
     this.#move('RUNNING')
     this.#attempt.deploy()
   }
@@ -249,6 +325,8 @@ export class JobMaster {
       this.status,
       this.#attempt.executions.map((e) => e.state),
     )
+    // A job that was drained takes its savepoint first.
+    if (status === 'FINISHED' && this.#coordinator?.holdsEnd === true) return
     if (status !== undefined) this.#finish(status)
     else if (this.status === 'RESTARTING' && this.#attempt.over) this.#takeSlots()
   }
@@ -263,6 +341,8 @@ export class JobMaster {
     if (!this.#history.canMove('FAILING')) return
     if (restarting && canRetry(failure.error.code)) return
     const decision = this.#decideRestart(failure)
+    const more = this.#coordinator?.attemptEnds(failure.error)
+    if (more !== undefined) this.#exceptions.addConcurrent({ error: errorToData(more) }, nowMs)
     if (decision.action === 'fail') {
       this.#fatal = { error: failure.error, why: decision.why }
       this.#move('FAILING')
@@ -274,10 +354,11 @@ export class JobMaster {
   }
 
   #decideRestart({ error: { code } }: Failure): RestartDecision {
+    if (this.status === 'INITIALIZING') return { action: 'fail', why: 'it has not begun' }
     const { clock, random } = this.#options
     const facts = { strategy: this.#strategy, code, nowMs: clock.monotonic(), history: this.#restarts }
     const decision = decideRestart({ ...facts, random: random() })
-    if (decision.action === 'restart' && this.#collectors.size > 0) {
+    if (decision.action === 'restart' && this.#traffic.hasCollected) {
       // They would come again, and nobody could tell.
       return { action: 'fail', why: 'the program has taken values of executeAndCollect()' }
     }
@@ -295,88 +376,53 @@ export class JobMaster {
       }
     }
     this.#slots.fill()
-    const delayMs = Math.max(0, this.#restarts.dueMs - this.#options.clock.monotonic())
-    this.#wait(delayMs, () => this.#restart(this.#options.clock.monotonic()))
+    if (this.#coordinator === undefined) this.#restartWhenDue()
+    // What the store is completing now may be what the next attempt goes on from.
+    else void this.#coordinator.settled().then(() => this.#restartWhenDue())
   }
 
-  #restart(sinceMs: number): void {
-    if (this.status === 'RESTARTING') this.#move('CREATED')
-    const { clock, timeouts } = this.#options
-    if (!this.#slots.fill()) {
-      if (clock.monotonic() - sinceMs < timeouts.slotsMs) this.#wait(SLOTS_AGAIN_MS, () => this.#restart(sinceMs))
-      else this.#fail({ error: errorToData(this.#tooFewSlots()) })
-      return
-    }
-    this.#numRestarts++
-    this.#accumulators = {}
-    this.#collectors.clear()
-    this.#slotsSorted = false
-    this.#attempt = this.#newAttempt(this.#attempt.number + 1)
-    this.#launch()
+  #restartWhenDue(): void {
+    if (this.#stopWait !== undefined || this.status !== 'RESTARTING' || !this.#attempt.over) return
+    const delayMs = Math.max(0, this.#restarts.dueMs - this.#options.clock.monotonic())
+    this.#wait(delayMs, () => this.#begin(this.#attempt.number + 1))
   }
 
   #tooFewSlots(): TailraceError {
     return new TailraceError(
       'TR-CLUSTER-001',
-      `Cannot restart the job "${this.plan.config.jobName}": ${this.#slots.missing} of its ${this.#slots.count} slots are missing, ` +
+      `Cannot run the job "${this.#plan.config.jobName}": ${this.#slots.missing} of its ${this.#slots.count} slots are missing, ` +
         `and no others were free within ${this.#options.timeouts.slotsMs / 1000} s`,
     )
   }
 
-  // --- between slots and program
+  // --- checkpoints
 
-  #onSlot(message: FromSlot, slot: number): void {
-    // Output may come after the last task's end.
-    if (this.#history.ended || message.type === 'print') {
-      this.#print(message)
-      return
-    }
-    switch (message.type) {
-      case 'splitRequest':
-      case 'sourceEvent':
-        this.#options.toProgram({ ...message, jobId: this.id })
-        break
-      case 'proposeType':
-        // The first one holds. Everyone hears it again: who proposed another waits for an answer.
-        this.#edgeTypes[message.edgeId] ??= message.edgeType
-        this.#attempt.postAll({
-          type: 'edgeType',
-          edgeId: message.edgeId,
-          edgeType: this.#edgeTypes[message.edgeId]!,
-        })
-        break
-      case 'collected':
-        this.#collectors.set(`${message.collectId}/${message.subtask}`, slot)
-        this.#options.toProgram({ ...message, jobId: this.id })
-        break
-    }
+  get #coordinator(): CheckpointCoordinator | undefined {
+    return this.#checkpoints?.coordinator
   }
 
-  #fromEnumerator(message: AboutJob): void {
-    switch (message.type) {
-      case 'assignSplits': {
-        const { vertexId, subtask, splits } = message
-        this.#attempt.post(vertexId, subtask, { type: 'splits', vertexId, subtask, splits })
-        break
-      }
-      case 'noMoreSplits': {
-        const { vertexId, subtask } = message
-        this.#attempt.post(vertexId, subtask, { type: 'noMoreSplits', vertexId, subtask })
-        break
-      }
-      case 'sourceEvent': {
-        const { vertexId, subtask, event } = message
-        this.#attempt.post(vertexId, subtask, { type: 'sourceEvent', vertexId, subtask, event })
-        break
-      }
-      case 'coordinatorFailed':
-        this.fail(message.error, message.vertexId)
-        break
+  #checkpointsOf(settings: CheckpointSettings): JobCheckpoints | undefined {
+    const { jobId, plan, openStorage, clock, schedule, warn } = this.#options
+    if (openStorage === undefined) {
+      if (settings.intervalMs === undefined && settings.restore === undefined) return undefined
+      const text = `Cannot take checkpoints of the job "${plan.config.jobName}": this cluster has no place to store them`
+      throw new TailraceError('TR-CHECKPOINT-005', text)
     }
+    const edgeTypes = () => this.#traffic.edgeTypes
+    const outlet = this.#traffic.outlet({
+      completed: () => {
+        this.#checkpoints!.completed()
+        this.#onProgress()
+      },
+      fail: (error) => this.#fail({ error: errorToData(error) }),
+    })
+    return new JobCheckpoints({ jobId, plan, settings, openStorage, clock, schedule, outlet, edgeTypes, warn })
   }
 
-  #print(message: FromSlot): void {
-    if (message.type === 'print') this.#options.onPrint(message.stream, message.text)
+  #needCoordinator(what: string): CheckpointCoordinator {
+    if (this.#coordinator !== undefined) return this.#coordinator
+    const why = this.#checkpoints === undefined ? 'this cluster has no place to store it' : 'it has not begun'
+    throw new TailraceError('TR-CHECKPOINT-001', `Cannot ${what} of the job "${this.#plan.config.jobName}": ${why}`)
   }
 
   // --- status
@@ -385,20 +431,22 @@ export class JobMaster {
     this.#stopWaiting()
     this.#move(status)
     this.#slots.release()
-    this.#options.onEnd(this.#end(status))
+    const end = this.#end(status)
+    if (this.#checkpoints === undefined) this.#options.onEnd(end)
+    else void this.#checkpoints.close(status, end.error?.code).then(() => this.#options.onEnd(end))
   }
 
   #end(status: JobEndStatus): JobEnd {
     if (status === 'FAILED') return { status, error: this.#fatal!.error }
     if (status === 'CANCELED') {
-      const text = `The job "${this.plan.config.jobName}" was cancelled`
+      const text = `The job "${this.#plan.config.jobName}" was cancelled`
       return { status, error: errorToData(new TailraceError('TR-CLUSTER-002', text)) }
     }
     return {
       status,
       result: {
         jobId: this.id,
-        jobName: this.plan.config.jobName,
+        jobName: this.#plan.config.jobName,
         netRuntimeMs: this.#history.timestamps.FINISHED - this.#history.timestamps.RUNNING,
         accumulators: { ...this.#accumulators },
       },

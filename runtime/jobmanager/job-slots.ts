@@ -23,6 +23,7 @@ export class JobSlots {
   constructor(options: JobSlotsOptions) {
     this.#options = options
     this.#leases = [...options.leases]
+    for (const index of this.#leases.keys()) this.keep(index)
   }
 
   get count(): number {

@@ -91,6 +91,6 @@ export function decideEnd(status: JobStatus, tasks: readonly ExecutionState[]): 
   return status === 'RUNNING' && tasks.every((state) => state === 'FINISHED') ? 'FINISHED' : undefined
 }
 
-export function isTaskEnd(state: ExecutionState): boolean {
+export function isTaskEnd(state: ExecutionState): state is 'FINISHED' | 'CANCELED' | 'FAILED' {
   return state === 'FINISHED' || state === 'CANCELED' || state === 'FAILED'
 }

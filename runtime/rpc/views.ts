@@ -4,6 +4,7 @@
  *
  * Times are milliseconds since 1970; -1 is "not yet", as in Flink's REST.
  */
+import type { CheckpointNumbers } from '../checkpoint/coordinator/statistics-model.ts'
 import type { ErrorData } from '../core/errors.ts'
 import type { TypeDescription } from '../core/types.ts'
 import type { Plan } from '../graph/model.ts'
@@ -129,6 +130,8 @@ export interface JobView {
   restartStrategy: string
   /** Attempts but the first. */
   numRestarts: number
+  /** For metrics; absent when it takes no checkpoints. */
+  checkpoints?: CheckpointNumbers
   /** Completes "The job is not restarted: …", once it failed for good. */
   notRestarted?: string
 }

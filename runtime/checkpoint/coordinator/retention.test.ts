@@ -16,6 +16,12 @@ describe('decideRetention()', () => {
     ['FAILED', 'NO_EXTERNALIZED_CHECKPOINTS', 'TR-CHECKPOINT-002', 'keep'],
     ['FAILED', 'NO_EXTERNALIZED_CHECKPOINTS', 'TR-CLUSTER-002', 'keep'],
   ] as const)('%s with %s (%s): %s', (status, retention, code: ErrorCode | undefined, what) => {
-    expect(decideRetention({ status, retention, code })).toBe(what)
+    expect(decideRetention({ status, retention, code, tookOne: true })).toBe(what)
+  })
+
+  it('keeps what a run found that failed before it took one itself', () => {
+    const facts = { retention: 'NO_EXTERNALIZED_CHECKPOINTS', code: 'TR-CHECKPOINT-004', tookOne: false } as const
+    expect(decideRetention({ status: 'FAILED', ...facts })).toBe('keep')
+    expect(decideRetention({ status: 'CANCELED', ...facts })).toBe('delete')
   })
 })

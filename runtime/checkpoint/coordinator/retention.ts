@@ -7,18 +7,20 @@ export interface RetentionFacts {
   retention: CheckpointRetention
   /** Why the job failed. */
   code: ErrorCode | undefined
+  /** This run has completed one itself. What it found and could not go on from stays. */
+  tookOne: boolean
 }
 
 /** TR-CHECKPOINT-002: they are another's now. TR-CLUSTER-002: the cluster was stopped, and the job may go on in the next one. */
 const NOT_OURS: readonly (ErrorCode | undefined)[] = ['TR-CHECKPOINT-002', 'TR-CLUSTER-002']
 
-export function decideRetention({ status, retention, code }: RetentionFacts): 'keep' | 'delete' {
+export function decideRetention({ status, retention, code, tookOne }: RetentionFacts): 'keep' | 'delete' {
   switch (status) {
     case 'FINISHED':
       return 'delete'
     case 'CANCELED':
       return retention === 'RETAIN_ON_CANCELLATION' ? 'keep' : 'delete'
     case 'FAILED':
-      return retention === 'NO_EXTERNALIZED_CHECKPOINTS' && !NOT_OURS.includes(code) ? 'delete' : 'keep'
+      return retention === 'NO_EXTERNALIZED_CHECKPOINTS' && tookOne && !NOT_OURS.includes(code) ? 'delete' : 'keep'
   }
 }

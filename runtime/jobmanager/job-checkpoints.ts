@@ -1,0 +1,198 @@
+/**
+ * The checkpoints of one job: opens where they are stored, says what each attempt goes on from, and cleans up at the job's end.
+ *
+ * What must hold: the job never begins with less than it was told to. What is in the store of its deployment comes before the savepoint that the configuration names: it was
+ * taken after it.
+ */
+import { assignState } from '../checkpoint/assign.ts'
+import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts'
+import {
+  CheckpointCoordinator,
+  type CheckpointOutlet,
+  type RestorePoint,
+  type WrittenSavepoint,
+} from '../checkpoint/coordinator/checkpoint-coordinator.ts'
+import { decideRetention } from '../checkpoint/coordinator/retention.ts'
+import type { CheckpointMetadata } from '../checkpoint/model.ts'
+import { restoredMaxParallelism } from '../checkpoint/restored-max-parallelism.ts'
+import type { CheckpointSettings } from '../checkpoint/settings.ts'
+import type { Clock } from '../core/clock.ts'
+import { type ErrorCode, errorToData, TailraceError } from '../core/errors.ts'
+import type { TypeDescription } from '../core/types.ts'
+import { planWithMaxParallelism } from '../graph/max-parallelism.ts'
+import type { Plan } from '../graph/model.ts'
+import type { CheckpointingMode, Deployment } from '../rpc/slot-messages.ts'
+import type { Schedule } from './attempt.ts'
+import type { JobEndStatus } from './job-status.ts'
+
+/** What a job's checkpoints and savepoints are stored in. */
+export interface JobStorage {
+  /** Of the job's deployment, with this JobManager as its owner. */
+  readonly store: CheckpointStore
+  /** What a savepoint, or a retained checkpoint of anyone, holds; its handles can be read through `store`. */
+  readSavepoint(path: string): Promise<RestorePoint>
+  /** Copies what `metadata` names out of `store`, into a folder of its own below `directory`. */
+  writeSavepoint(metadata: CheckpointMetadata, directory: string): Promise<WrittenSavepoint>
+  disposeSavepoint(path: string): Promise<void>
+}
+
+export type OpenStorage = (job: { jobId: string; plan: Plan; settings: CheckpointSettings }) => Promise<JobStorage>
+
+export interface JobCheckpointsOptions {
+  jobId: string
+  plan: Plan
+  settings: CheckpointSettings
+  openStorage: OpenStorage
+  clock: Clock
+  schedule: Schedule
+  outlet: CheckpointOutlet
+  edgeTypes(): Readonly<Record<number, TypeDescription>>
+  /** Hears what could not be done and does not matter to the job. */
+  warn(text: string): void
+}
+
+/** What an attempt begins with. */
+export interface AttemptStart {
+  restore: Deployment['restore']
+  /** Of enumerators, by operator id. */
+  enumerators: Record<string, unknown> | undefined
+  edgeTypes: Record<number, TypeDescription>
+}
+
+/** A job that has ended is not held up for longer by what is left to delete. */
+const CLEAN_UP_MS = 30_000
+
+export class JobCheckpoints {
+  readonly #options: JobCheckpointsOptions
+  #storage: JobStorage | undefined
+  #coordinator: CheckpointCoordinator | undefined
+  #closed = false
+  /** The savepoint that the job began from and owns [SV-08], and how many checkpoints must complete until it is not needed. */
+  #claimed: { path: string; left: number } | undefined
+
+  constructor(options: JobCheckpointsOptions) {
+    this.#options = options
+  }
+
+  get settings(): CheckpointSettings {
+    return this.#options.settings
+  }
+  /** undefined before {@link open} has resolved. */
+  get coordinator(): CheckpointCoordinator | undefined {
+    return this.#coordinator
+  }
+  get store(): CheckpointStore | undefined {
+    return this.#storage?.store
+  }
+  /** undefined: tasks do not wait for checkpoints at their end. */
+  get mode(): CheckpointingMode | undefined {
+    const { intervalMs, mode } = this.settings
+    return intervalMs === undefined ? undefined : { exactlyOnce: mode === 'EXACTLY_ONCE' }
+  }
+
+  /** Takes over the store and finds what the job begins from; gives the plan with the numbers of key groups that this has. */
+  async open(): Promise<Plan> {
+    const { jobId, settings, openStorage, clock, schedule, outlet, edgeTypes } = this.#options
+    const storage = await openStorage({ jobId, plan: this.#options.plan, settings })
+    if (this.#closed) {
+      await storage.store.close()
+      return this.#options.plan
+    }
+    this.#storage = storage
+    const { store } = storage
+    const newest = store.completed.at(-1)
+    const { restore } = settings
+    const savepoint =
+      newest === undefined && restore !== undefined ? await storage.readSavepoint(restore.path) : undefined
+    const { metadata } = newest ?? savepoint ?? {}
+    let { plan } = this.#options
+    if (metadata !== undefined) plan = planWithMaxParallelism(plan, restoredMaxParallelism(metadata, plan))
+    const writeSavepoint: JobStorage['writeSavepoint'] = (...args) => storage.writeSavepoint(...args)
+    this.#coordinator = new CheckpointCoordinator({
+      jobId,
+      plan,
+      settings,
+      store,
+      clock,
+      schedule,
+      outlet,
+      edgeTypes,
+      writeSavepoint,
+    })
+    if (savepoint !== undefined) {
+      this.#coordinator.beginFrom(savepoint)
+      if (restore!.claimMode === 'CLAIM') this.#claimed = { path: savepoint.path, left: settings.retained }
+    }
+    return plan
+  }
+
+  /** What the next attempt goes on from. Throws TR-CHECKPOINT-004. */
+  start(plan: Plan): AttemptStart {
+    const metadata = this.#coordinator?.restorePoint?.metadata
+    if (metadata === undefined) return { restore: undefined, enumerators: undefined, edgeTypes: {} }
+    const { allowNonRestoredState } = this.settings
+    const { restores, finished, coordinators, edgeTypes, warnings } = assignState({
+      metadata,
+      plan,
+      allowNonRestoredState,
+    })
+    for (const warning of warnings) this.#options.warn(warning)
+    return {
+      restore: { checkpointId: metadata.checkpointId, state: restores, finished },
+      enumerators: coordinators,
+      edgeTypes,
+    }
+  }
+
+  /** A checkpoint is complete: the savepoint that the job owns goes when it would have, had the job taken it. */
+  completed(): void {
+    const claimed = this.#claimed
+    if (claimed === undefined || --claimed.left > 0) return
+    this.#claimed = undefined
+    this.#storage!.disposeSavepoint(claimed.path).catch((error) =>
+      this.#options.warn(`Cannot delete savepoint "${claimed.path}", which the job has claimed: ${textOf(error)}`),
+    )
+  }
+
+  /** Where a savepoint goes; throws TR-CHECKPOINT-006 when nobody says it. */
+  directory(given: string | undefined): string {
+    const directory = given ?? this.settings.savepointDirectory
+    if (directory !== undefined) return directory
+    throw new TailraceError(
+      'TR-CHECKPOINT-006',
+      `Cannot take a savepoint of the job "${this.#options.plan.config.jobName}": a target directory is wanted, in the request or as execution.checkpointing.savepoint-dir`,
+    )
+  }
+
+  /** The job has ended. Resolves, whatever happens. */
+  async close(status: JobEndStatus, code: ErrorCode | undefined): Promise<void> {
+    this.#closed = true
+    this.#coordinator?.jobEnds(status === 'FINISHED')
+    const cleanUp = Promise.withResolvers<void>()
+    const stopWaiting = this.#options.schedule(CLEAN_UP_MS, () =>
+      cleanUp.reject(new Error('the store does not answer')),
+    )
+    this.#cleanUp(status, code).then(cleanUp.resolve, cleanUp.reject)
+    try {
+      await cleanUp.promise
+    } catch (error) {
+      this.#options.warn(
+        `Cannot clean up the checkpoints of the job "${this.#options.plan.config.jobName}": ${textOf(error)}`,
+      )
+    }
+    stopWaiting()
+  }
+
+  async #cleanUp(status: JobEndStatus, code: ErrorCode | undefined): Promise<void> {
+    await this.#coordinator?.settled()
+    const store = this.#storage?.store
+    const { retention } = this.settings
+    const tookOne = (this.#coordinator?.statistics.numbers().numberOfCompletedCheckpoints ?? 0) > 0
+    if (decideRetention({ status, retention, code, tookOne }) === 'delete') await store?.discardAll()
+    await store?.close()
+  }
+}
+
+function textOf(error: unknown): string {
+  return errorToData(error).message
+}
