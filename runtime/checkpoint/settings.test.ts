@@ -76,10 +76,10 @@ describe('readCheckpointSettings()', () => {
     [
       {
         'execution.state-recovery.path': '/sp-1',
-        'execution.state-recovery.claim-mode': 'legacy',
+        'execution.state-recovery.claim-mode': 'claim',
         'execution.state-recovery.ignore-unclaimed-state': 'true',
       },
-      { claimMode: 'LEGACY', allowNonRestoredState: true },
+      { claimMode: 'CLAIM', allowNonRestoredState: true },
     ],
   ])('restores as %j says', (options, restore) => {
     const { claimMode, allowNonRestoredState } = restore
@@ -98,7 +98,7 @@ describe('readCheckpointSettings()', () => {
     [{ 'execution.checkpointing.tolerable-failed-checkpoints': '1.5' }, 'a whole number of 0 or more'],
     [{ 'state.checkpoints.num-retained': '0' }, '"0" for state.checkpoints.num-retained: a whole number of 1 or more'],
     [{ 'execution.checkpointing.mode': 'MOSTLY_ONCE' }, 'one of EXACTLY_ONCE, AT_LEAST_ONCE'],
-    [{ 'execution.state-recovery.claim-mode': 'STEAL' }, 'one of NO_CLAIM, CLAIM, LEGACY'],
+    [{ 'execution.state-recovery.claim-mode': 'STEAL' }, 'NO_CLAIM or CLAIM is wanted'],
     [{ 'execution.checkpointing.unaligned': 'yes' }, 'execution.checkpointing.unaligned: true or false'],
     [
       { 'execution.checkpointing.interval': '10 s', 'execution.checkpointing.interval-during-backlog': '5 s' },

@@ -6,14 +6,12 @@
  * not be held. Barriers do not overtake records yet, so `unaligned` changes nothing but what it forbids.
  */
 import { OptionReader } from '../core/option-reader.ts'
+import { RESTORE_KEYS, type RestoreSettings, restoreSettings } from './restore-settings.ts'
 
 export type CheckpointMode = 'EXACTLY_ONCE' | 'AT_LEAST_ONCE'
 
 /** What becomes of completed checkpoints when the job ends; see coordinator/retention.ts. */
 export type CheckpointRetention = 'NO_EXTERNALIZED_CHECKPOINTS' | 'DELETE_ON_CANCELLATION' | 'RETAIN_ON_CANCELLATION'
-
-/** Who owns the savepoint that a job began from [SV-08]. */
-export type ClaimMode = 'NO_CLAIM' | 'CLAIM' | 'LEGACY'
 
 export interface CheckpointSettings {
   /** Between the begins of two checkpoints; undefined: none are taken but those that somebody asks for. */
@@ -35,17 +33,12 @@ export interface CheckpointSettings {
   directory: string | undefined
   /** Where savepoints go when nobody says another place. */
   savepointDirectory: string | undefined
+  /** What the job begins with when its own store has nothing. */
   restore: RestoreSettings | undefined
   /** State without an operator is left behind when the job goes on from a checkpoint or savepoint. */
   allowNonRestoredState: boolean
   /** `web.checkpoints.history`: how many are shown. */
   historyMax: number
-}
-
-export interface RestoreSettings {
-  /** Of a savepoint or a retained checkpoint: its folder, or the `_metadata` in it. */
-  path: string
-  claimMode: ClaimMode
 }
 
 /** The shortest interval [CC-01]. */
@@ -83,12 +76,8 @@ export function readCheckpointSettings(options: Readonly<Record<string, string>>
     unaligned: read.boolean(false, ...UNALIGNED),
     directory: read.text(`${NS}dir`, 'state.checkpoints.dir', 'state.backend.fs.checkpointdir'),
     savepointDirectory: read.text(`${NS}savepoint-dir`, 'state.savepoints.dir', 'savepoints.state.backend.fs.dir'),
-    restore: readRestore(read),
-    allowNonRestoredState: read.boolean(
-      false,
-      'execution.state-recovery.ignore-unclaimed-state',
-      'execution.savepoint.ignore-unclaimed-state',
-    ),
+    restore: restoreSettings(options),
+    allowNonRestoredState: read.boolean(false, ...RESTORE_KEYS.allowNonRestoredState),
     historyMax: read.integer(10, { atLeast: 0 }, 'web.checkpoints.history', 'jobmanager.web.checkpoints.history'),
   }
   checkTogether(read, settings)
@@ -98,17 +87,6 @@ export function readCheckpointSettings(options: Readonly<Record<string, string>>
 function readBacklogInterval(read: OptionReader): number | undefined {
   const ms = read.duration(undefined, { atLeastMs: 0 }, BACKLOG)
   return ms === 0 ? Number.POSITIVE_INFINITY : ms
-}
-
-function readRestore(read: OptionReader): RestoreSettings | undefined {
-  const path = read.text('execution.state-recovery.path', 'execution.savepoint.path')
-  const claimMode = read.word(
-    'NO_CLAIM',
-    ['NO_CLAIM', 'CLAIM', 'LEGACY'],
-    'execution.state-recovery.claim-mode',
-    'execution.savepoint-restore-mode',
-  )
-  return path === undefined ? undefined : { path, claimMode }
 }
 
 function checkTogether(read: OptionReader, settings: CheckpointSettings): void {

@@ -300,10 +300,10 @@ interface AttemptSlot {
 
 /** What the subtasks of one slot go on from. */
 function partOf(
-  { checkpointId, state, finished }: NonNullable<Deployment['restore']>,
+  { state, finished, ...rest }: NonNullable<Deployment['restore']>,
   subtasks: Deployment['subtasks'],
 ): NonNullable<Deployment['restore']> {
-  const part: NonNullable<Deployment['restore']> = { checkpointId, state: {}, finished: [] }
+  const part: NonNullable<Deployment['restore']> = { ...rest, state: {}, finished: [] }
   for (const { vertexId, subtask } of subtasks) {
     const restored = state[vertexId]?.[subtask]
     if (restored !== undefined) (part.state[vertexId] ??= {})[subtask] = restored

@@ -33,6 +33,8 @@ export interface JobStorage {
   readSavepoint(path: string): Promise<RestorePoint>
   /** Copies what `metadata` names out of `store`, into a folder of its own below `directory`. */
   writeSavepoint(metadata: CheckpointMetadata, directory: string): Promise<WrittenSavepoint>
+  /** Of a savepoint that {@link writeSavepoint} wrote. */
+  markCommitted(path: string): Promise<void>
   disposeSavepoint(path: string): Promise<void>
 }
 
@@ -92,7 +94,7 @@ export class JobCheckpoints {
 
   /** Takes over the store and finds what the job begins from; gives the plan with the numbers of key groups that this has. */
   async open(): Promise<Plan> {
-    const { jobId, settings, openStorage, clock, schedule, outlet, edgeTypes } = this.#options
+    const { jobId, settings, openStorage, clock, schedule, outlet, edgeTypes, warn } = this.#options
     const storage = await openStorage({ jobId, plan: this.#options.plan, settings })
     if (this.#closed) {
       await storage.store.close()
@@ -118,7 +120,12 @@ export class JobCheckpoints {
       outlet,
       edgeTypes,
       writeSavepoint,
+      markCommitted: (path) =>
+        storage
+          .markCommitted(path)
+          .catch((error) => warn(`Cannot mark savepoint "${path}" as committed: ${textOf(error)}`)),
     })
+    for (const warning of restore?.warnings ?? []) warn(warning)
     if (savepoint !== undefined) {
       this.#coordinator.beginFrom(savepoint)
       if (restore!.claimMode === 'CLAIM') this.#claimed = { path: savepoint.path, left: settings.retained }
@@ -128,7 +135,7 @@ export class JobCheckpoints {
 
   /** What the next attempt goes on from. Throws TR-CHECKPOINT-004. */
   start(plan: Plan): AttemptStart {
-    const metadata = this.#coordinator?.restorePoint?.metadata
+    const { metadata, committed = false } = this.#coordinator?.restorePoint ?? {}
     if (metadata === undefined) return { restore: undefined, enumerators: undefined, edgeTypes: {} }
     const { allowNonRestoredState } = this.settings
     const { restores, finished, coordinators, edgeTypes, warnings } = assignState({
@@ -138,7 +145,7 @@ export class JobCheckpoints {
     })
     for (const warning of warnings) this.#options.warn(warning)
     return {
-      restore: { checkpointId: metadata.checkpointId, state: restores, finished },
+      restore: { checkpointId: metadata.checkpointId, state: restores, finished, ...(committed ? { committed } : {}) },
       enumerators: coordinators,
       edgeTypes,
     }

@@ -20,17 +20,19 @@ async function begin({ config = {}, ...more }: FakeJobOptions = {}, found?: Chec
   const store = new FakeCheckpointStore()
   const savepoints: string[] = []
   const disposed: string[] = []
+  const marked: string[] = []
   const storage: JobStorage = {
     store,
     readSavepoint: async (path) => {
       if (found === undefined) throw new TailraceError('TR-CHECKPOINT-003', `nothing at ${path}`)
-      return { metadata: { ...found, kind: 'savepoint' }, path }
+      return { metadata: { ...found, kind: 'savepoint' }, path, committed: path.endsWith('committed') }
     },
     writeSavepoint: async ({ checkpointId }, directory) => {
       await store.answer()
       savepoints.push(`${directory}/${checkpointId}`)
       return { path: `${directory}/${checkpointId}`, metadataBytes: 1 }
     },
+    markCommitted: async (path) => void marked.push(path),
     disposeSavepoint: async (path) => void disposed.push(path),
   }
   const begun = beginJob({ config: { ...CONFIG, ...config }, openStorage: async () => storage, ...more })
@@ -66,7 +68,7 @@ async function begin({ config = {}, ...more }: FakeJobOptions = {}, found?: Chec
           : [],
     )
   const asked = () => toProgram.flatMap((m) => (m.type === 'snapshotEnumerators' ? [m.checkpointId] : []))
-  return { ...begun, about, ack, asked, disposed, enumerators, savepoints, store, take, time }
+  return { ...begun, about, ack, asked, disposed, enumerators, marked, savepoints, store, take, time }
 }
 
 describe('a job with checkpoints', () => {
@@ -306,6 +308,14 @@ describe('a job that begins from a savepoint', () => {
     expect([asked(), job.checkpoints()!.latest.restored]).toMatchObject([[42], { id: 41, isSavepoint: true }])
   })
 
+  it('tells its sinks when the transactions of the savepoint were committed', async () => {
+    const metadata = await stored()
+    for (const path of ['/sp/committed', '/sp/open']) {
+      const { a } = await begin({ config: { 'execution.state-recovery.path': path } }, metadata)
+      expect(a.deployment.restore!.committed).toBe(path === '/sp/committed' ? true : undefined)
+    }
+  })
+
   it('prefers what is in its own store, which is newer', async () => {
     const metadata = await stored()
     const store = new FakeCheckpointStore()
@@ -402,7 +412,7 @@ describe('savepoints of a job', () => {
   })
 
   it('stop the job, which is FINISHED', async () => {
-    const { a, b, ends, job, run, take } = await begin()
+    const { a, b, ends, job, marked, run, take } = await begin()
     run()
     const stopped = job.stopWithSavepoint('/sp', false)
     await tick()
@@ -411,7 +421,7 @@ describe('savepoints of a job', () => {
     for (const slot of [a, b]) slot.all('FINISHED')
     expect(await stopped).toEqual({ checkpointId: 1, path: '/sp/1' })
     await tick()
-    expect(ends).toMatchObject([{ status: 'FINISHED' }])
+    expect([ends, marked]).toMatchObject([[{ status: 'FINISHED' }], ['/sp/1']])
   })
 
   it('drain the job first', async () => {

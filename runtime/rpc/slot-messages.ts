@@ -64,7 +64,10 @@ export interface Deployment {
   page: SharedArrayBuffer
   /** Types agreed so far by edge id. */
   edgeTypes: Record<number, TypeDescription>
-  /** undefined: the job takes no checkpoints, so a subtask that has ended its data is done. */
+  /**
+   * undefined: the job takes no checkpoints by itself, so a subtask that has ended its data is done. The barrier of a savepoint may come all the same; it is aligned
+   * exactly once.
+   */
   checkpointing: CheckpointingMode | undefined
   /** What the job goes on from; undefined: it begins. */
   restore: DeploymentRestore | undefined
@@ -81,6 +84,8 @@ export interface DeploymentRestore {
   state: Record<string, Record<number, SubtaskRestore>>
   /** Subtasks that had finished before: they run nothing, and end at once. */
   finished: SubtaskRef[]
+  /** A savepoint whose transactions were committed already: what sinks had prepared in it is done with. */
+  committed?: boolean
 }
 
 export type TaskState = 'INITIALIZING' | 'RUNNING' | 'FINISHED' | 'CANCELED' | 'FAILED'

@@ -57,12 +57,17 @@ export interface CoordinatorOptions {
   edgeTypes(): Readonly<Record<number, TypeDescription>>
   /** Writes a savepoint that stands by itself into a folder of its own below `directory`, and gives its path. */
   writeSavepoint(metadata: CheckpointMetadata, directory: string): Promise<WrittenSavepoint>
+  /** The transactions of a savepoint are committed: whoever begins from it must not commit them again. Resolves, whatever happens. */
+  markCommitted(path: string): Promise<void>
 }
 
 export type WrittenSavepoint = Pick<CompletedCheckpoint, 'path' | 'metadataBytes'>
 
 /** What a job goes back to. */
-export type RestorePoint = Pick<CompletedCheckpoint, 'metadata' | 'path'>
+export interface RestorePoint extends Pick<CompletedCheckpoint, 'metadata' | 'path'> {
+  /** Of a savepoint: its transactions were committed by the job that took it. */
+  committed?: boolean
+}
 
 export class CheckpointCoordinator {
   readonly statistics: CheckpointStatistics
@@ -155,7 +160,13 @@ export class CheckpointCoordinator {
     this.#ends('the job has ended', undefined)
     this.#closed = true
     if (stop === undefined) return
-    if (finished && stop.taken !== undefined) stop.result.resolve(stop.taken)
+    const { taken } = stop
+    // Every task has committed before it finished.
+    if (finished && taken !== undefined)
+      this.#completing = this.#completing.then(async () => {
+        await this.#options.markCommitted(taken.path)
+        stop.result.resolve(taken)
+      })
     else this.#stopFailed(stop, new TailraceError('TR-CHECKPOINT-001', 'the job has ended'))
   }
 

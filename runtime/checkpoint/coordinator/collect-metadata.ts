@@ -37,7 +37,8 @@ export function collectMetadata(facts: CollectFacts): CheckpointMetadata {
     timestampMs: checkpoint.barrier.timestampMs,
     jobId,
     jobName: plan.config.jobName,
-    epoch,
+    // No store of a deployment knows a savepoint.
+    epoch: checkpoint.barrier.kind === 'savepoint' ? 0 : epoch,
     edgeTypes: storedEdgeTypes(plan, edgeTypes),
     operators: plan.vertices.flatMap(({ id, operators, parallelism, maxParallelism }) => {
       const subtasks = byVertex.get(id)!

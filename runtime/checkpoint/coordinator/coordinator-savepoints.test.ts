@@ -112,7 +112,7 @@ describe('a savepoint', () => {
 
 describe('stopping with a savepoint', () => {
   it('suspends behind it, commits, and resolves when the job has finished', async () => {
-    const { barriers, coordinator, heard, say, store, take, time } = beginCoordinator()
+    const { barriers, committed, coordinator, heard, say, store, take, time } = beginCoordinator()
     time.advance(10)
     const stopped = coordinator.stopWithSavepoint('/sp', false)
     expect(heard()).toEqual(['enumerators 1'])
@@ -122,8 +122,10 @@ describe('stopping with a savepoint', () => {
     time.advance(10_000)
     expect(heard()).toEqual([])
     say.state('FINISHED', ...TASKS)
+    expect(committed).toEqual([])
     coordinator.jobEnds(true)
     expect(await stopped).toEqual({ checkpointId: 1, path: '/sp/savepoint-1' })
+    expect(committed).toEqual(['/sp/savepoint-1'])
     expect(store.completed).toEqual([])
     expect(coordinator.statistics.view().latest.savepoint).toMatchObject({ type: 'SYNC_SAVEPOINT' })
   })
@@ -224,12 +226,13 @@ describe('stopping with a savepoint', () => {
   })
 
   it('after which the job is cancelled names the savepoint', async () => {
-    const { coordinator, take } = beginCoordinator()
+    const { committed, coordinator, take } = beginCoordinator()
     const stopped = coordinator.stopWithSavepoint('/sp', false)
     const rejected = expect(stopped).rejects.toMatchObject({ message: expect.stringContaining('"/sp/savepoint-1"') })
     await take(1)
     coordinator.jobEnds(false)
     await rejected
+    expect(committed).toEqual([])
   })
 
   it('after which a task fails names the savepoint, and the next attempt goes on from it', async () => {

@@ -102,6 +102,7 @@ export function beginCoordinator({ config = {}, idle = false, ...more }: BeginOp
   const events: string[] = []
   const barriers = new Map<number, Barrier>()
   const failures: TailraceError[] = []
+  const committed: string[] = []
   const savepoints: { metadata: CheckpointMetadata; directory: string }[] = []
   const options: Record<string, string> = { 'execution.checkpointing.interval': '100' }
   for (const [key, text] of Object.entries(config)) options[`execution.checkpointing.${key}`] = text
@@ -118,6 +119,7 @@ export function beginCoordinator({ config = {}, idle = false, ...more }: BeginOp
       savepoints.push({ metadata, directory })
       return { path: `${directory}/savepoint-${metadata.checkpointId}`, metadataBytes: 50 }
     },
+    markCommitted: async (path) => void committed.push(path),
     outlet: {
       snapshotEnumerators: (id) => events.push(`enumerators ${id}`),
       trigger: ({ vertexId, subtask }, barrier) => {
@@ -181,7 +183,7 @@ export function beginCoordinator({ config = {}, idle = false, ...more }: BeginOp
   /** What came out since the last call. */
   const heard = () => events.splice(0)
   if (!idle) run()
-  return { barriers, coordinator, failures, heard, run, savepoints, say, store, take, time }
+  return { barriers, committed, coordinator, failures, heard, run, savepoints, say, store, take, time }
 }
 
 export interface AckOptions {
