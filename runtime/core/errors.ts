@@ -135,6 +135,11 @@ export const ERRORS = {
     retry: false,
     text: 'A setting of checkpoints, savepoints or restarts is out of its range, or two of them contradict each other.',
   },
+  'TR-CHECKPOINT-007': {
+    domain: 'external',
+    retry: true,
+    text: 'The store of checkpoints did not answer in time, or with errors of its own each time.',
+  },
 } satisfies Record<string, ErrorKind>
 
 export type ErrorCode = keyof typeof ERRORS
