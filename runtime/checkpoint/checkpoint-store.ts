@@ -1,11 +1,12 @@
 /**
- * Checkpoints of one deployment in an object store. DESIGN of the layout, below the deployment's folder:
+ * Checkpoints of one deployment in an object store. The layout, below the deployment's folder (docs/checkpoint-store.md has the bytes):
  *
- *     claims/<epoch>          who owns the deployment since then; created conditionally, never changed
- *     chk-<n>/_metadata       checkpoint n is complete; created conditionally
- *     shared/<epoch>-<hash>   bytes that checkpoints name
+ *     claims/<epoch>                   who owns the deployment since then; created conditionally, never changed
+ *     claims/<epoch>.start             what that owner went on from; likewise
+ *     chk-<n>/_metadata                checkpoint n is complete; created conditionally
+ *     shared/<epoch>-<number>-<hash>   bytes that checkpoints name
  *
- * The interface is what a coordinator sees; see `openCheckpointStore`.
+ * The interface is what a coordinator sees; open-checkpoint-store.ts opens it.
  */
 import type { CheckpointMetadata, StateHandle } from './model.ts'
 
@@ -18,19 +19,26 @@ export interface CheckpointStore {
   readonly completed: readonly CompletedCheckpoint[]
   /** Above every id that any owner has used. */
   readonly nextCheckpointId: number
-  /** Stores bytes under their hash, once; the handle names them. Safe to call for many chunks at once: it is bounded inside. */
+  /**
+   * Stores bytes under their hash, once; the handle names them, or holds them when they are few. Safe to call for many chunks at once: it is bounded inside. The bytes must
+   * not change until it resolves, and are the caller's again then. Every handle goes to `complete` or to `discard`, with its checkpoint.
+   */
   write(bytes: Uint8Array): Promise<StateHandle>
   /** Bytes of a handle. Throws TR-CHECKPOINT-003 when they are missing or of another length. */
   read(handle: StateHandle): Promise<Uint8Array>
   /**
    * Makes a checkpoint complete: creates its metadata, then looks for newer claims. Only after it may anyone be told. Older ones than `retained`
-   * are deleted, with the bytes that no other needs. Throws TR-CHECKPOINT-002: another owner has taken over, and this one must stop.
+   * are deleted, in the background, with the bytes that no other needs.
+   *
+   * Throws TR-CHECKPOINT-002: another owner has taken over, and this one must stop. Throws TR-CHECKPOINT-001: it failed, the next may succeed; discard it. After either of
+   * them it may count all the same when the job starts again, for the answer may have been lost: what it holds must not be rolled back before a newer one is complete.
    */
   complete(metadata: CheckpointMetadata): Promise<CompletedCheckpoint>
   /** A checkpoint was given up: bytes that only it has written are deleted. */
   discard(checkpointId: number, handles: readonly StateHandle[]): Promise<void>
-  /** Deletes all completed checkpoints (the job has ended and nobody wants them). */
+  /** Deletes all completed checkpoints (the job has ended and nobody wants them). Nothing but `close` may follow. */
   discardAll(): Promise<void>
+  /** Waits for deletions. The object store stays open: it is the caller's. */
   close(): Promise<void>
 }
 

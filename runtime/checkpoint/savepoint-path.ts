@@ -26,7 +26,7 @@ export function savepointPath(path: string, cwd: string): SavepointPath {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase()
   if (scheme === undefined) return split('', posix.resolve(cwd, text))
   if (scheme === 'file') return split('', filePath(text))
-  if (!/^s3[ap]?$/.test(scheme)) throw unusable(path, `its scheme is "${scheme}:"`)
+  if (!/^s3[anp]?$/.test(scheme)) throw unusable(path, `its scheme is "${scheme}:"`)
   const [, bucket, key] = /^[^:]+:\/\/([^/?#]+)\/?([^?#]*)$/.exec(text) ?? []
   if (bucket === undefined) throw unusable(path, 'it names no bucket')
   return split(`s3://${bucket}`, posix.resolve('/', key!))

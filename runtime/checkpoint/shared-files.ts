@@ -1,0 +1,159 @@
+/**
+ * Files of state below `shared/`: which ones this owner has written, which checkpoints need them, and which nobody needs any more.
+ *
+ * A file is `shared/<epoch>-<number>-<sha256>`: the epoch of the owner that wrote it, a number that this owner uses once, the hash of its bytes. What must hold:
+ * - an owner deletes files of its own epoch, and of older ones what its lineage does not need; so a deposed owner never deletes what a newer one has written;
+ * - a name is never used again, so a write or deletion that a store does long after it was given up hits nothing that is in use;
+ * - the same bytes are written once as long as their file is needed, and are counted: by `write` until a checkpoint is settled, then by checkpoint;
+ * - a checkpoint is not completed with a file that this owner does not know to be there.
+ */
+import { createHash } from 'node:crypto'
+import type { Clock } from '../core/clock.ts'
+import { TailraceError } from '../core/errors.ts'
+import { bounded } from './bounded.ts'
+import type { CheckpointRef } from './claims.ts'
+import type { StateHandle } from './model.ts'
+import type { ObjectStore } from './object-store.ts'
+import { isAbsolutePath } from './savepoint-path.ts'
+
+const SHARED_NAME = /^shared\/(\d{1,15})-\d{1,15}-([0-9a-f]{64})$/
+
+/** What the name of a file says; undefined: it is none of ours. */
+export function parseSharedName(name: string): { epoch: number; sha256: string } | undefined {
+  const match = SHARED_NAME.exec(name)
+  return match === null ? undefined : { epoch: Number(match[1]), sha256: match[2]! }
+}
+
+/** Files of the deployment's folder that handles name, with how many name each; absolute ones are others'. */
+export function countFiles(handles: readonly StateHandle[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const handle of handles)
+    if ('file' in handle && !isAbsolutePath(handle.file)) counts.set(handle.file, (counts.get(handle.file) ?? 0) + 1)
+  return counts
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+interface SharedFile {
+  name: string
+  /** Of this owner's. */
+  hash: string | undefined
+  /** Handles that `write` gave and that no checkpoint was settled with. */
+  pending: number
+  writtenMs: number
+  /** Ids of checkpoints that need it. */
+  checkpoints: Set<number>
+  stored: Promise<void>
+}
+
+export interface SharedFilesOptions {
+  store: ObjectStore
+  /** Of the deployment's folder. */
+  prefix: string
+  epoch: number
+  clock: Clock
+  writesMax: number
+  /** After so long a file that no checkpoint was settled with is taken for lost: the task that wrote it is gone. */
+  graceMs: number
+}
+
+export class SharedFiles {
+  readonly #options: SharedFilesOptions
+  readonly #bound: <T>(work: () => Promise<T>) => Promise<T>
+  readonly #files = new Map<string, SharedFile>()
+  /** This owner's, by hash of their bytes. */
+  readonly #byHash = new Map<string, SharedFile>()
+  /** Failed writes, which may be there all the same. */
+  #failed: string[] = []
+  #number = 0
+
+  constructor(options: SharedFilesOptions) {
+    this.#options = options
+    this.#bound = bounded(options.writesMax)
+  }
+
+  /** Resolves when the bytes are stored; they must not change until then. */
+  async write(bytes: Uint8Array): Promise<StateHandle> {
+    const hash = sha256(bytes)
+    const file = this.#byHash.get(hash) ?? this.#create(hash, bytes)
+    file.pending++
+    file.writtenMs = this.#options.clock.monotonic()
+    await file.stored
+    return { file: file.name, offset: 0, length: bytes.length }
+  }
+
+  /** The checkpoint needs these. Throws TR-CHECKPOINT-001 when one of them is not there; then nothing has changed. */
+  attach(checkpointId: number, names: Iterable<string>): void {
+    const files = [...names].map((name) => {
+      const file = this.#files.get(name)
+      if (file !== undefined) return file
+      throw new TailraceError(
+        'TR-CHECKPOINT-001',
+        `Cannot complete checkpoint ${checkpointId}: its file "${name}" was neither written by this JobManager nor in a checkpoint that it keeps, or was deleted meanwhile; wanted: files that are there`,
+      )
+    })
+    for (const file of files) file.checkpoints.add(checkpointId)
+  }
+
+  /** A checkpoint that was there before needs these, which were found. */
+  adopt({ checkpointId }: CheckpointRef, names: Iterable<string>): void {
+    for (const name of names) {
+      const file = this.#files.get(name) ?? {
+        name,
+        hash: undefined,
+        pending: 0,
+        writtenMs: 0,
+        checkpoints: new Set(),
+        stored: Promise.resolve(),
+      }
+      this.#files.set(name, file)
+      file.checkpoints.add(checkpointId)
+    }
+  }
+
+  /** What was written for a checkpoint is now its own, or given up: `write` no longer counts for it. */
+  settle(counts: ReadonlyMap<string, number>): void {
+    for (const [name, count] of counts) {
+      const file = this.#files.get(name)
+      if (file !== undefined) file.pending = Math.max(0, file.pending - count)
+    }
+  }
+
+  detach(checkpointId: number): void {
+    for (const file of this.#files.values()) file.checkpoints.delete(checkpointId)
+  }
+
+  /** Names of files that nobody needs: each is given once, to be deleted, and is never used again. */
+  takeUnneeded(): string[] {
+    const names = this.#failed
+    this.#failed = []
+    const lostMs = this.#options.clock.monotonic() - this.#options.graceMs
+    for (const file of this.#files.values()) {
+      if (file.checkpoints.size > 0 || (file.pending > 0 && file.writtenMs > lostMs)) continue
+      this.#forget(file)
+      names.push(file.name)
+    }
+    return names
+  }
+
+  #create(hash: string, bytes: Uint8Array): SharedFile {
+    const { store, prefix, epoch } = this.#options
+    const name = `shared/${epoch}-${++this.#number}-${hash}`
+    const stored = this.#bound(() => store.put(prefix + name, bytes))
+    const file: SharedFile = { name, hash, pending: 0, writtenMs: 0, checkpoints: new Set(), stored }
+    this.#files.set(name, file)
+    this.#byHash.set(hash, file)
+    stored.catch(() => {
+      this.#forget(file)
+      this.#failed.push(name)
+    })
+    return file
+  }
+
+  #forget(file: SharedFile): void {
+    this.#files.delete(file.name)
+    if (file.hash !== undefined && this.#byHash.get(file.hash) === file) this.#byHash.delete(file.hash)
+  }
+}
