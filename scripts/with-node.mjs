@@ -10,7 +10,7 @@
  * `--web` before FILE builds the Web UI's page first when it is missing or older than its sources.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -78,6 +78,11 @@ function packagesOf(path) {
 }
 
 function install(reason) {
+  // Of a linked one npm would empty what it leads to: the packages of another checkout, in use there.
+  if (lstatSync(join(root, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink()) {
+    process.stderr.write(`Left node_modules as it is, for it is a link (${reason}): install where it leads to\n`)
+    return
+  }
   const startedMs = Date.now()
   process.stderr.write(`Installing dependencies (${reason}): npm ci, about half a minute ...\n`)
   const npm = process.env.npm_execpath
