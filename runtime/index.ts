@@ -62,7 +62,15 @@ export {
 } from './core/functions.ts'
 export type { Counter, Gauge, MetricGroup } from './core/metrics.ts'
 export { OutputTag } from './core/output-tag.ts'
-export type { Sink, SinkContext, SinkWriter } from './core/sink.ts'
+export type {
+  CommitRequest,
+  Committer,
+  CommitterContext,
+  GlobalCommitter,
+  Sink,
+  SinkContext,
+  SinkWriter,
+} from './core/sink.ts'
 export type {
   Boundedness,
   EnumeratorContext,

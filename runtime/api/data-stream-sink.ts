@@ -4,20 +4,25 @@ import { setMaxParallelism, setName, setParallelism, setSlotSharingGroup, setUid
 /** The end of a stream. Its methods set the sink's operator. */
 export class DataStreamSink {
   readonly #node: LogicalNode
+  /** Behind the sink, if its committer is a global one. */
+  readonly #globalCommitter: LogicalNode | undefined
 
   /** @internal Streams make sinks. */
-  constructor(node: LogicalNode) {
+  constructor(node: LogicalNode, globalCommitter?: LogicalNode) {
     this.#node = node
+    this.#globalCommitter = globalCommitter
   }
 
   /** Shown in the plan, the page and metrics as `Sink: <name>`. */
   name(name: string): this {
     setName(this.#node, name)
+    if (this.#globalCommitter !== undefined) setName(this.#globalCommitter, `${name}: Global Committer`)
     return this
   }
   /** State and transactions are found again under it; unique in the job. */
   uid(uid: string): this {
     setUid(this.#node, uid)
+    if (this.#globalCommitter !== undefined) setUid(this.#globalCommitter, `${uid}: global committer`)
     return this
   }
   setDescription(description: string): this {

@@ -16,7 +16,7 @@ import type {
 import type { OutputTag } from '../core/output-tag.ts'
 import type { Sink } from '../core/sink.ts'
 import type { MapStateDescriptor } from '../core/state.ts'
-import type { Type } from '../core/types.ts'
+import { type Type, types } from '../core/types.ts'
 import type { WatermarkStrategy } from '../core/watermarks.ts'
 import type { LogicalNode, Partitioner } from '../graph/model.ts'
 import type { OperatorSpec } from '../graph/operator-spec.ts'
@@ -186,7 +186,24 @@ export class DataStream<T> {
   }
 
   sinkTo(sink: Sink<T>): DataStreamSink {
-    return this.#end('Writer', { module: 'sink', options: { sink } })
+    const { builder } = this.environment
+    const writer = builder.add({
+      name: 'Writer',
+      spec: { module: 'sink', options: { sink } },
+      inputs: this.inputs,
+      isSink: true,
+    })
+    if (sink.createGlobalCommitter === undefined) return new DataStreamSink(writer)
+    // Reports of committables: each of its own shape.
+    writer.outputType = types.any().description
+    const committer = builder.add({
+      name: 'Global Committer',
+      spec: { module: 'global-committer', options: { sink } },
+      inputs: [{ node: writer, tag: undefined, partitioner: { kind: 'global' } }],
+      isSink: true,
+      forceNonParallel: true,
+    })
+    return new DataStreamSink(writer, committer)
   }
 
   /** One line per record on standard output; with `n> ` before it when there are several subtasks, counted from 1. */

@@ -99,6 +99,11 @@ export const ERRORS = {
   'TR-TASK-003': { domain: 'external', retry: true, text: 'The output of a task grew beyond its overflow limit.' },
   'TR-SOURCE-001': { domain: 'external', retry: true, text: 'A source could not read from its system.' },
   'TR-SINK-001': { domain: 'external', retry: true, text: 'A sink could not write to its system.' },
+  'TR-SINK-002': {
+    domain: 'external',
+    retry: false,
+    text: 'What a sink has prepared can no longer be committed, so it would be lost, or written twice.',
+  },
   'TR-CLUSTER-001': { domain: 'user', retry: true, text: 'The cluster has fewer free slots than the job needs.' },
   'TR-CLUSTER-002': { domain: 'user', retry: false, text: 'The job was cancelled.' },
   'TR-CLUSTER-003': { domain: 'external', retry: true, text: 'A port that the cluster should listen on is taken.' },

@@ -1,28 +1,126 @@
 /**
- * The contract of sinks. Committers and writer state join it with the checkpoints.
+ * The contract of sinks. What an author implements decides what the job can promise:
+ *
+ * - a writer alone: at least once. At a barrier the writer is flushed, and the acknowledgement waits for it.
+ * - with writer state: what the writer knows at a barrier is given back after a failure.
+ * - with `prepareCommit` and a committer: exactly once, in two phases. Before a checkpoint is acknowledged everything written until its barrier is
+ *   with the system, durable but not visible; once the checkpoint is complete the committer makes it visible.
+ * - with a global committer: one place commits what all subtasks have prepared.
+ *
+ * Committables (C) and writer state (W) are stored in checkpoints, and may be committed by another process than the one that prepared them: they
+ * are plain data, small, and hold all that it takes (names, ids, lengths).
  */
+import type { Clock } from './clock.ts'
 import type { RuntimeContext } from './functions.ts'
 
-export interface Sink<T> {
-  createWriter(context: SinkContext): SinkWriter<T>
+export interface Sink<T, C = any, W = any> {
+  createWriter(context: SinkContext): SinkWriter<T, C, W> | Promise<SinkWriter<T, C, W>>
+  /**
+   * Instead of `createWriter` when the job goes on from a checkpoint; wanted when writers have state. `states` are those of all writers that this one
+   * takes over from: none, or several, when the parallelism has changed. What was prepared by then has been given to the committer before.
+   */
+  restoreWriter?(context: SinkContext, states: W[]): SinkWriter<T, C, W> | Promise<SinkWriter<T, C, W>>
+  createCommitter?(context: CommitterContext): Committer<C>
+  /**
+   * Adds an operator of parallelism 1 behind the writers. All commits are then made there: of one checkpoint after the other, with what all subtasks
+   * have prepared for it, first by the committer, if there is one, and when that has ended by this one.
+   */
+  createGlobalCommitter?(context: CommitterContext): GlobalCommitter<C>
   /** Text for the plan and the page. */
   describe?(): string
 }
 
 export interface SinkContext extends RuntimeContext {
+  readonly clock: Clock
+  /** Checkpoints are taken: what is prepared waits for them. */
+  readonly checkpointing: boolean
+  /** The checkpoint that the job goes on from; undefined: it begins. */
+  readonly restoredCheckpointId: number | undefined
+  /** Calls back once, between records, when `clock.now()` reaches `timeMs`. Returns a handle for `cancelTimer`. */
+  registerTimer(timeMs: number, callback: (timeMs: number) => void): number
+  cancelTimer(handle: number): void
   /** The writer can take records again after `pending()` was true. */
   wake(): void
   /** Fails the task from a callback. */
   fail(error: unknown): void
 }
 
-export interface SinkWriter<T> {
+export interface CommitterContext extends RuntimeContext {
+  readonly clock: Clock
+}
+
+export interface SinkWriter<T, C = any, W = any> {
   /** Takes one record; never blocks. What cannot be written yet is kept in a bounded buffer, see `pending`. */
   write(value: T, timestamp: number): void
-  /** True while the buffer is full: the task takes no input until it is false. Called once a batch. */
+  /** True while the buffer is full: the task takes no input until it is false. Called once a turn. */
   pending?(): boolean
-  /** Pushes out what is buffered. At `endOfInput` the promise resolves when all of it is durable. */
+  /**
+   * Pushes out what is buffered; records may come before the promise resolves, which is when all that was written before the call is with the system:
+   * a checkpoint is acknowledged after that. At `endOfInput` no record follows, and the promise resolves when all is durable.
+   */
   flush(endOfInput: boolean): void | Promise<void>
   writeWatermark?(timestamp: number): void
+  /**
+   * At the barrier of a checkpoint, also of one that fails later: ends what is written and begins anew, without waiting. Records come at once; the
+   * promise resolves when what was written before the barrier, in files or transactions that go on too, survives any crash. What it resolves to is
+   * committed when this checkpoint, or a later one, is complete. A rejection fails the task, since what was written would be lost.
+   */
+  prepareCommit?(checkpointId: number): readonly C[] | Promise<readonly C[]>
+  /**
+   * At the same barrier, after `prepareCommit`: what the writer must know to go on from here. Taken at the call; a promise is for what only the system
+   * can tell. At another parallelism the elements are dealt out anew.
+   */
+  snapshotState?(checkpointId: number): readonly W[] | Promise<readonly W[]>
+  /** Also after a failure: what a checkpoint may refer to stays as it is. */
   close(): void | Promise<void>
+}
+
+/**
+ * Makes visible what writers have prepared. Called with the committables of one checkpoint at a time, strictly in the order of checkpoints: the next one
+ * only when all of the one before are done.
+ *
+ * **Must be idempotent.** After a failure everything that the checkpoint holds is committed again, before the first record; most of it will be there.
+ *
+ * @example
+ * class RenameCommitter implements Committer<{ from: string; to: string }> {
+ *   async commit(requests: readonly CommitRequest<{ from: string; to: string }>[]) {
+ *     for (const request of requests) {
+ *       const { from, to } = request.committable
+ *       try {
+ *         await rename(from, to)
+ *       } catch (error) {
+ *         if (await exists(to)) request.alreadyCommitted()
+ *         else request.retryLater(error)
+ *       }
+ *     }
+ *   }
+ * }
+ */
+export interface Committer<C> {
+  /** A request that gets no signal is done when the promise resolves. Throw to fail the job. */
+  commit(requests: readonly CommitRequest<C>[]): void | Promise<void>
+  close?(): void | Promise<void>
+}
+
+/** A committer of which there is one: it is given what all subtasks have prepared for a checkpoint together. */
+export type GlobalCommitter<C> = Committer<C>
+
+/** One committable. The signals may be given until the promise of `commit` has resolved; the last one counts. */
+export interface CommitRequest<C> {
+  readonly committable: C
+  /** At whose barrier it was prepared. */
+  readonly checkpointId: number
+  /** How often it was asked for before. */
+  readonly retries: number
+  /** It was committed before: counted apart. */
+  alreadyCommitted(): void
+  /** The system cannot now: ask again, at most `sink.committer.retries` times; then the job fails with the last reason. */
+  retryLater(reason?: unknown): void
+  /** The same, with another committable from now on (also in checkpoints). */
+  updateAndRetryLater(committable: C, reason?: unknown): void
+  /**
+   * It can never be committed (its transaction has expired, say), so what it stands for is lost. Fails the job with TR-SINK-002, unless
+   * `tailrace.allow-lost-transactions` is true: then it is reported and left out.
+   */
+  failedWithKnownReason(reason: unknown): void
 }

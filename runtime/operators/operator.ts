@@ -72,7 +72,10 @@ export interface SnapshotWriter {
   readonly barrier: Barrier
   /** A table of keyed rows, under a name that is new in this snapshot. */
   table(table: StateTable): TableWriter
-  /** State that belongs to no key. For `broadcast` the elements are entries of a map. Encoded at once. */
+  /**
+   * State that belongs to no key. For `broadcast` the elements are entries of a map. Encoded at once. May come late: until all that was handed to `wait`
+   * has resolved.
+   */
   list(name: string, mode: ListMode, elements: Iterable<unknown>): void
   /**
    * Work that is too long for one turn: called again and again between records until it returns true. Each call may take about a millisecond. What the
@@ -152,7 +155,10 @@ export abstract class BaseOperator implements Receiver {
   prepareBarrier(_barrier: Barrier): void {}
   /** The barrier has passed: take the state as it is now. Must not wait and takes a few milliseconds at most; the rest goes into `writer.later`. */
   snapshot(_writer: SnapshotWriter): void {}
-  /** The checkpoint and all before it are complete: what they hold may become visible. A rejection fails the task. */
+  /**
+   * The checkpoint and all before it are complete: what they hold may become visible. A rejection fails the task. The task goes on meanwhile, and runs
+   * timers; it ends only when the promise of its last checkpoint has resolved.
+   */
   notifyCheckpointComplete(_checkpointId: number): void | Promise<void> {}
   notifyCheckpointAborted(_checkpointId: number): void {}
   /** Once per turn at most: move per-record counters into the shared page. */

@@ -1,34 +1,100 @@
 /**
- * Runs the writer of a sink [core/sink.ts].
+ * Runs the writer of a sink and, in two-phase sinks, commits what it has prepared [core/sink.ts].
  *
- * Life: createWriter at open; write per record; flush(true) at the end of the input, awaited; close. Between, what was written is
- * flushed every {@link FLUSH_INTERVAL_MS}, so that an endless job shows its results: the next flush is asked for only when the one
- * before is done, and a failing one fails the task.
+ * Life: what the checkpoint holds is committed again; the writer is made or restored; write per record; at each barrier prepareCommit and snapshotState
+ * (a writer without prepareCommit is flushed); what was prepared is committed when its checkpoint is complete; flush(true) at the end of the input; close.
+ *
+ * State: `tailrace:writer`, what the writer gave; `tailrace:committables`, what was prepared and is not committed, with its checkpoint ({@link Prepared}).
+ *
+ * Correctness:
+ * - Nothing waits at the barrier: the acknowledgement waits for what the writer sends.
+ * - What is prepared stays in every snapshot until it is committed, so a checkpoint that is given up loses nothing: a later one takes over.
+ * - The last committables of an input that has ended belong to a checkpoint after the end; without checkpoints they are committed at the end.
+ * - With a global committer nothing is committed here: what was prepared goes to it (committable-sender.ts), the last of it before the end of the stream.
  */
-import { isTailraceError, TailraceError } from '../core/errors.ts'
-import type { RuntimeContext } from '../core/functions.ts'
-import type { Sink, SinkContext, SinkWriter } from '../core/sink.ts'
-import { BaseOperator, type OperatorContext } from './operator.ts'
 
+import type { Barrier } from '../core/checkpoint.ts'
+import { isTailraceError, TailraceError } from '../core/errors.ts'
+import type { Sink, SinkWriter } from '../core/sink.ts'
+import { COMMITTABLES, Commits, type Prepared } from './commits.ts'
+import { CommittableSender } from './committable-sender.ts'
+import { COMMITTER_SETTINGS, type CommitterSettings } from './committer-settings.ts'
+import { BaseOperator, type OperatorContext, type RestoredState, type SnapshotWriter } from './operator.ts'
+import { committerContext, sinkContext } from './sink-context.ts'
+
+/** How often a writer that prepares no commits is flushed between records, so that an endless job shows its results. */
 export const FLUSH_INTERVAL_MS = 1000
+
+export const WRITER_STATE = 'tailrace:writer'
 
 export class Operator extends BaseOperator {
   writer!: SinkWriter<any>
   /** Records written since the last {@link publish}. */
   written = 0
   readonly #sink: Sink<any>
+  readonly #settings: CommitterSettings
+  #commits: Commits | undefined
+  #sender: CommittableSender | undefined
+  /** What the writer has been told to prepare and is not done with, in the order of checkpoints. */
+  readonly #preparing: Promise<Prepared[]>[] = []
+  #lastCheckpointId = 0
+  #inputEnded = false
+  /** The writer has given its last committables. */
+  #gaveLast = false
   #timer: number | undefined
-  /** The periodic flush that is under way. */
+  /** The last flush that was asked for, while it is under way. */
   #flushing: Promise<void> | undefined
+  /** Records have come since it began. */
+  #moreToFlush = false
 
-  constructor({ sink }: { sink: Sink<any> }) {
+  constructor({ sink, committer }: { sink: Sink<any>; committer?: CommitterSettings }) {
     super()
     this.#sink = sink
+    this.#settings = committer ?? COMMITTER_SETTINGS
   }
-  override open(context: OperatorContext): void {
+
+  override async open(context: OperatorContext): Promise<void> {
     super.open(context)
-    this.writer = this.#sink.createWriter(sinkContext(context))
+    const { restored } = context
+    if (restored === undefined) {
+      this.writer = await this.#sink.createWriter(sinkContext(context))
+      this.#openCommitter([])
+    } else {
+      this.#lastCheckpointId = restored.checkpointId
+      const prepared = (await restored.list(COMMITTABLES)) as Prepared[]
+      this.#openCommitter(prepared)
+      await this.#commits?.recover(prepared, restored.checkpointId)
+      this.#sender?.add(restored.checkpointId, prepared)
+      this.writer = await this.#restoreWriter(context, restored)
+    }
+    if (this.writer.prepareCommit === undefined || this.#commits !== undefined || this.#sender !== undefined) return
+    throw new TypeError(`Cannot open "${this.#who}": its writer prepares commits, but the sink has no committer`)
   }
+
+  #openCommitter(prepared: readonly Prepared[]): void {
+    const { context } = this
+    if (this.#sink.createGlobalCommitter !== undefined) {
+      this.#sender = new CommittableSender(this.next, context)
+    } else if (this.#sink.createCommitter !== undefined) {
+      this.#commits = new Commits([this.#sink.createCommitter(committerContext(context))], context, this.#settings)
+    } else if (prepared.length > 0) {
+      throw new TailraceError(
+        'TR-CHECKPOINT-004',
+        `Cannot go on with "${this.#who}" from checkpoint ${context.restored!.checkpointId}: it holds ${prepared.length} committables, but the sink has no committer`,
+      )
+    }
+  }
+
+  async #restoreWriter(context: OperatorContext, restored: RestoredState): Promise<SinkWriter<any>> {
+    const states = await restored.list(WRITER_STATE)
+    if (this.#sink.restoreWriter !== undefined) return this.#sink.restoreWriter(sinkContext(context), states)
+    if (states.length === 0) return this.#sink.createWriter(sinkContext(context))
+    throw new TailraceError(
+      'TR-CHECKPOINT-004',
+      `Cannot go on with "${this.#who}" from checkpoint ${restored.checkpointId}: it holds state of ${states.length} writers, but the sink has no restoreWriter()`,
+    )
+  }
+
   override process(value: any, timestamp: number): void {
     this.written++
     this.writer.write(value, timestamp)
@@ -45,18 +111,131 @@ export class Operator extends BaseOperator {
     this.context.metrics.add('numRecordsSend', this.written)
     this.context.metrics.add('numRecordsOut', this.written)
     this.written = 0
-    if (this.#timer !== undefined || this.#flushing !== undefined) return
-    this.#timer = this.context.registerTimer(this.context.clock.now() + FLUSH_INTERVAL_MS, () => this.#flush())
+    if (this.#inputEnded || this.writer.prepareCommit !== undefined) return
+    if (this.#flushing === undefined) this.#flushSoon()
+    else this.#moreToFlush = true
   }
+
+  #flushSoon(): void {
+    this.#timer ??= this.context.registerTimer(this.context.clock.now() + FLUSH_INTERVAL_MS, () => {
+      this.#timer = undefined
+      this.#flush()
+    })
+  }
+
+  // --- checkpoints
+
+  override prepareBarrier({ checkpointId }: Barrier): void {
+    this.#lastCheckpointId = checkpointId
+    if (this.writer.prepareCommit === undefined) {
+      if (!this.#inputEnded) this.#flush()
+    } else if (!this.#gaveLast) this.#prepare(checkpointId)
+    this.#sender?.send()
+  }
+
+  override snapshot(writer: SnapshotWriter): void {
+    const keep = (name: string, elements: readonly unknown[] | Promise<readonly unknown[]>) => {
+      if (!isPromise(elements)) writer.list(name, 'split', elements)
+      else writer.wait(elements.then((late) => writer.list(name, 'split', late)))
+    }
+    if (this.writer.snapshotState !== undefined) keep(WRITER_STATE, this.writer.snapshotState(this.#lastCheckpointId))
+    if (this.writer.prepareCommit === undefined && this.#flushing !== undefined) writer.wait(this.#flushing)
+    const pending = this.#commits?.pending ?? this.#sender?.pending
+    if (pending === undefined) return
+    if (this.#preparing.length === 0) keep(COMMITTABLES, pending)
+    else
+      keep(
+        COMMITTABLES,
+        Promise.all(this.#preparing).then((late) => [...pending, ...late.flat()]),
+      )
+  }
+
+  override notifyCheckpointComplete(checkpointId: number): void | Promise<void> {
+    return this.#commits?.commitUpTo(checkpointId)
+  }
+
+  /** Takes what the writer prepares for a checkpoint, also when it comes late, in the order of checkpoints. */
+  #prepare(checkpointId: number): void {
+    const upTo = this.#gaveLast ? null : checkpointId
+    const take = (committables: readonly unknown[]): Prepared[] => {
+      const taken = committables.map((committable) => ({ checkpointId, committable }))
+      this.#commits?.add(checkpointId, committables)
+      this.#sender?.add(upTo, taken)
+      return taken
+    }
+    let prepared: readonly unknown[] | Promise<readonly unknown[]>
+    try {
+      prepared = this.writer.prepareCommit!(checkpointId)
+    } catch (cause) {
+      throw this.#refused(cause)
+    }
+    const before = this.#preparing.at(-1)
+    if (!isPromise(prepared) && before === undefined) {
+      take(prepared)
+      return
+    }
+    const late = Promise.all([prepared, before]).then(
+      ([committables]) => {
+        this.#preparing.shift()
+        return take(committables)
+      },
+      (cause) => this.#failed(cause),
+    )
+    // Whoever waits for it is told, too.
+    late.catch(() => {})
+    this.#preparing.push(late)
+  }
+
+  // --- flushes and the end
+
+  #flush(): void {
+    const before = this.#flushing
+    const flush = async () => {
+      if (before !== undefined) await before
+      await this.writer.flush(false)
+    }
+    const flushing: Promise<void> = flush().then(
+      () => {
+        if (this.#flushing !== flushing) return
+        this.#flushing = undefined
+        if (this.#moreToFlush && !this.#inputEnded) {
+          this.#moreToFlush = false
+          this.#flushSoon()
+          this.context.wake()
+        }
+      },
+      (cause) => this.#failed(cause),
+    )
+    flushing.catch(() => {})
+    this.#flushing = flushing
+  }
+
   override async finish(): Promise<void> {
+    this.#inputEnded = true
     this.#cancelTimer()
     await this.#flushing
-    await this.#guard(() => this.writer.flush(true))
+    try {
+      await this.writer.flush(true)
+    } catch (cause) {
+      throw this.#refused(cause)
+    }
+    // A checkpoint takes what is to be committed.
+    if (this.writer.prepareCommit === undefined || (this.#commits !== undefined && this.context.checkpointing)) return
+    this.#gaveLast = true
+    this.#prepare(this.#lastCheckpointId + 1)
+    await Promise.all(this.#preparing)
+    await this.#commits?.commitUpTo(Number.POSITIVE_INFINITY)
+    this.#sender?.send()
   }
-  override close(): void | Promise<void> {
+
+  override async close(): Promise<void> {
     if (this.context === undefined) return
     this.#cancelTimer()
-    return this.writer?.close()
+    try {
+      await this.#commits?.close()
+    } finally {
+      await this.writer?.close()
+    }
   }
 
   #cancelTimer(): void {
@@ -64,41 +243,24 @@ export class Operator extends BaseOperator {
     this.#timer = undefined
   }
 
-  #flush(): void {
-    this.#timer = undefined
-    this.#flushing = this.#guard(() => this.writer.flush(false)).then(
-      () => {
-        this.#flushing = undefined
-      },
-      (error) => this.context.fail(error),
-    )
+  get #who(): string {
+    return this.context.task.operatorName
+  }
+
+  #failed(cause: unknown): never {
+    const error = this.#refused(cause)
+    this.context.fail(error)
+    throw error
   }
 
   /** A system's refusal is no fault of the program: it gets the sink's code where it has none. */
-  async #guard(flush: () => void | Promise<void>): Promise<void> {
-    try {
-      await flush()
-    } catch (cause) {
-      if (isTailraceError(cause)) throw cause
-      const who = this.context.task.operatorName
-      const text = cause instanceof Error ? cause.message : String(cause)
-      throw new TailraceError('TR-SINK-001', `Cannot write what "${who}" holds: ${text}`, { cause })
-    }
+  #refused(cause: unknown): unknown {
+    if (isTailraceError(cause)) return cause
+    const text = cause instanceof Error ? cause.message : String(cause)
+    return new TailraceError('TR-SINK-001', `Cannot write what "${this.#who}" holds: ${text}`, { cause })
   }
 }
 
-/** The runtime context's own members are kept as they are, whatever class it is of. */
-function sinkContext(context: OperatorContext): SinkContext {
-  const runtime: RuntimeContext = context.runtime
-  return {
-    task: runtime.task,
-    parameters: runtime.parameters,
-    metrics: runtime.metrics,
-    accumulator: (name) => runtime.accumulator(name),
-    getState: (descriptor) => runtime.getState(descriptor),
-    getListState: (descriptor) => runtime.getListState(descriptor),
-    getMapState: (descriptor) => runtime.getMapState(descriptor),
-    wake: () => context.wake(),
-    fail: (error) => context.fail(error),
-  }
+function isPromise<R>(value: R | Promise<R>): value is Promise<R> {
+  return typeof (value as Promise<R> | undefined)?.then === 'function'
 }

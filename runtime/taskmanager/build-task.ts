@@ -22,6 +22,7 @@ import { Overflow } from '../network/overflow.ts'
 import { RecordWriter } from '../network/record-writer.ts'
 import type { Selector } from '../network/select-channel.ts'
 import { exchangeSettings } from '../network/settings.ts'
+import { committerSettings } from '../operators/committer-settings.ts'
 import { isTwoInput } from '../operators/two-input.ts'
 import type { Deployment, FromSlot, SubtaskRef } from '../rpc/slot-messages.ts'
 import { buildChain } from './chain.ts'
@@ -55,7 +56,8 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
   extendMsgpack()
   const overflow = new Overflow(exchangeSettings(graph.config.options).overflow)
   const writers = vertex.outputs.map((edge) => buildWriter(edge, vertex, subtask, surroundings, overflow))
-  const chain = await buildChain(vertex, writers, { autoWatermarkIntervalMs: graph.config.autoWatermarkIntervalMs })
+  const { autoWatermarkIntervalMs, options } = graph.config
+  const chain = await buildChain(vertex, writers, { autoWatermarkIntervalMs, committer: committerSettings(options) })
   const readers = new Map<number, BatchReader>()
   const channels: InputChannel[] = []
   const gateMemory = deployment.wiring.gates[vertexId]![subtask]!

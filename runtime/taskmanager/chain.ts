@@ -5,6 +5,7 @@
 import { acquireCopyNumber, hotCopy, releaseCopyNumber } from '../core/hot-copy.ts'
 import type { JobVertex } from '../graph/model.ts'
 import type { RecordWriter } from '../network/record-writer.ts'
+import type { CommitterSettings } from '../operators/committer-settings.ts'
 import type { BaseOperator, Receiver } from '../operators/operator.ts'
 
 type OperatorClass = new (options: any) => BaseOperator
@@ -43,7 +44,7 @@ const NOWHERE: Receiver = {
 export async function buildChain(
   vertex: JobVertex,
   writers: readonly RecordWriter[],
-  settings: { autoWatermarkIntervalMs: number },
+  settings: { autoWatermarkIntervalMs: number; committer?: CommitterSettings },
 ): Promise<Chain> {
   const copies: number[] = []
   const acquire = () => {
@@ -62,10 +63,9 @@ export async function buildChain(
   for (let i = vertex.operators.length - 1; i >= 0; i--) {
     const { node, name, operatorId, parent, tag } = vertex.operators[i]!
     const { Operator, copy } = modules[i]!
-    const options = node.isSource
-      ? { autoWatermarkIntervalMs: settings.autoWatermarkIntervalMs, ...node.spec.options }
-      : node.spec.options
-    const operator = new Operator(options)
+    const { autoWatermarkIntervalMs, committer } = settings
+    const ofJob = node.isSource ? { autoWatermarkIntervalMs } : node.isSink ? { committer } : undefined
+    const operator = new Operator(ofJob === undefined ? node.spec.options : { ...ofJob, ...node.spec.options })
     const receivers = new Map<string | undefined, Receiver[]>()
     const add = (output: string | undefined, receiver: Receiver) => {
       const list = receivers.get(output)

@@ -68,12 +68,16 @@ export interface FakeContextOptions {
   sideOutputs?: readonly string[]
   /** Replaces parts of the runtime context, such as `getState`. */
   runtime?: Partial<RuntimeContext>
+  /** What the operator goes on from; see snapshots.ts. */
+  restored?: OperatorContext['restored']
+  /** Checkpoints are taken. */
+  checkpointing?: boolean
 }
 
 /** An {@link OperatorContext} that a test holds in its hands. */
 export class FakeContext implements OperatorContext {
   restored: OperatorContext['restored']
-  checkpointing = false
+  checkpointing: boolean
   readonly task: TaskInfo
   readonly operatorId: string
   readonly clock: ManualClock
@@ -115,6 +119,8 @@ export class FakeContext implements OperatorContext {
     this.clock = new ManualClock(options.startMs ?? 0)
     this.metrics = new MetricsPage(MetricsPage.allocate(), () => {}).operator('vertex', subtaskIndex, this.operatorId)
     this.copy = options.copy ?? 0
+    this.restored = options.restored
+    this.checkpointing = options.checkpointing ?? false
     this.#tags = options.sideOutputs === undefined ? undefined : new Set(options.sideOutputs)
     this.runtime = { ...this.#runtime(options.parameters ?? {}), ...options.runtime }
     this.coordinator = {
