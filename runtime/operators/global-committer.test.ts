@@ -205,6 +205,21 @@ describe('a global committer', () => {
     expect([asked(ledger), done]).toEqual([['commit 1: a b', 'global 1: a b'], true])
   })
 
+  it('keeps the order of checkpoints when one subtask is ahead of the others', async () => {
+    const ledger = new Ledger()
+    ledger.hold = true
+    const job = await Job.start(ledger, 2)
+    job.write(1, 'a')
+    void job.checkpoint(1)
+    job.write(0, 'b')
+    job.write(1, 'c')
+    void job.checkpoint(2)
+    for (let i = 0; i < 4; i++) ledger.release()
+    await job.turn()
+    await job.complete(2)
+    expect(asked(ledger)).toEqual(['commit 1: a', 'global 1: a', 'commit 2: b c', 'global 2: b c'])
+  })
+
   it('takes what an aborted checkpoint has prepared with the next, each in its order', async () => {
     const ledger = new Ledger()
     const job = await Job.start(ledger, 2)
