@@ -48,7 +48,7 @@ export class Commits {
   #upTo = Number.NEGATIVE_INFINITY
   /** The pass that runs; never rejects. */
   #pass: Promise<void> | undefined
-  #retryTimer: number | undefined
+  #cancelRetry: (() => void) | undefined
   #waiters: Waiter[] = []
   #failure: { error: unknown } | undefined
   #closed = false
@@ -90,14 +90,14 @@ export class Commits {
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error)
     if (checkpointId > this.#upTo) this.#upTo = checkpointId
     const done = new Promise<void>((resolve, reject) => this.#waiters.push({ checkpointId, resolve, reject }))
-    if (this.#retryTimer === undefined) void this.#start()
+    if (this.#cancelRetry === undefined) void this.#start()
     return done
   }
 
   /** Waits for the call that is under way; what waits for its turn is given up, as the checkpoints still hold it. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#cancelRetry()
+    this.#cancelRetry?.()
     await this.#pass
     for (const committer of this.#committers) await committer.close?.()
   }
@@ -190,17 +190,12 @@ export class Commits {
 
   #retryLater(): void {
     const { clock } = this.#context
-    this.#retryTimer = this.#context.registerTimer(clock.now() + this.#settings.retryIntervalMs, () => {
-      this.#retryTimer = undefined
+    this.#cancelRetry = this.#context.registerCommitTimer(clock.now() + this.#settings.retryIntervalMs, () => {
+      this.#cancelRetry = undefined
       void this.#start()
     })
     // Registered outside of the task's turn: it must look again when its next one is due.
     this.#context.wake()
-  }
-
-  #cancelRetry(): void {
-    if (this.#retryTimer !== undefined) this.#context.cancelTimer(this.#retryTimer)
-    this.#retryTimer = undefined
   }
 
   #resolveWaiters(): void {

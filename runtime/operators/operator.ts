@@ -43,6 +43,11 @@ export interface OperatorContext {
    */
   registerTimer(timeMs: number, callback: (timeMs: number) => void): number
   cancelTimer(handle: number): void
+  /**
+   * The same for what is still to be committed: runs also when the input has ended, and behind a savepoint where nothing else does, until the task
+   * ends. It must not push. Returns how to cancel it.
+   */
+  registerCommitTimer(timeMs: number, callback: () => void): () => void
   /** The task should take a turn soon: something became possible (a sink has room, data has come). */
   wake(): void
   /** Fails the task from a callback. */
@@ -156,8 +161,8 @@ export abstract class BaseOperator implements Receiver {
   /** The barrier has passed: take the state as it is now. Must not wait and takes a few milliseconds at most; the rest goes into `writer.later`. */
   snapshot(_writer: SnapshotWriter): void {}
   /**
-   * The checkpoint and all before it are complete: what they hold may become visible. A rejection fails the task. The task goes on meanwhile, and runs
-   * timers; it ends only when the promise of its last checkpoint has resolved.
+   * The checkpoint and all before it are complete: what they hold may become visible. A rejection fails the task. The task goes on meanwhile; it ends
+   * only when the promise of its last checkpoint has resolved.
    */
   notifyCheckpointComplete(_checkpointId: number): void | Promise<void> {}
   notifyCheckpointAborted(_checkpointId: number): void {}

@@ -64,7 +64,7 @@ export class Operator extends BaseOperator {
       const prepared = (await restored.list(COMMITTABLES)) as Prepared[]
       this.#openCommitter(prepared)
       await this.#commits?.recover(prepared, restored.checkpointId)
-      this.#sender?.add(restored.checkpointId, prepared)
+      if (this.#sender !== undefined) this.#reportAgain(this.#sender, prepared, restored)
       this.writer = await this.#restoreWriter(context, restored)
     }
     if (this.writer.prepareCommit === undefined || this.#commits !== undefined || this.#sender !== undefined) return
@@ -93,6 +93,18 @@ export class Operator extends BaseOperator {
       'TR-CHECKPOINT-004',
       `Cannot go on with "${this.#who}" from checkpoint ${restored.checkpointId}: it holds state of ${states.length} writers, but the sink has no restoreWriter()`,
     )
+  }
+
+  #reportAgain(
+    sender: CommittableSender,
+    prepared: readonly Prepared[],
+    { checkpointId, finished }: RestoredState,
+  ): void {
+    sender.add(checkpointId, prepared)
+    if (!finished) return
+    // It had ended its input, so it will prepare nothing more.
+    this.#gaveLast = true
+    sender.add(null, [])
   }
 
   override process(value: any, timestamp: number): void {
@@ -151,6 +163,8 @@ export class Operator extends BaseOperator {
   }
 
   override notifyCheckpointComplete(checkpointId: number): void | Promise<void> {
+    // The task may end now.
+    this.#sender?.send()
     return this.#commits?.commitUpTo(checkpointId)
   }
 

@@ -26,6 +26,10 @@ export function createOperatorContext(
     sideOutput: (tagId) => link.sideOutputs.get(tagId),
     registerTimer: (timeMs, callback) => task.timers.register(timeMs, callback),
     cancelTimer: (handle) => task.timers.cancel(handle),
+    registerCommitTimer: (timeMs, callback) => {
+      const handle = task.commitTimers.register(timeMs, callback)
+      return () => task.commitTimers.cancel(handle)
+    },
     wake: () => task.wake(),
     fail: (error) => task.failLater(error, link),
     wakeAt: (monotonicMs) => task.wakeAt(monotonicMs),

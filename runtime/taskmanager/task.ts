@@ -74,6 +74,8 @@ export class Task {
   readonly subtask: number
   readonly options: TaskOptions
   readonly timers = new TaskTimers()
+  /** Retries of commits: they run whatever the task waits for. */
+  readonly commitTimers = new TaskTimers()
   readonly accumulators = new Map<string, { value: number }>()
   readonly collectAcks = new Map<string, (count: number) => void>()
   state: TaskState = 'INITIALIZING'
@@ -181,6 +183,7 @@ export class Task {
     if (this.#failure !== undefined) throw this.#failure
     const { writers, overflow } = this.options
     let worked = this.#stepSnapshots()
+    if (this.commitTimers.nextMs !== undefined && this.commitTimers.run(this.#clock.now())) worked = true
     this.#doing = 'idle'
     this.#stalled = 'no'
     if (overflow.size > 0) {
@@ -201,7 +204,8 @@ export class Task {
     }
     if (this.#suspendCheckpoint !== undefined) {
       this.#stalled = 'all'
-      return worked
+      // No records come behind this barrier, but reports of sinks may (operators/committable-sender.ts).
+      return (this.options.gate?.take(this.#paused) ?? false) || worked
     }
     if (this.#takeTrigger()) worked = true
     const nextTimerMs = this.timers.nextMs
@@ -542,12 +546,17 @@ export class Task {
 
   /** When the next turn is due though nothing happens, by clock.monotonic(); Infinity: never. */
   nextTurnMs(nowMs: number): number {
-    if (this.state !== 'RUNNING' || this.#stalled === 'all') return Number.POSITIVE_INFINITY
+    if (this.state !== 'RUNNING') return Number.POSITIVE_INFINITY
+    const commitsMs = this.#dueMs(this.commitTimers, nowMs)
+    if (this.#stalled === 'all') return commitsMs
     let next = this.#source === undefined || this.#stalled === 'input' ? Number.POSITIVE_INFINITY : this.#wakeAtMs
     if (this.#flushAtMs !== undefined && this.#flushAtMs < next) next = this.#flushAtMs
-    const timerMs = this.timers.nextMs
-    if (timerMs !== undefined) next = Math.min(next, nowMs + Math.max(0, timerMs - this.#clock.now()))
-    return next
+    return Math.min(next, commitsMs, this.#dueMs(this.timers, nowMs))
+  }
+
+  /** When the earliest timer is due, by clock.monotonic(). */
+  #dueMs({ nextMs }: TaskTimers, nowMs: number): number {
+    return nextMs === undefined ? Number.POSITIVE_INFINITY : nowMs + Math.max(0, nextMs - this.#clock.now())
   }
 
   /** Only a callback of the event loop can bring work: a source's read, a sink's write, an asynchronous finish. */

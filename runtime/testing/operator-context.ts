@@ -183,6 +183,10 @@ export class FakeContext implements OperatorContext {
   cancelTimer(handle: number): void {
     this.#timers.delete(handle)
   }
+  registerCommitTimer(timeMs: number, callback: () => void): () => void {
+    const handle = this.registerTimer(timeMs, callback)
+    return () => this.cancelTimer(handle)
+  }
   wake(): void {
     this.wakes++
   }

@@ -18,7 +18,7 @@ const packr = new Packr({ moreTypes: true, useBigIntExtension: true })
 /** What one subtask gave. */
 export interface TakenSnapshot {
   barrier: Barrier
-  tables: { table: Omit<StateTable, 'row'>; rows: { row: Uint8Array; keyHash: number; timestamp: number }[] }[]
+  tables: { table: StateTable; rows: { row: Uint8Array; keyHash: number; timestamp: number }[] }[]
   lists: { name: string; mode: ListMode; elements: Uint8Array[] }[]
   /** It had finished all of its data. */
   finished: boolean
@@ -42,16 +42,15 @@ export class SnapshotUnderWay implements SnapshotWriter {
     this.#taken = { barrier: of, tables: [], lists: [], finished: of.then === 'end' }
   }
 
-  table(table: Omit<StateTable, 'row'>): TableWriter {
+  table(table: StateTable): TableWriter {
     this.#assertNew(this.#taken.tables.map((t) => t.table.name).includes(table.name), table.name)
     const rows: TakenSnapshot['tables'][number]['rows'] = []
     this.#taken.tables.push({ table, rows })
-    return {
-      put: (row, keyHash, timestamp) => {
-        assert(!this.#closed, `a row of "${table.name}" came after the snapshot was closed`)
-        rows.push({ row: Buffer.from(packr.pack(row)), keyHash, timestamp })
-      },
+    const put: TableWriter['put'] = (row, keyHash, timestamp) => {
+      assert(!this.#closed, `a row of "${table.name}" came after the snapshot was closed`)
+      rows.push({ row: Buffer.from(packr.pack(row)), keyHash, timestamp })
     }
+    return { put, putEarly: put }
   }
   list(name: string, mode: ListMode, elements: Iterable<unknown>): void {
     this.#assertNew(this.#taken.lists.map((list) => list.name).includes(name), name)
@@ -108,12 +107,14 @@ export function restoredFrom(
   maxParallelism = 128,
 ): RestoredState {
   const range = keyGroupRange(maxParallelism, parallelism, subtask)
+  const lists = new Map(snapshots.flatMap((snapshot) => snapshot.lists).map(({ name, mode }) => [name, { name, mode }]))
   return {
+    lists: [...lists.values()],
     checkpointId: snapshots[0]!.barrier.checkpointId,
     finished: snapshots.every((snapshot) => snapshot.finished),
     async readTables(take) {
       for (const { table, rows } of snapshots.flatMap((snapshot) => snapshot.tables)) {
-        const put = take({ ...table, row: { kind: 'any' } })
+        const put = take(table)
         for (const { row, keyHash, timestamp } of rows) {
           const group = (keyHash >>> 0) % maxParallelism
           if (group >= range.start && group <= range.end) put?.(packr.unpack(row), keyHash, timestamp)
@@ -122,7 +123,7 @@ export function restoredFrom(
     },
     async list(name) {
       const parts = snapshots.map((snapshot) => snapshot.lists.find((list) => list.name === name))
-      const mode = parts.find((part) => part !== undefined)?.mode
+      const mode = lists.get(name)?.mode
       const all = parts.flatMap((part) => part?.elements ?? [])
       let own = all
       if (mode === 'split') own = all.filter((_, i) => i % parallelism === subtask)
