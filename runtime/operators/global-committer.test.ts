@@ -13,6 +13,7 @@ import {
   restoredFrom,
   type SnapshotUnderWay,
   type TakenSnapshot,
+  takeSnapshot,
 } from '../testing/snapshots.ts'
 import { COMMITTABLES } from './commits.ts'
 import type { CommitterSettings } from './committer-settings.ts'
@@ -355,6 +356,27 @@ describe('a restored global committer', () => {
     await job.taken(2)
     await job.complete(2)
     expect(asked(ledger).slice(2)).toEqual(['commit 2: c', 'global 2: c'])
+  })
+
+  it('hears at once from subtasks that had ended and run again, so that they say nothing behind their end', async () => {
+    const ledger = new Ledger()
+    const first = await Job.start(ledger, 1)
+    first.write(0, 'a')
+    const sender = first.senders[0]!
+    await first.finish(sender)
+    await first.turn()
+    const global = (await first.taken(1)).global
+    const sink = await takeSnapshot(sender.operator, barrier(1, { then: 'end' }))
+    const job = await Job.start(ledger, 1, { restore: { sinks: [sink], global } })
+    await job.turn()
+    await settle()
+    expect(asked(ledger)).toEqual(['commit 1: a', 'global 1: a'])
+    job.senders[0]!.operator.prepareBarrier(barrier(2))
+    expect(job.senders[0]!.out.take()).toEqual([])
+    expect(listsOf(await takeSnapshot(job.global, barrier(2)))).toEqual({
+      [COMMITTABLES]: [],
+      [ENDED]: [{ subtask: 0, parallelism: 1 }],
+    })
   })
 
   it('commits the end of the input when nobody is left to report', async () => {
