@@ -82,16 +82,13 @@ export interface SinkWriter<T, C = any, W = any> {
  * **Must be idempotent.** After a failure everything that the checkpoint holds is committed again, before the first record; most of it will be there.
  *
  * @example
- * class RenameCommitter implements Committer<{ from: string; to: string }> {
- *   async commit(requests: readonly CommitRequest<{ from: string; to: string }>[]) {
+ * class Publisher implements Committer<string> {
+ *   async commit(requests: readonly CommitRequest<string>[]) {
  *     for (const request of requests) {
- *       const { from, to } = request.committable
- *       try {
- *         await rename(from, to)
- *       } catch (error) {
- *         if (await exists(to)) request.alreadyCommitted()
- *         else request.retryLater(error)
- *       }
+ *       const { status } = await fetch(`http://inbox/batches/${request.committable}/publish`, { method: 'PUT' })
+ *       if (status === 409) request.alreadyCommitted()
+ *       else if (status === 410) request.failedWithKnownReason('the batch has expired')
+ *       else if (status !== 200) request.retryLater(`status ${status}`)
  *     }
  *   }
  * }
