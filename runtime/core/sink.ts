@@ -30,10 +30,13 @@ export interface Sink<T, C = any, W = any> {
   describe?(): string
 }
 
-export interface SinkContext extends RuntimeContext {
+export interface CommitterContext extends RuntimeContext {
   readonly clock: Clock
-  /** Checkpoints are taken: what is prepared waits for them. */
+  /** Checkpoints are taken: what is prepared waits for them. Without, it is committed once, at the end of the input. */
   readonly checkpointing: boolean
+}
+
+export interface SinkContext extends CommitterContext {
   /** The checkpoint that the job goes on from; undefined: it begins. */
   readonly restoredCheckpointId: number | undefined
   /** Calls back once, between records, when `clock.now()` reaches `timeMs`. Returns a handle for `cancelTimer`. */
@@ -43,10 +46,6 @@ export interface SinkContext extends RuntimeContext {
   wake(): void
   /** Fails the task from a callback. */
   fail(error: unknown): void
-}
-
-export interface CommitterContext extends RuntimeContext {
-  readonly clock: Clock
 }
 
 export interface SinkWriter<T, C = any, W = any> {
@@ -96,7 +95,8 @@ export interface SinkWriter<T, C = any, W = any> {
 export interface Committer<C> {
   /** A request that gets no signal is done when the promise resolves. Throw to fail the job. */
   commit(requests: readonly CommitRequest<C>[]): void | Promise<void>
-  close?(): void | Promise<void>
+  /** Also after a failure. `allCommitted`: the input had ended, and everything is committed. */
+  close?(allCommitted: boolean): void | Promise<void>
 }
 
 /** A committer of which there is one: it is given what all subtasks have prepared for a checkpoint together. */

@@ -95,11 +95,12 @@ export class Commits {
   }
 
   /** Waits for the call that is under way; what waits for its turn is given up, as the checkpoints still hold it. */
-  async close(): Promise<void> {
+  async close(inputEnded: boolean): Promise<void> {
     this.#closed = true
     this.#cancelRetry?.()
     await this.#pass
-    for (const committer of this.#committers) await committer.close?.()
+    const allCommitted = inputEnded && this.#entries.length === 0 && this.#failure === undefined
+    for (const committer of this.#committers) await committer.close?.(allCommitted)
   }
 
   #start(): Promise<void> {

@@ -126,6 +126,6 @@ export class Operator extends BaseOperator {
   }
 
   override close(): void | Promise<void> {
-    return this.#commits?.close()
+    return this.#commits?.close(this.#inputEnded)
   }
 }

@@ -8,7 +8,6 @@ import type { OperatorContext } from './operator.ts'
 export function sinkContext(context: OperatorContext): SinkContext {
   return {
     ...committerContext(context),
-    checkpointing: context.checkpointing,
     restoredCheckpointId: context.restored?.checkpointId,
     registerTimer: (timeMs, callback) => {
       const handle = context.registerTimer(timeMs, callback)
@@ -34,5 +33,6 @@ export function committerContext(context: OperatorContext): CommitterContext {
     getListState: (descriptor) => runtime.getListState(descriptor),
     getMapState: (descriptor) => runtime.getMapState(descriptor),
     clock: context.clock,
+    checkpointing: context.checkpointing,
   }
 }

@@ -61,6 +61,7 @@ export class Operator extends BaseOperator {
       this.#openCommitter([])
     } else {
       this.#lastCheckpointId = restored.checkpointId
+      this.#inputEnded = restored.finished
       const prepared = (await restored.list(COMMITTABLES)) as Prepared[]
       this.#openCommitter(prepared)
       await this.#commits?.recover(prepared, restored.checkpointId)
@@ -246,7 +247,7 @@ export class Operator extends BaseOperator {
     if (this.context === undefined) return
     this.#cancelTimer()
     try {
-      await this.#commits?.close()
+      await this.#commits?.close(this.#inputEnded)
     } finally {
       await this.writer?.close()
     }

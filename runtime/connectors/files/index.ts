@@ -1,17 +1,23 @@
 /**
  * Files: read them once or watch for new ones; write them.
  */
-import { fileURLToPath } from 'node:url'
 import { type Duration, durationMs } from '../../core/duration.ts'
-import type { Sink } from '../../core/sink.ts'
 import type { Source } from '../../core/source.ts'
-import type { DecodingFormat, EncodingFormat } from '../../formats/format.ts'
+import type { DecodingFormat } from '../../formats/format.ts'
 import { type EnumeratorOptions, type EnumeratorState, FileEnumerator, type FileSplit } from './enumerator.ts'
+import { pathOf, sizeOption } from './options.ts'
 import { FileReader } from './reader.ts'
-import { FileWriter } from './sink.ts'
 
 export type { DecodingFormat, EncodingFormat } from '../../formats/format.ts'
+export {
+  BasePathBucketAssigner,
+  type BucketAssigner,
+  type BucketContext,
+  DateTimeBucketAssigner,
+} from './bucket-assigner.ts'
 export type { EnumeratorState, FileSplit } from './enumerator.ts'
+export { type FileSinkOptions, fileSink } from './file-sink.ts'
+export type { RollingPolicy } from './rolling-policy.ts'
 
 export interface FileSourceOptions<T> {
   /**
@@ -50,13 +56,13 @@ export function fileSource<T>(options: FileSourceOptions<T>): Source<T, FileSpli
   const enumerator: EnumeratorOptions = {
     paths,
     splittable: format.splittable,
-    splitBytes: size('splitBytes', options.splitBytes, 64 * 1024 * 1024),
+    splitBytes: sizeOption('splitBytes', options.splitBytes, 64 * 1024 * 1024),
     watchMs,
   }
   const reader = {
     format,
-    chunkBytes: size('chunkBytes', options.chunkBytes, 256 * 1024),
-    recordBytesMax: size('recordBytesMax', options.recordBytesMax, 16 * 1024 * 1024),
+    chunkBytes: sizeOption('chunkBytes', options.chunkBytes, 256 * 1024),
+    recordBytesMax: sizeOption('recordBytesMax', options.recordBytesMax, 16 * 1024 * 1024),
   }
   return {
     boundedness: watchMs === undefined ? 'bounded' : 'unbounded',
@@ -65,47 +71,4 @@ export function fileSource<T>(options: FileSourceOptions<T>): Source<T, FileSpli
     createReader: (context) => new FileReader(context, reader),
     describe: () => `files(${paths.join(', ')})`,
   }
-}
-
-export interface FileSinkOptions<T> {
-  /** A directory; made when it is not there. */
-  path: string | URL
-  /** `jsonLines()`, `csv()`, `textLines()`. */
-  format: EncodingFormat<T>
-  /** Files are named `<prefix>-<subtask>-<n>` with the format's extension; `part` when not given. */
-  prefix?: string
-  /** What may wait for the disk before the task takes no more records; 1 MiB when not given. */
-  bufferBytesMax?: number
-}
-
-/**
- * A sink that writes one file per subtask, which appears when the input has ended. For bounded jobs: it has no transactions.
- *
- * @example
- * totals.sinkTo(fileSink({ path: '/out', format: jsonLines() }))
- */
-export function fileSink<T>(options: FileSinkOptions<T>): Sink<T> {
-  const { format, prefix = 'part' } = options
-  if (typeof format?.createEncoder !== 'function')
-    throw new TypeError('Cannot write files: "format" must be an encoding format, such as jsonLines()')
-  if (!/^[^./\\_][^/\\]*$/.test(prefix))
-    throw new TypeError(
-      `Cannot name files "${prefix}-...": a prefix has no slash and does not begin with "." or "_", which readers pass over`,
-    )
-  const directory = pathOf(options.path)
-  const bufferBytesMax = size('bufferBytesMax', options.bufferBytesMax, 1024 * 1024)
-  return {
-    createWriter: (context) => new FileWriter(context, { directory, prefix, format, bufferBytesMax }),
-    describe: () => `files(${directory})`,
-  }
-}
-
-const pathOf = (path: string | URL): string =>
-  path instanceof URL || path.startsWith('file:') ? fileURLToPath(path) : path
-
-function size(option: string, value: number | undefined, standard: number): number {
-  if (value === undefined) return standard
-  if (!Number.isSafeInteger(value) || value <= 0)
-    throw new RangeError(`Cannot use ${value} as "${option}": it must be a whole number of bytes above 0`)
-  return value
 }
