@@ -102,7 +102,8 @@ function parsePattern(pattern: string): PatternPart[] {
 }
 
 function fieldText({ field, width }: { field: Field; width: number }, value: string): string {
-  return field === 'year' && width === 2 ? value.slice(-2).padStart(2, '0') : value.padStart(width, '0')
+  const text = value.replace(/^0+(?=.)/, '').padStart(width, '0')
+  return field === 'year' && width === 2 ? text.slice(-2) : text
 }
 
 /** Throws TypeError when a bucket is no folder below the sink's that readers look into. */

@@ -10,7 +10,7 @@ import { openOperator } from '../../testing/operator-context.ts'
 import { barrier, restoredFrom, type TakenSnapshot, takeSnapshot } from '../../testing/snapshots.ts'
 import type { BucketAssigner } from './bucket-assigner.ts'
 import { type FileSinkOptions, fileSinkOn } from './file-sink.ts'
-import { CRASHES, MemoryFiles } from './memory-files.suite.ts'
+import { CRASHES, type Crash, MemoryFiles } from './memory-files.suite.ts'
 
 const RECORDS = 17
 const PER_CHECKPOINT = 4
@@ -123,24 +123,31 @@ describe.each(setups)('the file sink with %s', (_name, setup) => {
   })
 
   it('writes each record once when it stops again and again, and readers take files away (property)', async () => {
-    const stop = fc.record({ step: fc.integer({ min: 1, max: 80 }), half: fc.boolean(), take: fc.boolean() })
+    const stop = fc.record({
+      step: fc.integer({ min: 1, max: 80 }),
+      half: fc.boolean(),
+      crash: fc.constantFrom<'reader' | Crash>('reader', ...CRASHES),
+    })
     await fc.assert(
       fc.asyncProperty(fc.array(stop, { maxLength: 8, size: 'max' }), async (stops) => {
         const job = new Job(setup)
         const taken: number[] = []
         let ended = false
-        for (const { step, half, take } of stops) {
+        for (const { step, half, crash } of stops) {
           ended = !(await job.runUntil(step, half))
           if (ended) break
-          // Marks go when the input has ended and all is committed (part-committer.ts).
-          if (take && job.last?.position !== RECORDS)
-            for (const path of Object.keys(job.files.visible)) taken.push(...recordsOf([job.files.take(path)]))
-          job.files.restart({ names: 'kept', bytes: 'kept' })
+          if (crash !== 'reader') job.files.restart(crash)
+          else {
+            // Marks go when the input has ended and all is committed (part-committer.ts).
+            const paths = job.last?.position === RECORDS ? [] : Object.keys(job.files.visible)
+            for (const path of paths) taken.push(...recordsOf([job.files.take(path)]))
+            job.files.restart({ names: 'kept', bytes: 'kept' })
+          }
         }
         if (!ended) await job.run()
         expect([...taken, ...job.seen].sort((a, b) => a - b)).toEqual(ALL)
       }),
-      { numRuns: 100 },
+      { numRuns: 150 },
     )
   })
 })
