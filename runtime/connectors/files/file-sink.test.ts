@@ -193,7 +193,7 @@ describe('fileSink() with checkpoints', () => {
     await second.operator.close()
     expect(files.hidden.filter((path) => path.endsWith('.inprogress'))).toHaveLength(1)
     const third = await open(files, {}, { from: taken, startMs: 3_000_000 })
-    await third.snapshot()
+    beginSnapshot(third.operator, barrier(2))
     await third.operator.close()
     expect(files.hidden.filter((path) => !path.endsWith('.committed'))).toHaveLength(2)
   })
