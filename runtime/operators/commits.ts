@@ -14,7 +14,7 @@ import { isTailraceError, TailraceError } from '../core/errors.ts'
 import type { Counter, Gauge } from '../core/metrics.ts'
 import type { CommitRequest, Committer } from '../core/sink.ts'
 import type { CommitterSettings } from './committer-settings.ts'
-import type { OperatorContext } from './operator.ts'
+import type { OperatorContext, RestoredState } from './operator.ts'
 
 /** List state of what is prepared and not committed. */
 export const COMMITTABLES = 'tailrace:committables'
@@ -23,6 +23,11 @@ export const COMMITTABLES = 'tailrace:committables'
 export interface Prepared {
   checkpointId: number
   committable: unknown
+}
+
+/** What is to be committed again. */
+export async function restoredCommittables(restored: RestoredState): Promise<Prepared[]> {
+  return restored.committed === true ? [] : ((await restored.list(COMMITTABLES)) as Prepared[])
 }
 
 interface Entry extends Prepared {

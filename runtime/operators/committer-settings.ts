@@ -1,8 +1,7 @@
 /**
  * What a job may set of its committers, from its configuration keys.
  */
-import { durationMs } from '../core/duration.ts'
-import { TailraceError } from '../core/errors.ts'
+import { OptionReader } from '../core/option-reader.ts'
 
 export interface CommitterSettings {
   /** `sink.committer.retries`: how often a committable is asked for again before the job fails. */
@@ -17,35 +16,11 @@ export const COMMITTER_SETTINGS: CommitterSettings = { retries: 10, retryInterva
 
 /** Throws TR-CONFIG-001. */
 export function committerSettings(options: Readonly<Record<string, string>>): CommitterSettings {
-  const settings = { ...COMMITTER_SETTINGS }
-  read(options, 'sink.committer.retries', 'a whole number of 0 or more', (text) => {
-    settings.retries = /^\d+$/.test(text) ? Number(text) : Number.NaN
-    return Number.isSafeInteger(settings.retries)
-  })
-  read(options, 'tailrace.sink.committer.retry-interval', 'a duration above 0, such as "1 s"', (text) => {
-    settings.retryIntervalMs = durationMs(text)
-    return settings.retryIntervalMs > 0 && settings.retryIntervalMs < Infinity
-  })
-  read(options, 'tailrace.allow-lost-transactions', 'true or false', (text) => {
-    settings.allowLost = /^true$/i.test(text)
-    return settings.allowLost || /^false$/i.test(text)
-  })
-  return settings
-}
-
-function read(
-  options: Readonly<Record<string, string>>,
-  key: string,
-  wanted: string,
-  apply: (text: string) => boolean,
-): void {
-  const text = options[key]
-  if (text === undefined) return
-  let cause: unknown
-  try {
-    if (apply(text.trim())) return
-  } catch (error) {
-    cause = error
+  const read = new OptionReader(options, 'TR-CONFIG-001')
+  const { retries, retryIntervalMs, allowLost } = COMMITTER_SETTINGS
+  return {
+    retries: read.integer(retries, { atLeast: 0 }, 'sink.committer.retries'),
+    retryIntervalMs: read.duration(retryIntervalMs, { atLeastMs: 1 }, 'tailrace.sink.committer.retry-interval'),
+    allowLost: read.boolean(allowLost, 'tailrace.allow-lost-transactions'),
   }
-  throw new TailraceError('TR-CONFIG-001', `Cannot set ${key} to "${text}": wanted ${wanted}`, { cause })
 }

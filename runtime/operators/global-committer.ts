@@ -9,7 +9,7 @@
  */
 import type { Barrier } from '../core/checkpoint.ts'
 import type { Sink } from '../core/sink.ts'
-import { COMMITTABLES, Commits, type Prepared } from './commits.ts'
+import { COMMITTABLES, Commits, restoredCommittables } from './commits.ts'
 import type { Report } from './committable-sender.ts'
 import { COMMITTER_SETTINGS, type CommitterSettings } from './committer-settings.ts'
 import { BaseOperator, type OperatorContext, type SnapshotWriter } from './operator.ts'
@@ -51,7 +51,7 @@ export class Operator extends BaseOperator {
     const { restored } = context
     if (restored === undefined) return
     // Subtasks report again what they have not sent by then: only with it a checkpoint is whole.
-    for (const { checkpointId, committable } of (await restored.list(COMMITTABLES)) as Prepared[])
+    for (const { checkpointId, committable } of await restoredCommittables(restored))
       this.#commits.add(checkpointId, [committable])
     this.#ended = (await restored.list(ENDED)) as Ended[]
     this.#complete = restored.checkpointId

@@ -103,6 +103,8 @@ export interface RestoredState {
   readonly checkpointId: number
   /** The operator had finished all of its data. */
   readonly finished: boolean
+  /** What sinks had prepared by then is committed, and must not be committed again. */
+  readonly committed?: boolean
   /**
    * Gives the rows of all keyed tables, each only if its key group is this subtask's, to what `take` returns for their table (undefined: passed over).
    * Resolves when all are given.

@@ -429,6 +429,13 @@ describe('a restored sink', () => {
     expect(ledger.visible).toEqual(['a0', 'b0', 'c0', 'd'])
   })
 
+  it('does not commit again what a savepoint says is committed', async () => {
+    const { ledger, taken } = await checkpoint(1)
+    const { operator } = await open(ledger, { restored: { ...restoredFrom(taken, 0, 1), committed: true } })
+    expect(ledger.calls).toEqual(['restore 3'])
+    expect(listsOf(await takeSnapshot(operator, barrier(3)))[COMMITTABLES]).toEqual([])
+  })
+
   it('does not open when a commit fails', async () => {
     const { ledger, taken } = await checkpoint(1)
     ledger.answer = (request) => {
@@ -593,7 +600,7 @@ describe('committer settings', () => {
     expect(() => committerSettings({ [key]: text })).toThrow(
       expect.objectContaining({
         code: 'TR-CONFIG-001',
-        message: expect.stringContaining(`Cannot set ${key} to "${text}"`),
+        message: expect.stringContaining(`Cannot use "${text}" for ${key}: `),
       }),
     )
   })

@@ -16,7 +16,7 @@
 import type { Barrier } from '../core/checkpoint.ts'
 import { isTailraceError, TailraceError } from '../core/errors.ts'
 import type { Sink, SinkWriter } from '../core/sink.ts'
-import { COMMITTABLES, Commits, type Prepared } from './commits.ts'
+import { COMMITTABLES, Commits, type Prepared, restoredCommittables } from './commits.ts'
 import { CommittableSender } from './committable-sender.ts'
 import { COMMITTER_SETTINGS, type CommitterSettings } from './committer-settings.ts'
 import { BaseOperator, type OperatorContext, type RestoredState, type SnapshotWriter } from './operator.ts'
@@ -62,7 +62,7 @@ export class Operator extends BaseOperator {
     } else {
       this.#lastCheckpointId = restored.checkpointId
       this.#inputEnded = restored.finished
-      const prepared = (await restored.list(COMMITTABLES)) as Prepared[]
+      const prepared = await restoredCommittables(restored)
       this.#openCommitter(prepared)
       await this.#commits?.recover(prepared, restored.checkpointId)
       if (this.#sender !== undefined) this.#reportAgain(this.#sender, prepared, restored)

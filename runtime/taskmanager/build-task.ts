@@ -132,7 +132,7 @@ function restoreOf(
   if (restore === undefined) return undefined
   const { maxParallelism, parallelism } = vertex
   const range = keyGroupRange(maxParallelism, parallelism, subtask)
-  const { checkpointId } = restore
+  const { checkpointId, committed = false } = restore
   const read = (handle: StateHandle) => reads.read(handle)
   const operators = restore.state[vertex.id]?.[subtask]?.operators ?? []
   return {
@@ -140,7 +140,7 @@ function restoreOf(
     states: new Map(
       operators.map((operator) => [
         operator.operatorId,
-        new RestoredOperator({ checkpointId, restore: operator, range, maxParallelism, read }),
+        new RestoredOperator({ checkpointId, committed, restore: operator, range, maxParallelism, read }),
       ]),
     ),
   }

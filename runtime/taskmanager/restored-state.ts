@@ -7,6 +7,7 @@ import type { RestoredState } from '../operators/operator.ts'
 
 export interface RestoredOperatorOptions {
   checkpointId: number
+  committed?: boolean
   restore: OperatorRestore
   range: KeyGroupRange
   maxParallelism: number
@@ -16,12 +17,14 @@ export interface RestoredOperatorOptions {
 export class RestoredOperator implements RestoredState {
   readonly checkpointId: number
   readonly finished: boolean
+  readonly committed: boolean
   readonly #options: RestoredOperatorOptions
 
   constructor(options: RestoredOperatorOptions) {
     this.#options = options
     this.checkpointId = options.checkpointId
     this.finished = options.restore.finished
+    this.committed = options.committed ?? false
   }
 
   readTables(

@@ -143,9 +143,12 @@ describe.each([
     expect(seen).toBeGreaterThan(300)
     ledger.hold = false
     allowance = COUNT * 2
-    const next = job(ledger, global, { restore: { metadata, files: first.files } })
+    const calls = ledger.calls.length
+    // The savepoint is marked, so nothing is committed a second time.
+    const next = job(ledger, global, { restore: { metadata, files: first.files, committed: true } })
     await next.dataEnded
     expect(ledger.visible).toHaveLength(seen)
+    expect(ledger.calls.slice(calls).filter((call) => /^(commit|global)/.test(call))).toEqual([])
     await next.checkpoint(2, { then: 'end' })
     await next.ended
     check(ledger)

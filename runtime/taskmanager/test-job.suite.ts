@@ -40,7 +40,7 @@ export interface TestJobOptions {
   change?: (plan: Plan) => Plan
   checkpointing?: CheckpointingMode
   /** What `checkpoint` gave. */
-  restore?: { metadata: CheckpointMetadata; files: Map<string, Uint8Array> }
+  restore?: { metadata: CheckpointMetadata; files: Map<string, Uint8Array>; committed?: boolean }
 }
 
 const config = (parallelism: number, options: Record<string, string>): JobConfig => ({
@@ -245,7 +245,12 @@ export class TestJob {
       restore:
         assignment === undefined
           ? undefined
-          : { checkpointId: this.#options.restore!.metadata.checkpointId, state, finished: assignment.finished },
+          : {
+              checkpointId: this.#options.restore!.metadata.checkpointId,
+              state,
+              finished: assignment.finished,
+              committed: this.#options.restore!.committed ?? false,
+            },
     }
   }
 
