@@ -9,6 +9,7 @@ import { totalmem } from 'node:os'
 import { type Clock, systemClock } from '../core/clock.ts'
 import type { LogicalGraph } from '../graph/model.ts'
 import { Dispatcher, type DispatcherOptions } from '../jobmanager/dispatcher.ts'
+import { jobStorage } from '../jobmanager/job-storage.ts'
 import { ProgramSession, type SessionOptions } from '../jobmanager/program-session.ts'
 import { type SlotHost, SlotPool } from '../jobmanager/slot-pool.ts'
 import type { ExecutionContext } from '../program/context.ts'
@@ -16,6 +17,7 @@ import { threadHost } from '../rpc/host.ts'
 import { portPair } from '../rpc/port.ts'
 import type { FromProgram, ToProgram } from '../rpc/program-messages.ts'
 import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
+import { withUploads } from './slot-uploads.ts'
 
 export interface EmbeddedOptions extends Pick<DispatcherOptions, 'clock' | 'timeouts' | 'historyMax' | 'onPrint'> {
   host: 'worker' | 'inline'
@@ -58,8 +60,22 @@ export class EmbeddedCluster {
       host === 'worker'
         ? slotThreads(slotHeapMb ?? defaultHeapMb(slots))
         : await inlineSlots(rebuilds, options.clock ?? systemClock)
-    const pool = new SlotPool({ size: slots, spawn })
-    const dispatcher = new Dispatcher({ pool, newJobId: () => randomBytes(16).toString('hex'), ...options })
+    const storeOf = (jobId: string) => dispatcher.job(jobId)?.store
+    const pool = new SlotPool({ size: slots, spawn: (slot) => withUploads(spawn(slot), storeOf) })
+    const newId = () => randomBytes(16).toString('hex')
+    const openStorage = jobStorage({
+      clock: options.clock ?? systemClock,
+      schedule: (ms, callback) => {
+        const timer = setTimeout(callback, ms)
+        return () => clearTimeout(timer)
+      },
+      random: Math.random,
+      newOwner: newId,
+      environment: process.env,
+      cwd: process.cwd(),
+      warn: (text) => options.onPrint?.('stderr', `${text}\n`),
+    })
+    const dispatcher: Dispatcher = new Dispatcher({ pool, newJobId: newId, openStorage, ...options })
     return new EmbeddedCluster(host, pool, dispatcher, rebuilds)
   }
 

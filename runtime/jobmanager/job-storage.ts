@@ -1,0 +1,109 @@
+/**
+ * Where the checkpoints and savepoints of jobs lie: what the configuration of a job says, a directory or S3; without it checkpoints are in memory, and end with the process.
+ *
+ * A deployment is named by `tailrace.deployment.id`: a job that is started again under the same name goes on from its newest checkpoint. Without a name each run is a deployment
+ * of its own, named by its job's id.
+ */
+import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts'
+import { MemoryObjects, memoryStore } from '../checkpoint/memory-store.ts'
+import { openCheckpointStore } from '../checkpoint/open-checkpoint-store.ts'
+import { openObjectStore } from '../checkpoint/open-object-store.ts'
+import type { Schedule } from '../checkpoint/retry.ts'
+import { markCommitted, type OpenStore, openSavepoint } from '../checkpoint/savepoint.ts'
+import { savepointPath } from '../checkpoint/savepoint-path.ts'
+import { writeSavepointInto } from '../checkpoint/savepoint-writer.ts'
+import type { Clock } from '../core/clock.ts'
+import { TailraceError } from '../core/errors.ts'
+import type { Plan } from '../graph/model.ts'
+import type { OpenStorage } from './job-checkpoints.ts'
+
+export const DEPLOYMENT_ID = 'tailrace.deployment.id'
+
+export interface StorageOptions {
+  clock: Clock
+  schedule: Schedule
+  /** From 0 to 1. */
+  random(): number
+  /** A text that no other run has: names the owner of a deployment. */
+  newOwner(): string
+  /** Where AWS's variables are. */
+  environment: Readonly<Record<string, string | undefined>>
+  /** What relative paths begin at. */
+  cwd: string
+  warn(text: string): void
+}
+
+/** @example new Dispatcher({ pool, newJobId, openStorage: jobStorage({ clock, schedule, random, newOwner, environment, cwd, warn }) }) */
+export function jobStorage({ clock, schedule, random, newOwner, environment, cwd, warn }: StorageOptions): OpenStorage {
+  return async ({ jobId, plan, settings }) => {
+    const configuration = plan.config.options
+    const open: OpenStore = (url) => openObjectStore(url, { configuration, environment, random, schedule, warn })
+    const objects =
+      settings.directory === undefined
+        ? memoryStore(new MemoryObjects(() => clock.now()))
+        : await open(savepointPath(settings.directory, cwd).folder)
+    let store: CheckpointStore
+    try {
+      store = await openCheckpointStore({
+        store: objects,
+        folder: deploymentFolder(jobId, plan),
+        owner: newOwner(),
+        retained: settings.retained,
+        clock,
+        warn,
+        openOther: open,
+      })
+    } catch (error) {
+      await objects.close()
+      throw error
+    }
+    const close = store.close.bind(store)
+    store.close = async () => {
+      await close()
+      await objects.close()
+    }
+    return {
+      store,
+      async readSavepoint(path) {
+        const opened = await openSavepoint(path, { open, cwd })
+        await opened.close()
+        return { metadata: opened.metadata, path: opened.path, committed: opened.committed }
+      },
+      async writeSavepoint(metadata, directory) {
+        const read: CheckpointStore['read'] = (handle) => store.read(handle)
+        const { folder, metadataBytes } = await writeSavepointInto({ directory, cwd, open, random }, metadata, read)
+        return { path: folder, metadataBytes }
+      },
+      async markCommitted(path) {
+        const { parent, prefix } = savepointPath(path, cwd)
+        const savepoints = await open(parent)
+        try {
+          await markCommitted(savepoints, prefix.slice(0, -1))
+        } finally {
+          await savepoints.close()
+        }
+      },
+      async disposeSavepoint(path) {
+        const opened = await openSavepoint(path, { open, cwd })
+        try {
+          await opened.dispose()
+        } finally {
+          await opened.close()
+        }
+      },
+    }
+  }
+}
+
+/** A program may have several jobs: each has a folder of its own. */
+function deploymentFolder(jobId: string, { config }: Plan): string {
+  const id = config.options[DEPLOYMENT_ID]
+  if (id === undefined) return jobId
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(id))
+    throw new TailraceError(
+      'TR-CHECKPOINT-006',
+      `Cannot use "${id}" for "${DEPLOYMENT_ID}": it names a folder, so letters, digits, dots, dashes and underscores are wanted, 100 at most`,
+    )
+  const job = config.jobName.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 60)
+  return `${id}/${job === '' ? 'job' : job}`
+}
