@@ -60,6 +60,36 @@ describe('Dispatcher', () => {
     expect(submit(2).status).toBe('INITIALIZING')
   })
 
+  it('runs operations on jobs, and says how they went', async () => {
+    const { dispatcher, submit } = dispatcherOf()
+    const job = submit(1)
+    const ids = (['checkpoint', 'savepoint', 'stop'] as const).map((kind) =>
+      dispatcher.trigger(job.id, { kind, triggerId: `of-${kind}`, drain: false }),
+    )
+    expect(ids).toEqual(['of-checkpoint', 'of-savepoint', 'of-stop'])
+    expect(dispatcher.operation(job.id, 'stop', 'of-stop')).toEqual({ status: 'IN_PROGRESS' })
+    await new Promise((resolve) => setImmediate(resolve))
+    for (const kind of ['checkpoint', 'savepoint', 'stop'] as const)
+      expect(dispatcher.operation(job.id, kind, `of-${kind}`)).toMatchObject({
+        status: 'COMPLETED',
+        error: { message: expect.stringContaining('this cluster has no place to store it') },
+      })
+    expect(dispatcher.trigger('nope', { kind: 'checkpoint' })).toBeUndefined()
+    expect(dispatcher.operation('nope', 'stop', 'x')).toBeUndefined()
+    expect(dispatcher.trigger(job.id, { kind: 'checkpoint' })).toBe('j1')
+  })
+
+  it('shows the checkpoints of a job, and what is configured', () => {
+    const { dispatcher, submit } = dispatcherOf()
+    const job = submit(1)
+    expect(dispatcher.checkpoints(job.id)).toMatchObject({
+      counts: { total: 0 },
+      history: [],
+      settings: { intervalMs: undefined, mode: 'EXACTLY_ONCE' },
+    })
+    expect([dispatcher.checkpoints('nope'), dispatcher.checkpoint(job.id, 1)]).toEqual([undefined, undefined])
+  })
+
   it('lists the newest first and remembers as many ended jobs as it may', () => {
     const { dispatcher, submit } = dispatcherOf({ slots: 1, historyMax: 2 })
     const ended: string[] = []

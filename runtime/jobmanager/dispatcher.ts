@@ -7,9 +7,20 @@ import type { Plan } from '../graph/model.ts'
 import { assignSlots } from '../graph/slots.ts'
 import type { ToProgram } from '../rpc/program-messages.ts'
 import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
-import type { Cluster, ClusterView, JobSummary, JobView } from '../rpc/views.ts'
+import type {
+  CheckpointView,
+  Cluster,
+  ClusterView,
+  JobCheckpointsView,
+  JobSummary,
+  JobView,
+  OperationKind,
+  OperationRequest,
+  OperationView,
+} from '../rpc/views.ts'
 import type { JobTimeouts } from './attempt.ts'
 import { type JobEnd, JobMaster, type JobOptions } from './job-master.ts'
+import { Operations } from './operations.ts'
 import type { SlotPool } from './slot-pool.ts'
 
 /** `jobstore.max-capacity`: ended jobs that are remembered; each keeps its metrics pages. */
@@ -18,7 +29,7 @@ export const TIMEOUTS: JobTimeouts = { deployMs: 60_000, cancelMs: 10_000, slots
 
 export interface DispatcherOptions {
   pool: SlotPool
-  /** A new id of a job: 32 hex digits. */
+  /** A new id of a job, or of an operation: 32 hex digits. */
   newJobId(): string
   clock?: Clock
   schedule?: JobOptions['schedule']
@@ -46,11 +57,13 @@ export class Dispatcher implements Cluster {
   /** Running, then ended ones; the oldest first. */
   readonly #jobs = new Map<string, JobMaster>()
   readonly #ended: string[] = []
+  readonly #operations: Operations
 
   constructor(options: DispatcherOptions) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#startTime = this.#clock.now()
+    this.#operations = new Operations({ clock: this.#clock, newTriggerId: () => options.newJobId() })
   }
 
   /** Makes a job of a plan, with slots; `schedule()` starts it. Throws TR-CLUSTER-001 when there are too few, TR-CHECKPOINT-006 for its settings. */
@@ -106,8 +119,27 @@ export class Dispatcher implements Cluster {
     return this.#jobs.get(jobId)?.view()
   }
 
+  checkpoints(jobId: string): JobCheckpointsView | undefined {
+    const job = this.#jobs.get(jobId)
+    return job === undefined ? undefined : { ...job.checkpoints(), settings: job.checkpointSettings }
+  }
+
+  checkpoint(jobId: string, checkpointId: number): CheckpointView | undefined {
+    return this.#jobs.get(jobId)?.checkpoint(checkpointId)
+  }
+
   cancel(jobId: string): void {
     this.#jobs.get(jobId)?.cancel()
+  }
+
+  trigger(jobId: string, request: OperationRequest): string | undefined {
+    const job = this.#jobs.get(jobId)
+    if (job === undefined) return undefined
+    return this.#operations.start(jobId, request.kind, request.triggerId, () => run(job, request))
+  }
+
+  operation(jobId: string, kind: OperationKind, triggerId: string): OperationView | undefined {
+    return this.#operations.view(jobId, kind, triggerId)
   }
 
   #remember(jobId: string): void {
@@ -125,6 +157,17 @@ export class Dispatcher implements Cluster {
       'TR-CLUSTER-001',
       `Cannot run the job "${plan.config.jobName}": it needs ${needed} slots, ${free} of ${total} are free. ${way}`,
     )
+  }
+}
+
+function run(job: JobMaster, request: OperationRequest): Promise<{ checkpointId: number; path: string }> {
+  switch (request.kind) {
+    case 'checkpoint':
+      return job.takeCheckpoint()
+    case 'savepoint':
+      return job.takeSavepoint(request.directory, { cancel: request.cancelJob ?? false })
+    case 'stop':
+      return job.stopWithSavepoint(request.directory, request.drain)
   }
 }
 

@@ -10,7 +10,11 @@
 import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts'
 import type { CheckpointCoordinator } from '../checkpoint/coordinator/checkpoint-coordinator.ts'
 import type { CheckpointResult } from '../checkpoint/coordinator/requests.ts'
-import type { CheckpointsView, CheckpointView } from '../checkpoint/coordinator/statistics-model.ts'
+import {
+  type CheckpointsView,
+  type CheckpointView,
+  NO_CHECKPOINTS,
+} from '../checkpoint/coordinator/statistics-model.ts'
 import { type CheckpointSettings, readCheckpointSettings } from '../checkpoint/settings.ts'
 import type { Clock } from '../core/clock.ts'
 import { type ErrorData, errorToData, TailraceError } from '../core/errors.ts'
@@ -234,9 +238,8 @@ export class JobMaster {
     }
   }
 
-  /** undefined: it takes none, or has not begun. */
-  checkpoints(): CheckpointsView | undefined {
-    return this.#coordinator?.statistics.view()
+  checkpoints(): CheckpointsView {
+    return this.#coordinator?.statistics.view() ?? NO_CHECKPOINTS
   }
   checkpoint(checkpointId: number): CheckpointView | undefined {
     return this.#coordinator?.statistics.detail(checkpointId)

@@ -123,7 +123,7 @@ describe('a job with checkpoints', () => {
     const { metadata } = store.completed[0]!
     expect(metadata.operators.find((o) => o.operatorId === source)!.coordinator).toEqual({ upTo: 1 })
     expect(job.view().checkpoints).toMatchObject({ lastCompletedCheckpointId: 1, numberOfCompletedCheckpoints: 1 })
-    expect(job.checkpoints()!.history.map((c) => c.id)).toEqual([1])
+    expect(job.checkpoints().history.map((c) => c.id)).toEqual([1])
   })
 
   it('restarts from the newest one, by exponential delay unless it is told another', async () => {
@@ -305,7 +305,7 @@ describe('a job that begins from a savepoint', () => {
     expect(toProgram.find((m) => m.type === 'resetEnumerators')).toMatchObject({ states: { [source]: { upTo: 1 } } })
     run()
     time.advance(100)
-    expect([asked(), job.checkpoints()!.latest.restored]).toMatchObject([[42], { id: 41, isSavepoint: true }])
+    expect([asked(), job.checkpoints().latest.restored]).toMatchObject([[42], { id: 41, isSavepoint: true }])
   })
 
   it('tells its sinks when the transactions of the savepoint were committed', async () => {
@@ -323,7 +323,7 @@ describe('a job that begins from a savepoint', () => {
     const storage = { store, readSavepoint: () => Promise.reject(new Error('not asked')) } as unknown as JobStorage
     const { a, job } = beginJob({ config: { ...CONFIG, ...FROM }, openStorage: async () => storage })
     await tick()
-    expect([a.deployment.restore!.checkpointId, job.checkpoints()!.latest.restored!.isSavepoint]).toEqual([7, false])
+    expect([a.deployment.restore!.checkpointId, job.checkpoints().latest.restored!.isSavepoint]).toEqual([7, false])
   })
 
   it('fails rather than begin with less: it is not there, or it does not fit', async () => {

@@ -79,28 +79,22 @@ export function* jobSamples(job: MeasuredJob, owner: Sample['owner'], timeMs: nu
   const ended = jobEnded(job.status)
   // Flink's uptime is that of an uninterrupted run, and -1 once the job has ended.
   yield gauge('uptime', ended ? -1 : job.status === 'RUNNING' ? timeMs - running : 0)
-  yield gauge('downtime', ended ? -1 : 0)
-  // A job that fails is not restarted, and parallelism does not change: there are no checkpoints to go on from.
-  yield gauge('numRestarts', 0)
+  // … and its downtime the time since it failed, while it is being restarted.
+  yield gauge('downtime', ended ? -1 : job.status === 'RESTARTING' ? timeMs - (job.timestamps.RESTARTING ?? timeMs) : 0)
+  yield gauge('numRestarts', job.numRestarts)
   yield gauge('numRescales', 0)
+  for (const [name, value] of Object.entries(job.checkpoints ?? {})) yield gauge(name, value)
   for (const [status, word] of STATUS_TIMES) {
     const isIn = job.status === status
     const since = job.timestamps[status] ?? 0
     yield gauge(`${word}State`, isIn ? 1 : 0)
     yield gauge(`${word}Time`, isIn ? timeMs - since : 0)
-    yield gauge(`${word}TimeTotal`, since === 0 ? 0 : leftAt(job, since, timeMs) - since)
+    yield gauge(`${word}TimeTotal`, job.totalMs[status] ?? 0)
   }
   const { isIn, ms } = deploying(job, timeMs)
   yield gauge('deployingState', isIn ? 1 : 0)
   yield gauge('deployingTime', isIn ? ms : 0)
   yield gauge('deployingTimeTotal', ms)
-}
-
-/** When the job left the status that it entered at `since`: at its next one, or it is in it still. */
-function leftAt(job: MeasuredJob, since: number, timeMs: number): number {
-  let next = job.endTime > 0 ? job.endTime : timeMs
-  for (const at of Object.values(job.timestamps)) if (at > since && at < next) next = at
-  return next
 }
 
 /** From the first subtask that was deployed to the last one that began to initialize. */

@@ -34,6 +34,11 @@ export interface MeasuredJob {
   readonly endTime: number
   /** When it entered each status; 0 is never. */
   readonly timestamps: Readonly<Record<string, number>>
+  /** Milliseconds spent in each status, in all. */
+  readonly totalMs: Readonly<Record<string, number>>
+  readonly numRestarts: number
+  /** By metric's name; absent when it takes no checkpoints. */
+  readonly checkpoints?: object
   readonly plan: {
     readonly vertices: readonly {
       readonly id: string

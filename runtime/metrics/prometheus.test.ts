@@ -118,6 +118,16 @@ test('the JobManager tells of slots and jobs, and of a job how long it was in wh
   expect(value(await scrape(['flink_jobmanager_job_runningTime{']))).toBe(5000)
   expect(value(await scrape(['flink_jobmanager_job_runningState{']))).toBe(1)
   expect(value(await scrape(['flink_jobmanager_job_numRestarts{']))).toBe(0)
+  job.numRestarts = 3
+  job.checkpointNumbers = { ...job.checkpointNumbers, lastCheckpointDuration: 42, numberOfCompletedCheckpoints: 7 }
+  expect(value(await scrape(['flink_jobmanager_job_numRestarts{']))).toBe(3)
+  expect(value(await scrape(['flink_jobmanager_job_lastCheckpointDuration{']))).toBe(42)
+  expect(value(await scrape(['flink_jobmanager_job_numberOfCompletedCheckpoints{']))).toBe(7)
+  expect(value(await scrape(['flink_jobmanager_job_lastCompletedCheckpointId{']))).toBe(-1)
+  job.status = 'RESTARTING'
+  job.timestamps.RESTARTING = clock.now() - 250
+  expect(value(await scrape(['flink_jobmanager_job_downtime{']))).toBe(250)
+  expect(value(await scrape(['flink_jobmanager_job_uptime{']))).toBe(0)
   cluster.cancel(job.id)
   expect(value(await scrape(['flink_jobmanager_numRunningJobs{']))).toBe(0)
   expect(value(await scrape(['flink_jobmanager_taskSlotsAvailable{']))).toBe(2)

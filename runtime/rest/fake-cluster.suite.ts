@@ -2,20 +2,28 @@
  * A cluster for tests of REST, metrics and the page: plain data that a test changes, with metrics pages written as slots write
  * them. The job has the shape of the flight delays example: a source, a keyed window, a top list, and late records on the side.
  */
+import { NO_CHECKPOINTS } from '../checkpoint/coordinator/statistics-model.ts'
+import { readCheckpointSettings } from '../checkpoint/settings.ts'
 import { type Clock, ManualClock } from '../core/clock.ts'
 import type { ErrorData } from '../core/errors.ts'
 import type { Plan, PlanEdge, PlanOperator } from '../graph/model.ts'
 import { type MetricName, MetricsPage, O, T, type TaskMetricName, type TaskMetrics } from '../metrics/page.ts'
 import type { JobStatus } from '../rpc/program-messages.ts'
 import {
+  type CheckpointNumbers,
+  type CheckpointView,
   type Cluster,
   type ClusterView,
   EXECUTION_STATES,
   type ExceptionView,
   type ExecutionState,
   JOB_STATUSES,
+  type JobCheckpointsView,
   type JobSummary,
   type JobView,
+  type OperationKind,
+  type OperationRequest,
+  type OperationView,
   type SlotView,
 } from '../rpc/views.ts'
 
@@ -29,6 +37,9 @@ export class FakeCluster implements Cluster {
   readonly startTime: number
   readonly jobs: FakeJob[] = []
   readonly cancelled: string[] = []
+  readonly triggered: ({ jobId: string } & OperationRequest)[] = []
+  /** By `job/kind/trigger id`. */
+  readonly operations = new Map<string, OperationView>()
   slots: SlotView[] = [
     { index: 0, state: 'free' },
     { index: 1, state: 'free' },
@@ -61,6 +72,21 @@ export class FakeCluster implements Cluster {
   view(jobId: string): JobView | undefined {
     return this.jobs.find(({ id }) => id === jobId)?.view()
   }
+  checkpoints(jobId: string): JobCheckpointsView | undefined {
+    return this.jobs.find(({ id }) => id === jobId)?.checkpoints
+  }
+  checkpoint(jobId: string, checkpointId: number): CheckpointView | undefined {
+    return this.checkpoints(jobId)?.history.find(({ id }) => id === checkpointId)
+  }
+  trigger(jobId: string, request: OperationRequest): string | undefined {
+    if (!this.jobs.some(({ id }) => id === jobId)) return undefined
+    const triggerId = request.triggerId ?? hexId(0xf0 + this.triggered.length)
+    this.triggered.push({ jobId, ...request, triggerId })
+    return triggerId
+  }
+  operation(jobId: string, kind: OperationKind, triggerId: string): OperationView | undefined {
+    return this.operations.get(`${jobId}/${kind}/${triggerId}`)
+  }
   cancel(jobId: string): void {
     this.cancelled.push(jobId)
     this.jobs.find(({ id }) => id === jobId)?.end('CANCELED')
@@ -69,6 +95,7 @@ export class FakeCluster implements Cluster {
 }
 
 export class FakeJob {
+  checkpoints: JobCheckpointsView = { ...NO_CHECKPOINTS, settings: readCheckpointSettings({}) }
   readonly id: string
   readonly name: string
   readonly plan: Plan
@@ -84,6 +111,7 @@ export class FakeJob {
   endTime = -1
   modified: number
   numRestarts = 0
+  checkpointNumbers: CheckpointNumbers = NO_NUMBERS
 
   constructor(id: string, name: string, plan: Plan, clock: Clock) {
     this.id = id
@@ -188,8 +216,23 @@ export class FakeJob {
       exceptions: this.exceptions,
       restartStrategy: 'No restart',
       numRestarts: this.numRestarts,
+      checkpoints: this.checkpointNumbers,
     }
   }
+}
+
+const NO_NUMBERS: CheckpointNumbers = {
+  lastCheckpointDuration: -1,
+  lastCheckpointSize: -1,
+  lastCheckpointFullSize: -1,
+  lastCheckpointMetadataSize: -1,
+  lastCompletedCheckpointId: -1,
+  lastCheckpointCompletedTimestamp: -1,
+  lastCheckpointRestoreTimestamp: -1,
+  numberOfInProgressCheckpoints: 0,
+  numberOfCompletedCheckpoints: 0,
+  numberOfFailedCheckpoints: 0,
+  totalNumberOfCheckpoints: 0,
 }
 
 function countOf<K extends string>(keys: readonly K[]): Record<K, number> {

@@ -4,7 +4,8 @@
  *
  * Times are milliseconds since 1970; -1 is "not yet", as in Flink's REST.
  */
-import type { CheckpointNumbers } from '../checkpoint/coordinator/statistics-model.ts'
+import type { CheckpointNumbers, CheckpointsView, CheckpointView } from '../checkpoint/coordinator/statistics-model.ts'
+import type { CheckpointSettings } from '../checkpoint/settings.ts'
 import type { ErrorData } from '../core/errors.ts'
 import type { TypeDescription } from '../core/types.ts'
 import type { Plan } from '../graph/model.ts'
@@ -162,13 +163,55 @@ export interface ClusterView {
   slots: SlotView[]
 }
 
-/** What an onlooker may ask of a cluster, and the one thing it may do. The Dispatcher is one. */
+export type {
+  CheckpointNumbers,
+  CheckpointStatus,
+  CheckpointsView,
+  CheckpointType,
+  CheckpointView,
+  RestoredView,
+  SubtaskCheckpointView,
+  SummaryView,
+  TaskCheckpointView,
+} from '../checkpoint/coordinator/statistics-model.ts'
+
+/** What takes its time. */
+export type OperationKind = 'checkpoint' | 'savepoint' | 'stop'
+
+/** `triggerId` makes it harmless to ask again; `directory` is that of the configuration when it is absent. */
+export type OperationRequest =
+  | { kind: 'checkpoint'; triggerId?: string }
+  | { kind: 'savepoint'; triggerId?: string; directory?: string; cancelJob?: boolean }
+  | { kind: 'stop'; triggerId?: string; directory?: string; drain: boolean }
+
+export interface OperationView {
+  status: 'IN_PROGRESS' | 'COMPLETED'
+  /** What was taken, and where it is. */
+  result?: { checkpointId: number; path: string }
+  /** Why nothing was. */
+  error?: ErrorData
+}
+
+/** A job's checkpoints, with what its configuration says of them. */
+export interface JobCheckpointsView extends CheckpointsView {
+  settings: CheckpointSettings
+}
+
+/** What an onlooker may ask of a cluster, and what it may do. The Dispatcher is one. */
 export interface Cluster {
   cluster(): ClusterView
   /** All jobs that it remembers, the newest first. */
   list(): JobSummary[]
   /** Undefined when there is no job of this id. */
   view(jobId: string): JobView | undefined
+  /** Undefined when there is no job of this id; without any when it takes none. */
+  checkpoints(jobId: string): JobCheckpointsView | undefined
+  /** Undefined when there is none, or it is not remembered any more. */
+  checkpoint(jobId: string, checkpointId: number): CheckpointView | undefined
   /** Asks a job to cancel and returns at once; a job that is unknown or at its end stays as it is. */
   cancel(jobId: string): void
+  /** Begins an operation and gives its trigger id; undefined when there is no job of this id. */
+  trigger(jobId: string, request: OperationRequest): string | undefined
+  /** Undefined when there is none of this id, or its result is older than `rest.async.store-duration`. */
+  operation(jobId: string, kind: OperationKind, triggerId: string): OperationView | undefined
 }

@@ -101,3 +101,22 @@ export interface CheckpointNumbers {
   numberOfFailedCheckpoints: number
   totalNumberOfCheckpoints: number
 }
+
+const NO_SUMMARY: SummaryView = {
+  min: Number.NaN,
+  max: Number.NaN,
+  avg: Number.NaN,
+  p50: Number.NaN,
+  p90: Number.NaN,
+  p95: Number.NaN,
+  p99: Number.NaN,
+  p999: Number.NaN,
+}
+
+/** Of a job that has taken none. */
+export const NO_CHECKPOINTS: CheckpointsView = {
+  counts: { restored: 0, total: 0, inProgress: 0, completed: 0, failed: 0 },
+  summary: { durationMs: NO_SUMMARY, stateSize: NO_SUMMARY, checkpointedSize: NO_SUMMARY },
+  latest: {},
+  history: [],
+}

@@ -42,7 +42,9 @@ const SECTIONS: Record<string, SkipReason> = {
 const NAMES: [pattern: RegExp, reason: SkipReason][] = [
   [/^Memory (Mapped\.|Direct\.Count)/, 'jvm-only'],
   [/^Memory Managed\./, 'not-measured-yet'],
-  [/^Checkpointing (?!checkpoint(AlignmentTime|StartDelayNanos))/, 'not-measured-yet'],
+  // A text, which is in REST; Prometheus has numbers only.
+  [/^Checkpointing lastCheckpointExternalPath/, 'not-measured-yet'],
+  [/^Checkpointing fileMerging/, 'other-engine'],
   [
     /^(Network|Default shuffle service) .*(MemorySegments|Memory|MemoryUsage|QueueLen|PoolUsage|BuffersUsage|QueueSize)$/,
     'not-measured-yet',

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest'
+import { ManualClock } from '../core/clock.ts'
+import { TailraceError } from '../core/errors.ts'
+import { tick } from './fake-job.suite.ts'
+import { Operations } from './operations.ts'
+
+function begin() {
+  const clock = new ManualClock(0)
+  let ids = 0
+  const operations = new Operations({ clock, newTriggerId: () => `t${ids++}`, keptMs: 1000 })
+  return { clock, operations }
+}
+const result = { checkpointId: 1, path: '/sp' }
+
+describe('Operations', () => {
+  it('says how one is doing, by its id', async () => {
+    const { operations } = begin()
+    const running = Promise.withResolvers<typeof result>()
+    const id = operations.start('j', 'savepoint', undefined, () => running.promise)
+    expect([id, operations.view('j', 'savepoint', id)]).toEqual(['t0', { status: 'IN_PROGRESS' }])
+    running.resolve(result)
+    await tick()
+    expect(operations.view('j', 'savepoint', id)).toEqual({ status: 'COMPLETED', result })
+    // An id belongs to a job and a kind.
+    expect([operations.view('j', 'stop', id), operations.view('k', 'savepoint', id)]).toEqual([undefined, undefined])
+  })
+
+  it('keeps the reason of one that failed', async () => {
+    const { operations } = begin()
+    operations.start('j', 'stop', 'mine', () => Promise.reject(new TailraceError('TR-CHECKPOINT-001', 'boom')))
+    await tick()
+    expect(operations.view('j', 'stop', 'mine')).toMatchObject({
+      status: 'COMPLETED',
+      error: { code: 'TR-CHECKPOINT-001', message: 'boom' },
+    })
+  })
+
+  it('does one id once, whether it runs or has ended', async () => {
+    const { operations } = begin()
+    let runs = 0
+    const run = async () => {
+      runs++
+      return result
+    }
+    for (let i = 0; i < 3; i++) {
+      expect(operations.start('j', 'savepoint', 'mine', run)).toBe('mine')
+      await tick()
+    }
+    operations.start('j', 'checkpoint', 'mine', run)
+    expect(runs).toBe(2)
+  })
+
+  it('forgets results after a time, and none that runs', async () => {
+    const { clock, operations } = begin()
+    operations.start('j', 'savepoint', 'done', async () => result)
+    operations.start('j', 'savepoint', 'runs', () => new Promise(() => {}))
+    await tick()
+    clock.advance(999)
+    expect(operations.view('j', 'savepoint', 'done')).toBeDefined()
+    clock.advance(1)
+    expect(operations.view('j', 'savepoint', 'done')).toBeUndefined()
+    clock.advance(1e9)
+    expect(operations.view('j', 'savepoint', 'runs')).toEqual({ status: 'IN_PROGRESS' })
+  })
+
+  it('keeps no more results than a bound', async () => {
+    const { operations } = begin()
+    for (let i = 0; i < 1100; i++) operations.start('j', 'checkpoint', `n${i}`, async () => result)
+    await tick()
+    expect(operations.view('j', 'checkpoint', 'n0')).toBeUndefined()
+    expect(operations.view('j', 'checkpoint', 'n1099')).toBeDefined()
+  })
+})
