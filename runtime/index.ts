@@ -5,6 +5,7 @@
 import './embedded/default-context.ts'
 
 export { BroadcastConnectedStream, BroadcastStream, KeyedBroadcastConnectedStream } from './api/broadcast-stream.ts'
+export { CheckpointConfig, CheckpointingMode, ExternalizedCheckpointRetention } from './api/checkpoint-config.ts'
 export { ConnectedStreams, KeyedConnectedStreams } from './api/connected-streams.ts'
 export { DataStream, SingleOutputStreamOperator } from './api/data-stream.ts'
 export { DataStreamSink } from './api/data-stream-sink.ts'

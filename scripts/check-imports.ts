@@ -43,7 +43,7 @@ export const RULES: Record<string, Rule> = {
   connectors: { imports: ['core', 'formats'], out: 'contracts of sources and sinks are in core/; add to them there' },
   program: { imports: ['core', 'graph'], types: ['rpc'], out: BY_ARGUMENT },
   api: {
-    imports: ['core', 'graph', 'operators', 'state', 'program', 'connectors', 'formats'],
+    imports: ['core', 'graph', 'checkpoint', 'operators', 'state', 'program', 'connectors', 'formats'],
     types: ['rpc'],
     out: TO_CORE,
   },

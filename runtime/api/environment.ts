@@ -21,6 +21,7 @@ import {
   type SubmitOptions,
 } from '../program/context.ts'
 import type { JobResult } from '../rpc/program-messages.ts'
+import { CheckpointConfig, type CheckpointingMode } from './checkpoint-config.ts'
 import { SingleOutputStreamOperator } from './data-stream.ts'
 import { GraphBuilder } from './graph-builder.ts'
 import { JobSettings } from './job-config.ts'
@@ -102,6 +103,25 @@ export class StreamExecutionEnvironment {
   /** Runs every operator in a task of its own. */
   disableOperatorChaining(): this {
     return this.configure('pipeline.operator-chaining.enabled', false)
+  }
+
+  /**
+   * Takes a checkpoint of the job's state at this interval, so that it goes on from the last one after a failure. For more see {@link getCheckpointConfig}.
+   *
+   * @example
+   * env.enableCheckpointing('10 s')
+   */
+  enableCheckpointing(interval: Duration, mode?: CheckpointingMode): this {
+    const config = this.getCheckpointConfig().setCheckpointInterval(interval)
+    config.setCheckpointingConsistencyMode(mode ?? config.getCheckpointingConsistencyMode())
+    return this
+  }
+  /** How checkpoints are taken; settings of the next job. */
+  getCheckpointConfig(): CheckpointConfig {
+    return new CheckpointConfig({
+      set: (key, value) => this.#settings.set(key, value),
+      all: () => this.#settings.options,
+    })
   }
 
   /**

@@ -102,6 +102,11 @@ export class JobSettings {
     return this.#options[key]
   }
 
+  /** All keys that are set, as texts. */
+  get options(): Readonly<Record<string, string>> {
+    return this.#options
+  }
+
   get parameters(): Record<string, string> {
     return this.#parameters
   }

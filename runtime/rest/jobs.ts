@@ -32,9 +32,9 @@ export function jobsRoutes(app: App, context: RestContext): void {
   }))
 
   app.get('/jobs/:jobid/config', { schema: { params: jobParams, response: { 200: jobConfig } } }, ({ params }) => {
-    const { id, name, plan } = jobOf(context, params.jobid)
+    const { id, name, plan, restartStrategy } = jobOf(context, params.jobid)
     const config = {
-      'restart-strategy': 'none: a job that fails stays failed',
+      'restart-strategy': restartStrategy,
       'job-parallelism': plan.config.parallelism,
       // Records are handed from function to function as they are.
       'object-reuse-mode': true,
