@@ -4,6 +4,7 @@
  * A deployment is named by `tailrace.deployment.id`: a job that is started again under the same name goes on from its newest checkpoint. Without a name each run is a deployment
  * of its own, named by its job's id.
  */
+import { resolve } from 'node:path'
 import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts'
 import { MemoryObjects, memoryStore } from '../checkpoint/memory-store.ts'
 import { openCheckpointStore } from '../checkpoint/open-checkpoint-store.ts'
@@ -41,7 +42,9 @@ export function jobStorage({ clock, schedule, random, newOwner, environment, cwd
     const objects =
       settings.directory === undefined
         ? memoryStore(new MemoryObjects(() => clock.now()))
-        : await open(savepointPath(settings.directory, cwd).folder)
+        : await open(
+            /^[a-z][a-z0-9+.-]+:/i.test(settings.directory) ? settings.directory : resolve(cwd, settings.directory),
+          )
     let store: CheckpointStore
     try {
       store = await openCheckpointStore({
