@@ -34,7 +34,7 @@ export class StateReader {
     if (found === undefined) throw unreadable(path, 'it is missing')
     if (found.length < length) throw unreadable(path, `it has ${offset + found.length} bytes of ${offset + length}`)
     const bytes = found.subarray(0, length)
-    const hash = parseSharedName(file.slice(file.lastIndexOf('shared/')))?.sha256
+    const hash = hashInName(file)
     if (hash !== undefined && offset === 0 && found.length === length && sha256(bytes) !== hash)
       throw unreadable(path, 'its bytes are not those that its name has the SHA-256 of')
     return bytes
@@ -59,6 +59,12 @@ export class StateReader {
     }
     return { store: await other, key: name.slice(0, -1) }
   }
+}
+
+/** Of a file of a deployment, or of a savepoint (savepoint-writer.ts). */
+function hashInName(file: string): string | undefined {
+  const shared = parseSharedName(file.slice(file.lastIndexOf('shared/')))
+  return shared?.sha256 ?? /(?:^|\/)state-([0-9a-f]{64})$/.exec(file)?.[1]
 }
 
 function unreadable(path: string, found: string): TailraceError {

@@ -15,6 +15,7 @@ test.each([
   ['s3://bucket/a/sp-1', 's3://bucket/a/sp-1', 's3://bucket/a', 'sp-1/'],
   ['s3://bucket/a/sp-1/_metadata', 's3://bucket/a/sp-1', 's3://bucket/a', 'sp-1/'],
   ['s3a://bucket/sp-1/', 's3://bucket/sp-1', 's3://bucket', 'sp-1/'],
+  ['s3n://bucket/sp-1', 's3://bucket/sp-1', 's3://bucket', 'sp-1/'],
   ['S3P://bucket/_metadata', 's3://bucket', 's3://bucket', ''],
   [' /data/sp-1 ', '/data/sp-1', '/data', 'sp-1/'],
 ])('%s is the folder %s', (path, folder, parent, prefix) => {

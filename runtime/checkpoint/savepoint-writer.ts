@@ -11,7 +11,7 @@
 import { createHash } from 'node:crypto'
 import { TailraceError } from '../core/errors.ts'
 import { bounded } from './bounded.ts'
-import { handlesOf, mapHandles } from './handles.ts'
+import { handleBytes, handlesOf, mapHandles } from './handles.ts'
 import { encodeMetadata, METADATA_FILE } from './metadata.ts'
 import type { CheckpointMetadata, StateHandle } from './model.ts'
 import type { ObjectStore } from './object-store.ts'
@@ -19,8 +19,9 @@ import type { OpenStore } from './savepoint.ts'
 import { below, savepointPath } from './savepoint-path.ts'
 
 const INLINE_BYTES_MAX = 2048
-/** Reads and writes under way. */
+/** Reads and writes under way, of so many bytes at most unless one handle has more. */
 const COPIES_MAX = 8
+const RUN_BYTES_MAX = 8 * 1024 * 1024
 
 export interface SavepointWriter {
   /** Absolute: what a user restores from. */
@@ -138,8 +139,9 @@ export async function writeSavepoint(
   writer: SavepointWriter,
 ): Promise<WrittenSavepoint> {
   const bound = bounded(COPIES_MAX)
+  const runs = runsOf(handlesOf(metadata))
   let failed = false
-  const copy = async (handle: StateHandle): Promise<StateHandle> => {
+  const copy = async ({ handle }: Run): Promise<StateHandle> => {
     if (failed) return handle
     try {
       return await writer.write(await read(handle))
@@ -148,18 +150,57 @@ export async function writeSavepoint(
       throw error
     }
   }
-  const copies = await Promise.allSettled(handlesOf(metadata).map((handle) => bound(() => copy(handle))))
+  const copies = await Promise.allSettled(runs.map((run) => bound(() => copy(run))))
   try {
-    const handles = copies.map((copied) => {
-      if (copied.status === 'rejected') throw copied.reason
-      return copied.value
-    })
-    return await writer.complete(mapHandles(metadata, () => handles.shift()!))
+    const copied = new Map<StateHandle, StateHandle>()
+    for (const [i, outcome] of copies.entries()) {
+      if (outcome.status === 'rejected') throw outcome.reason
+      for (const [handle, at] of runs[i]!.parts) copied.set(handle, partOf(outcome.value, at, handleBytes(handle)))
+    }
+    return await writer.complete(mapHandles(metadata, (handle) => copied.get(handle)!))
   } catch (error) {
     // The error that stopped it is the one to tell of.
     await writer.discard().catch(() => {})
     throw error
   }
+}
+
+/** Bytes that are copied together, and the handles that name parts of them. */
+interface Run {
+  handle: StateHandle
+  parts: [handle: StateHandle, at: number][]
+}
+
+/** Handles whose bytes lie one after another in a file are one run: a task's chunks are many, and its files few. */
+function runsOf(handles: readonly StateHandle[]): Run[] {
+  const runs: Run[] = []
+  const byFile = new Map<string, Extract<StateHandle, { file: string }>[]>()
+  for (const handle of handles) {
+    if ('bytes' in handle) runs.push({ handle, parts: [[handle, 0]] })
+    else {
+      const parts = byFile.get(handle.file)
+      if (parts === undefined) byFile.set(handle.file, [handle])
+      else parts.push(handle)
+    }
+  }
+  for (const parts of byFile.values()) {
+    let run: { handle: Extract<StateHandle, { file: string }>; parts: Run['parts'] } | undefined
+    for (const part of parts.sort((a, b) => a.offset - b.offset)) {
+      const end = part.offset + part.length
+      const { offset = 0, length = 0 } = run?.handle ?? {}
+      if (run === undefined || part.offset > offset + length || end - offset > RUN_BYTES_MAX) {
+        run = { handle: { ...part }, parts: [] }
+        runs.push(run)
+      } else run.handle.length = Math.max(length, end - offset)
+      run.parts.push([part, part.offset - run.handle.offset])
+    }
+  }
+  return runs
+}
+
+function partOf(handle: StateHandle, at: number, length: number): StateHandle {
+  if ('bytes' in handle) return { bytes: handle.bytes.slice(at, at + length) }
+  return { ...handle, offset: handle.offset + at, length }
 }
 
 function equal(a: Uint8Array | undefined, b: Uint8Array): boolean {

@@ -1,4 +1,5 @@
 /** Savepoints as files: written whole or not at all, read from wherever they were moved to, disposed of without a rest. */
+import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { exampleMetadata } from './any-metadata.suite.ts'
 import { chunk, keyed, list, storedOperator } from './example-plan.suite.ts'
@@ -7,7 +8,8 @@ import { encodeMetadata } from './metadata.ts'
 import type { CheckpointMetadata, StateHandle } from './model.ts'
 import type { ObjectStore } from './object-store.ts'
 import { markCommitted, openSavepoint } from './savepoint.ts'
-import { savepointName, savepointWriter, writeSavepoint, writeSavepointInto } from './savepoint-writer.ts'
+import { savepointName, savepointWriter, writeSavepoint } from './savepoint-writer.ts'
+import { savepointsOf } from './savepoints.ts'
 
 const NAME = 'savepoint-ab12cd-0123456789ab'
 const LARGE = 5000
@@ -68,22 +70,27 @@ class Disk {
 
 const bytesOf = (seed: number, length: number) => Uint8Array.from({ length }, (_, i) => (i * seed) & 255)
 
-/** A checkpoint with a large file that two handles share, a small one and an inline one. */
+/** A checkpoint with a large file of which handles name parts, another, a small one and an inline one. */
 function checkpoint(): { metadata: CheckpointMetadata; read: (handle: StateHandle) => Promise<Uint8Array> } {
-  const files: Record<string, Uint8Array> = { big: bytesOf(7, 2 * LARGE), small: bytesOf(5, 100) }
+  const files: Record<string, Uint8Array> = {
+    big: bytesOf(7, 3 * LARGE),
+    other: bytesOf(11, 2 * LARGE),
+    small: bytesOf(5, 100),
+  }
   const part = (file: string, offset: number, length: number): StateHandle => ({ file, offset, length })
   const metadata = exampleMetadata({
     operators: [
       storedOperator('count', [
         keyed(
           { ...chunk('', 0, 63), handle: part('big', 0, LARGE) },
-          { ...chunk('', 64, 127), handle: part('big', LARGE, LARGE) },
+          { ...chunk('', 64, 99), handle: part('big', LARGE, LARGE) },
+          { ...chunk('', 100, 127), handle: part('other', LARGE, LARGE) },
         ),
         null,
         { lists: [{ ...list('l', 'split', 0, 1), handle: part('small', 10, 50) }] },
       ]),
       storedOperator('copy', [
-        { lists: [{ ...list('l', 'union', 0, 1), handle: part('big', 0, LARGE) }] },
+        { lists: [{ ...list('l', 'union', 0, 1), handle: part('big', 10, LARGE) }] },
         { lists: [{ ...list('l', 'union', 0, 1), handle: { bytes: Uint8Array.of(1, 2) } }] },
       ]),
     ],
@@ -141,14 +148,13 @@ describe('a savepoint', () => {
     const { metadata, read } = checkpoint()
     expect(await contents(opened.metadata, opened.read)).toEqual(await contents(metadata, read))
     const folders = handlesOf(opened.metadata).flatMap((h) => ('file' in h ? [h.file.startsWith(`/${to}/state-`)] : []))
-    expect(folders).toEqual([true, true, true])
+    expect(folders).toEqual([true, true, true, true])
   })
 
   it('is disposed of with all of its files, and nothing else', async () => {
     const disk = new Disk()
     await written(disk)
-    const store = await disk.open('/data')
-    await markCommitted(store, NAME)
+    await markCommitted(NAME, { open: disk.open, cwd: '/data' })
     disk.objects.set(`data/${NAME}/notes.txt`, Uint8Array.of(1))
     const opened = await openSavepoint(NAME, { open: disk.open, cwd: '/data' })
     expect(opened.committed).toBe(true)
@@ -166,27 +172,22 @@ describe('a savepoint', () => {
     const disk = new Disk()
     const folder = await written(disk)
     const opened = await openSavepoint(folder, { open: disk.open, cwd: '/' })
-    const [first, second] = handlesOf(opened.metadata) as { file: string; offset: number; length: number }[]
-    disk.objects.set(first!.file.slice(1), bytesOf(7, 100))
-    disk.objects.delete(second!.file.slice(1))
-    for (const [handle, found] of [
-      [first!, 'it has 100 of the 5000 bytes from 0 on'],
-      [second!, 'there is no such file'],
-    ] as const)
+    const [first, second, third] = handlesOf(opened.metadata) as { file: string; offset: number; length: number }[]
+    expect([second!.file, third!.file].map((file) => file === first!.file)).toEqual([true, false])
+    const fileOf = (handle: { file: string }) => handle.file.slice(1)
+    const whole = disk.objects.get(fileOf(third!))!
+    for (const [handle, bytes, found] of [
+      [first!, bytesOf(7, 100), 'it has 100 bytes of 5000'],
+      [second!, undefined, 'it is missing'],
+      [third!, whole.with(1000, 1), 'its bytes are not those that its name has the SHA-256 of'],
+    ] as const) {
+      if (bytes === undefined) disk.objects.delete(fileOf(handle))
+      else disk.objects.set(fileOf(handle), bytes)
       await expect(opened.read(handle)).rejects.toMatchObject({
         code: 'TR-CHECKPOINT-003',
-        message: expect.stringMatching(`"${handle.file}" of "/data/${NAME}/_metadata": ${found}`),
+        message: expect.stringContaining(`"${handle.file}": ${found}`),
       })
-  })
-
-  it('is written into a directory of the user', async () => {
-    const disk = new Disk()
-    const { metadata, read } = checkpoint()
-    const directory = { directory: 'file:///data/kept/', cwd: '/', open: disk.open, random: () => 0.5 }
-    const { folder } = await writeSavepointInto(directory, metadata, read)
-    expect(folder).toBe('/data/kept/savepoint-ab12cd-888888888888')
-    expect(disk.names()).toContain(`${folder.slice(1)}/_metadata`)
-    expect(disk.opened).toBe(0)
+    }
   })
 
   it('has a name with the job and something random', () => {
@@ -215,7 +216,7 @@ describe('a savepoint that cannot be written', () => {
     const writer = savepointWriter(await disk.open('/data'), NAME)
     let reads = 0
     const broken = async (handle: StateHandle) => {
-      if (++reads === 3) throw new Error('gone')
+      if (++reads === 2) throw new Error('gone')
       return read(handle)
     }
     await expect(writeSavepoint(metadata, broken, writer)).rejects.toThrow('gone')
@@ -279,7 +280,7 @@ describe('openSavepoint()', () => {
     const opened = await openSavepoint('/cp/dep/chk-7', { open: disk.open, cwd: '/' })
     expect(await contents(opened.metadata, opened.read)).toEqual([3, 5, 9].map((seed) => [...bytesOf(seed, 4)]))
     expect(handlesOf(opened.metadata)[0]).toEqual({ file: '/cp/dep/shared/3-1', offset: 0, length: 4 })
-    expect(disk.opened).toBe(2)
+    expect(disk.opened).toBe(3)
     await expect(opened.dispose()).rejects.toMatchObject({ code: 'TR-CHECKPOINT-006' })
     await opened.close()
     expect(disk.opened).toBe(0)
@@ -296,5 +297,48 @@ describe('openSavepoint()', () => {
       message: expect.stringContaining(text),
     })
     expect(disk.opened).toBe(0)
+  })
+})
+
+describe('savepointsOf()', () => {
+  it('writes into a directory of the user, marks, reads and disposes, and leaves no store open', async () => {
+    const disk = new Disk()
+    const { metadata, read } = checkpoint()
+    const savepoints = savepointsOf({ cwd: '/data', open: disk.open, random: () => 0.5, read })
+    const { path, metadataBytes } = await savepoints.writeSavepoint(metadata, 'kept/')
+    expect(path).toBe('/data/kept/savepoint-ab12cd-888888888888')
+    expect(disk.objects.get(`${path.slice(1)}/_metadata`)).toHaveLength(metadataBytes)
+    await savepoints.markCommitted(path)
+    expect(await savepoints.readSavepoint(path)).toMatchObject({
+      path: `${path}/_metadata`,
+      committed: true,
+      metadata: { kind: 'savepoint', checkpointId: 7 },
+    })
+    await savepoints.disposeSavepoint(`file://${path}`)
+    await expect(savepoints.readSavepoint(path)).rejects.toMatchObject({ code: 'TR-CHECKPOINT-003' })
+    expect([disk.names(), disk.opened]).toEqual([[], 0])
+  })
+})
+
+describe('the files of a savepoint', () => {
+  it('hold all bytes that handles name, however these lie in their files (property)', async () => {
+    const files = [bytesOf(7, 30_000), bytesOf(13, 30_000)]
+    const anyHandle = fc.record({ file: fc.nat(1), offset: fc.nat(20_000), length: fc.nat(9_000) })
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyHandle, { maxLength: 12 }), async (places) => {
+        const disk = new Disk()
+        const handles = places.map(({ file, offset, length }) => ({ file: String(file), offset, length }))
+        const lists = handles.map((handle, i) => ({ ...list(`l${i}`, 'split', 0, 1), handle }))
+        const metadata = exampleMetadata({ operators: [storedOperator('op', [{ lists }])] })
+        const read = async (handle: StateHandle) => {
+          if ('bytes' in handle) return handle.bytes
+          return files[Number(handle.file)]!.slice(handle.offset, handle.offset + handle.length)
+        }
+        await writeSavepoint(metadata, read, savepointWriter(await disk.open('/data'), NAME))
+        const opened = await openSavepoint(`/data/${NAME}`, { open: disk.open, cwd: '/' })
+        expect(await contents(opened.metadata, opened.read)).toEqual(await contents(metadata, read))
+      }),
+      { numRuns: 60 },
+    )
   })
 })

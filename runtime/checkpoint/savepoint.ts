@@ -9,6 +9,7 @@ import { handlesOf, mapHandles } from './handles.ts'
 import { decodeMetadata, METADATA_FILE } from './metadata.ts'
 import type { CheckpointMetadata, StateHandle } from './model.ts'
 import type { ObjectStore } from './object-store.ts'
+import { StateReader } from './read-state.ts'
 import { below, isAbsolutePath, savepointPath } from './savepoint-path.ts'
 
 /** In the folder of a savepoint whose transactions were committed. */
@@ -33,7 +34,7 @@ export interface OpenedSavepoint {
   readonly metadataBytes: number
   /** Its transactions were committed: a job that goes on from it must not commit them again. */
   readonly committed: boolean
-  /** Bytes of a handle. Throws TR-CHECKPOINT-003 when they are missing or of another length. */
+  /** Bytes of a handle. Throws TR-CHECKPOINT-003 when they are missing, of another length or changed. */
   read(handle: StateHandle): Promise<Uint8Array>
   /** Deletes a savepoint with its bytes; `_metadata` goes first, so that no half of one looks whole. TR-CHECKPOINT-006 for a checkpoint. */
   dispose(): Promise<void>
@@ -63,14 +64,14 @@ export async function openSavepoint(path: string, { open, cwd }: OpenSavepointOp
       'bytes' in handle || isAbsolutePath(handle.file) ? handle : { ...handle, file: below(base, handle.file) },
     )
     const committed = (await store.get(prefix + COMMITTED_FILE)) !== undefined
-    const reader = stateReader(store, parent, open, metadataPath)
+    const reader = new StateReader({ store, prefix: '', openOther: open })
     return {
       folder,
       path: metadataPath,
       metadata,
       metadataBytes: bytes.length,
       committed,
-      read: reader.read,
+      read: (handle) => reader.read(handle),
       async dispose() {
         if (stored.kind !== 'savepoint')
           throw new TailraceError(
@@ -92,53 +93,14 @@ export async function openSavepoint(path: string, { open, cwd }: OpenSavepointOp
   }
 }
 
-/**
- * The transactions of the savepoint in `folder` (its name, below the store) were committed; tells whoever restores from it. Done again it does no harm.
- */
-export async function markCommitted(store: ObjectStore, folder: string): Promise<void> {
-  await store.put(
-    `${folder}/${COMMITTED_FILE}`,
-    new TextEncoder().encode('The transactions of this savepoint were committed.\n'),
-  )
-}
-
-interface StateReader {
-  read(handle: StateHandle): Promise<Uint8Array>
-  close(): Promise<void>
-}
-
-/** Files below `root` come from `store`, all others from stores of the folders that hold them, opened when the first one is wanted. */
-function stateReader(store: ObjectStore, root: string, open: OpenStore, metadataPath: string): StateReader {
-  const others = new Map<string, Promise<ObjectStore>>()
-  const top = below(root, '')
-  const place = async (file: string): Promise<[ObjectStore, key: string]> => {
-    if (file.startsWith(top)) return [store, file.slice(top.length)]
-    const { parent, prefix } = savepointPath(file, '/')
-    let other = others.get(parent)
-    if (other === undefined) {
-      other = open(parent)
-      others.set(parent, other)
-    }
-    return [await other, prefix.slice(0, -1)]
-  }
-  return {
-    async read(handle) {
-      if ('bytes' in handle) return handle.bytes
-      const { file, offset, length } = handle
-      const [from, key] = await place(file)
-      const bytes = await from.get(key, { offset, length })
-      if (bytes?.length === length) return bytes
-      const found =
-        bytes === undefined
-          ? 'there is no such file'
-          : `it has ${bytes.length} of the ${length} bytes from ${offset} on`
-      throw new TailraceError(
-        'TR-CHECKPOINT-003',
-        `Cannot read the state "${file}" of "${metadataPath}": ${found}; wanted: the files as they were written, in the same place beside the ${METADATA_FILE}`,
-      )
-    },
-    async close() {
-      for (const other of others.values()) await other.then((opened) => opened.close()).catch(() => {})
-    },
+/** Tells whoever restores from the savepoint that its transactions were committed. Done again it does no harm. */
+export async function markCommitted(path: string, { open, cwd }: OpenSavepointOptions): Promise<void> {
+  const { parent, prefix } = savepointPath(path, cwd)
+  const store = await open(parent)
+  try {
+    const text = 'The transactions of this savepoint were committed.\n'
+    await store.put(prefix + COMMITTED_FILE, new TextEncoder().encode(text))
+  } finally {
+    await store.close()
   }
 }

@@ -10,9 +10,9 @@ import { MemoryObjects, memoryStore } from '../checkpoint/memory-store.ts'
 import { openCheckpointStore } from '../checkpoint/open-checkpoint-store.ts'
 import { openObjectStore } from '../checkpoint/open-object-store.ts'
 import type { Schedule } from '../checkpoint/retry.ts'
-import { markCommitted, type OpenStore, openSavepoint } from '../checkpoint/savepoint.ts'
+import type { OpenStore } from '../checkpoint/savepoint.ts'
 import { savepointPath } from '../checkpoint/savepoint-path.ts'
-import { writeSavepointInto } from '../checkpoint/savepoint-writer.ts'
+import { savepointsOf } from '../checkpoint/savepoints.ts'
 import type { Clock } from '../core/clock.ts'
 import { TailraceError } from '../core/errors.ts'
 import type { Plan } from '../graph/model.ts'
@@ -65,36 +65,7 @@ export function jobStorage({ clock, schedule, random, newOwner, environment, cwd
       await close()
       await objects.close()
     }
-    return {
-      store,
-      async readSavepoint(path) {
-        const opened = await openSavepoint(path, { open, cwd })
-        await opened.close()
-        return { metadata: opened.metadata, path: opened.path, committed: opened.committed }
-      },
-      async writeSavepoint(metadata, directory) {
-        const read: CheckpointStore['read'] = (handle) => store.read(handle)
-        const { folder, metadataBytes } = await writeSavepointInto({ directory, cwd, open, random }, metadata, read)
-        return { path: folder, metadataBytes }
-      },
-      async markCommitted(path) {
-        const { parent, prefix } = savepointPath(path, cwd)
-        const savepoints = await open(parent)
-        try {
-          await markCommitted(savepoints, prefix.slice(0, -1))
-        } finally {
-          await savepoints.close()
-        }
-      },
-      async disposeSavepoint(path) {
-        const opened = await openSavepoint(path, { open, cwd })
-        try {
-          await opened.dispose()
-        } finally {
-          await opened.close()
-        }
-      },
-    }
+    return { store, ...savepointsOf({ open, cwd, random, read: (handle) => store.read(handle) }) }
   }
 }
 

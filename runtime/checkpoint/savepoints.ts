@@ -1,0 +1,45 @@
+/**
+ * Savepoints as a JobManager uses them: by a user's paths, each with a store that is open meanwhile.
+ */
+import type { CheckpointMetadata, StateHandle } from './model.ts'
+import { markCommitted, type OpenSavepointOptions, openSavepoint } from './savepoint.ts'
+import { writeSavepointInto } from './savepoint-writer.ts'
+
+export interface SavepointsOptions extends OpenSavepointOptions {
+  random(): number
+  /** Bytes of the handles that are copied: those of the job's checkpoint store. */
+  read(handle: StateHandle): Promise<Uint8Array>
+}
+
+export interface Savepoints {
+  /** What a savepoint, or a checkpoint of anyone, holds; files of its handles are absolute. Throws TR-CHECKPOINT-003. */
+  readSavepoint(path: string): Promise<{ metadata: CheckpointMetadata; path: string; committed: boolean }>
+  /** Copies what `metadata` names into a folder of its own below `directory`; `path` is that folder. */
+  writeSavepoint(metadata: CheckpointMetadata, directory: string): Promise<{ path: string; metadataBytes: number }>
+  markCommitted(path: string): Promise<void>
+  disposeSavepoint(path: string): Promise<void>
+}
+
+export function savepointsOf(options: SavepointsOptions): Savepoints {
+  const { read } = options
+  return {
+    async readSavepoint(path) {
+      const opened = await openSavepoint(path, options)
+      await opened.close()
+      return { metadata: opened.metadata, path: opened.path, committed: opened.committed }
+    },
+    async writeSavepoint(metadata, directory) {
+      const { folder, metadataBytes } = await writeSavepointInto({ ...options, directory }, metadata, read)
+      return { path: folder, metadataBytes }
+    },
+    markCommitted: (path) => markCommitted(path, options),
+    async disposeSavepoint(path) {
+      const opened = await openSavepoint(path, options)
+      try {
+        await opened.dispose()
+      } finally {
+        await opened.close()
+      }
+    },
+  }
+}
