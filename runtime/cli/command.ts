@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander'
 import { isTailraceError } from '../core/errors.ts'
 import { version } from '../program/running-copy.ts'
 import { EXIT } from './exit-codes.ts'
+import { type RestoreFlags, withRestoreFlags } from './restore-flags.ts'
 import { parseProperty, type RunFlags } from './settings.ts'
 
 const RUN_HELP = `
@@ -23,6 +24,31 @@ Exit codes:
 
 Environment:
   TAILRACE_DEBUG=1 shows whole stacks of errors; NO_COLOR turns colours off.`
+
+const INSPECT_HELP = `
+Examples:
+  tailrace inspect /data/savepoints/savepoint-1a2b3c-0123456789ab
+  tailrace inspect s3://bucket/checkpoints/my-job/chk-42 --json
+
+Exit codes:
+  0 it was read   1 it cannot be read   2 wrong usage`
+
+const CHECK_HELP = `
+The job's main runs up to its first execute(), so it may need its parameters.
+
+Examples:
+  tailrace check --savepoint /data/savepoints/savepoint-1a2b3c-0123456789ab job.ts
+  tailrace check -s s3://bucket/savepoints/savepoint-1a2b3c-0123456789ab job.ts -p 8 --input data/
+
+Exit codes:
+  0 the job can go on from it   1 the savepoint or the job cannot be read   2 wrong usage
+  3 the job cannot go on from it`
+
+interface CheckOptions extends RestoreFlags {
+  parallelism?: string
+  D?: Record<string, string>
+  json: boolean
+}
 
 function build(): Command {
   const program = new Command('tailrace')
@@ -44,12 +70,53 @@ function build(): Command {
     .option('--port <port>', 'port of REST and the Web UI, or a range (default: 8081, or the next free one)')
     .option('--metrics-port <port>', 'port of Prometheus metrics, or a range (default: 9249, or the next free one)')
     .option('--no-web', 'serve neither REST nor the Web UI')
+    .option('-s, --savepoint <path>', 'go on from this checkpoint or savepoint (execution.state-recovery.path)')
+    .option('-n, --allow-non-restored-state', 'leave state behind that no operator of the job takes')
+    .option('--claim-mode <mode>', 'NO_CLAIM: what the job begins with stays yours; CLAIM: it becomes the job’s')
     .allowUnknownOption()
     .addHelpText('after', RUN_HELP)
     .action(async (job: string, args: string[], options: Record<string, unknown>) => {
       const { run } = await import('./run.ts')
-      const flags = { ...options, config: options.D ?? {} } as unknown as RunFlags
-      process.exit(await run(job, args, flags))
+      const config = withRestoreFlags((options.D ?? {}) as Record<string, string>, options)
+      process.exit(await run(job, args, { ...options, config } as unknown as RunFlags))
+    })
+  program
+    .command('inspect')
+    .description('show what is in a checkpoint or savepoint: operators, states, types, sizes')
+    .argument('<path>', 'its folder, or the _metadata in it: a path, file:///… or s3://…')
+    .option('-D <key=value>', 'a configuration value, such as of S3; may be repeated', parseProperty)
+    .option('--json', 'print JSON', false)
+    .addHelpText('after', INSPECT_HELP)
+    .action(async (path: string, options: { D?: Record<string, string>; json: boolean }) => {
+      const [{ inspect }, { storeOpener }, { processTerminal }] = await Promise.all([
+        import('./inspect.ts'),
+        import('./store-opener.ts'),
+        import('./terminal.ts'),
+      ])
+      const terminal = processTerminal(process)
+      process.exit(await inspect(path, options, storeOpener(options.D ?? {}, terminal), terminal))
+    })
+  program
+    .command('check')
+    .description('tell whether a job can go on from a checkpoint or savepoint, without starting it')
+    .argument('<job>', 'module of the job: .ts, .mts, .js or .mjs')
+    .argument('[args...]', 'arguments and parameters of the job')
+    .option('-s, --savepoint <path>', 'the checkpoint or savepoint (execution.state-recovery.path)')
+    .option('-n, --allow-non-restored-state', 'leave state behind that no operator of the job takes')
+    .option('-p, --parallelism <n>', 'as for run')
+    .option('-D <key=value>', 'a configuration value; may be repeated', parseProperty)
+    .option('--json', 'print JSON', false)
+    .allowUnknownOption()
+    .addHelpText('after', CHECK_HELP)
+    .action(async (job: string, args: string[], options: CheckOptions) => {
+      const [{ check }, { storeOpener }, { processTerminal }] = await Promise.all([
+        import('./check.ts'),
+        import('./store-opener.ts'),
+        import('./terminal.ts'),
+      ])
+      const config = withRestoreFlags(options.D ?? {}, options)
+      const terminal = processTerminal(process)
+      process.exit(await check(job, args, { ...options, config }, storeOpener(config, terminal), terminal))
     })
   return program
 }

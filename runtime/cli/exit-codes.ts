@@ -5,6 +5,8 @@ export const EXIT = {
   failed: 1,
   /** An argument or a configuration value is wrong. */
   usage: 2,
+  /** `check`: the job cannot go on from the checkpoint or savepoint. */
+  misfit: 3,
   /** By Ctrl-C, SIGTERM, REST or the page. */
   cancelled: 130,
   /** Nobody reads the output any more. */

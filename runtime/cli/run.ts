@@ -3,15 +3,12 @@
  *
  * Output of the job goes to standard output; what is said about it goes to standard error, a line at its start and one at its end.
  */
-import { existsSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { type ErrorData, errorToData, TailraceError } from '../core/errors.ts'
+import { type ErrorData, errorToData } from '../core/errors.ts'
 import { EmbeddedCluster } from '../embedded/cluster.ts'
 import type { JobMaster } from '../jobmanager/job-master.ts'
 import type { ProgramSession, SessionEnd } from '../jobmanager/program-session.ts'
-import { parseArguments } from '../program/parameters.ts'
 import { EXIT } from './exit-codes.ts'
+import { jobProgram } from './job-program.ts'
 import { describeEnd } from './job-report.ts'
 import { reportError } from './report-error.ts'
 import { type Servers, startServers } from './servers.ts'
@@ -23,8 +20,8 @@ const style = styleFor(process.stderr, process.env)
 /** Runs a job to its end and returns the exit code. */
 export async function run(job: string, args: string[], flags: RunFlags): Promise<number> {
   try {
-    const url = programUrl(job)
     const settings = resolveSettings(flags)
+    const program = jobProgram(job, args, settings.options, process.cwd())
     const cluster = await EmbeddedCluster.start({
       host: 'worker',
       slots: settings.slots,
@@ -36,15 +33,12 @@ export async function run(job: string, args: string[], flags: RunFlags): Promise
     // The program's thread loads while the servers do.
     const servers = Promise.withResolvers<Servers>()
     servers.promise.catch(() => {})
-    const session = await cluster.run(
-      { url, ...parseArguments(withoutSeparator(args)), options: settings.options },
-      {
-        onJob: (started) => void servers.promise.then(({ webUrl }) => announce(started, webUrl)),
-        onJobEnd: (ended, { status }) => {
-          if (status === 'FINISHED') process.stderr.write(describeEnd(ended.view(), style))
-        },
+    const session = await cluster.run(program, {
+      onJob: (started) => void servers.promise.then(({ webUrl }) => announce(started, webUrl)),
+      onJobEnd: (ended, { status }) => {
+        if (status === 'FINISHED') process.stderr.write(describeEnd(ended.view(), style))
       },
-    )
+    })
     const interrupts = cancelOnSignals(session)
     startServers(cluster.dispatcher, settings).then(servers.resolve, servers.reject)
     const end = await Promise.race([session.ended, failureOf(servers.promise)])
@@ -62,22 +56,6 @@ export async function run(job: string, args: string[], flags: RunFlags): Promise
     fail(data)
     return data.code === 'TR-CLI-001' || data.code === 'TR-CONFIG-001' ? EXIT.usage : EXIT.failed
   }
-}
-
-function programUrl(job: string): string {
-  if (/\.[mc]?[jt]sx?$/.test(job) === false)
-    throw new TailraceError('TR-CLI-001', `Cannot run "${job}": wanted a .ts, .mts, .js or .mjs file`)
-  if (job.startsWith('file:')) return job
-  const path = resolve(job)
-  if (!existsSync(path) || !statSync(path).isFile())
-    throw new TailraceError('TR-CLI-001', `Cannot run "${job}": there is no such file in ${process.cwd()}`)
-  return pathToFileURL(path).href
-}
-
-/** The `--` that ends the options of tailrace is not the job's. */
-function withoutSeparator(args: string[]): string[] {
-  const at = args.indexOf('--')
-  return at < 0 ? args : args.toSpliced(at, 1)
 }
 
 function announce({ id, plan }: JobMaster, webUrl: string | undefined): void {

@@ -1,0 +1,25 @@
+/** The flags for the state that a job begins with, as configuration. */
+import { RESTORE_KEYS } from '../checkpoint/restore-settings.ts'
+
+export interface RestoreFlags {
+  savepoint?: string
+  allowNonRestoredState?: boolean
+  claimMode?: string
+}
+
+/** `config` with the flags; a flag wins over its key in any spelling. */
+export function withRestoreFlags(
+  config: Readonly<Record<string, string>>,
+  { savepoint, allowNonRestoredState, claimMode }: RestoreFlags,
+): Record<string, string> {
+  const merged = { ...config }
+  const set = ([key, alias]: readonly [string, string], value: string | undefined) => {
+    if (value === undefined) return
+    delete merged[alias]
+    merged[key] = value
+  }
+  set(RESTORE_KEYS.path, savepoint)
+  set(RESTORE_KEYS.allowNonRestoredState, allowNonRestoredState === true ? 'true' : undefined)
+  set(RESTORE_KEYS.claimMode, claimMode)
+  return merged
+}
