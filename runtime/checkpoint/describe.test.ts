@@ -103,6 +103,27 @@ describe('describeCheckpoint()', () => {
     expect(statesOf({ keyed: { tables: [table], chunks: [] } })[0]!.type).toBe(text)
   })
 
+  it('shows the tables of windows as one', () => {
+    const row = { kind: 'any' } as const
+    const tables = (...starts: number[]) => ({
+      keyed: {
+        tables: starts.flatMap((start): StateTable[] => [
+          { name: `tailrace:window/${start}`, kind: 'window', row, settings: { start } },
+          { name: `tailrace:window-state/${start}/seen`, kind: 'value', row },
+        ]),
+        totals: starts.flatMap(() => [
+          { rows: 3, bytes: 30 },
+          { rows: 1, bytes: 10 },
+        ]),
+        chunks: [],
+      },
+    })
+    expect(statesOf(tables(-5000, 0), tables(0, 5000))).toEqual([
+      { name: 'tailrace:window/*', kind: 'window', type: 'any', rows: 12, bytes: 120, windows: 3 },
+      { name: 'tailrace:window-state/*/seen', kind: 'value', type: 'any', rows: 4, bytes: 40, windows: 3 },
+    ])
+  })
+
   it('shows each type that subtasks found', () => {
     const table = (row: StateTable['row']) => ({
       keyed: { tables: [{ name: 's', kind: 'value' as const, row }], chunks: [] },

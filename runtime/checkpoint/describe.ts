@@ -42,8 +42,13 @@ export interface StateDescription {
   /** Rows or elements; null: not known for each state, as an older writer has not counted them. */
   rows: number | null
   bytes: number | null
+  /** Windows that have it, of which each has a table of its own. */
+  windows?: number
   settings?: Record<string, unknown>
 }
+
+/** Tables that windows have, by the start of the window (operators/window.ts): shown as one. */
+const OF_WINDOW = /^(tailrace:window(?:-state)?\/)(-?\d+)/
 
 export function describeCheckpoint(metadata: CheckpointMetadata): CheckpointDescription {
   const { kind, checkpointId, timestampMs, jobId, jobName, epoch } = metadata
@@ -82,27 +87,39 @@ function enumeratorOf({ coordinator }: OperatorMetadata): StateDescription[] {
   return [{ name: 'enumerator', kind: 'enumerator', type: null, rows: null, bytes }]
 }
 
+interface TableSum {
+  table: StateTable
+  types: Set<string>
+  windows: Set<string>
+  rows: number
+  bytes: number
+}
+
 /** Tables of all subtasks by name; a table of the same name has the same kind in each. */
 function tablesOf(operator: OperatorMetadata): StateDescription[] {
-  const byName = new Map<string, { table: StateTable; types: Set<string>; rows: number[]; bytes: number[] }>()
+  const byName = new Map<string, TableSum>()
   for (const snapshot of operator.subtasks) {
     if (snapshot?.keyed === undefined) continue
     for (const [i, table] of snapshot.keyed.tables.entries()) {
-      const all = byName.get(table.name) ?? { table, types: new Set(), rows: [], bytes: [] }
-      byName.set(table.name, all)
+      const window = OF_WINDOW.exec(table.name)?.[2]
+      const name = table.name.replace(OF_WINDOW, '$1*')
+      const all = byName.get(name) ?? { table, types: new Set(), windows: new Set(), rows: 0, bytes: 0 }
+      byName.set(name, all)
       all.types.add(typeOfTable(table))
+      if (window !== undefined) all.windows.add(window)
       const { rows, bytes } = totalOf(snapshot.keyed, i)
-      all.rows.push(rows)
-      all.bytes.push(bytes)
+      all.rows += rows
+      all.bytes += bytes
     }
   }
-  return [...byName.values()].map(({ table, types, rows, bytes }) => ({
-    name: table.name,
+  return [...byName].map(([name, { table, types, windows, rows, bytes }]) => ({
+    name,
     kind: table.kind,
     type: [...types].join(' or '),
-    rows: known(sum(rows)),
-    bytes: known(sum(bytes)),
-    ...(table.settings === undefined ? {} : { settings: table.settings }),
+    rows: known(rows),
+    bytes: known(bytes),
+    ...(windows.size === 0 ? {} : { windows: windows.size }),
+    ...(table.settings === undefined || windows.size > 0 ? {} : { settings: table.settings }),
   }))
 }
 
