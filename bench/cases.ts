@@ -25,6 +25,17 @@ export const CASES: Record<string, Case> = {
   'latency-100k': { group: 'jobs', records: 1e6, load: () => job('latency-100k') },
   'latency-100k-1ms': { group: 'jobs', records: 1e6, load: () => job('latency-100k-1ms') },
   'latency-1m': { group: 'jobs', records: 10e6, load: () => job('latency-1m') },
+  'tumble10k-ckp': {
+    group: 'jobs',
+    records: 40e6,
+    load: async () => (await import('./jobs/checkpoints.ts')).tumble10k,
+  },
+  'checkpoint-1m': {
+    group: 'jobs',
+    records: 4e6,
+    load: async () => (await import('./jobs/checkpoints.ts')).checkpoint1m,
+  },
+  'restore-1m': { group: 'jobs', records: 1e6, load: async () => (await import('./jobs/checkpoints.ts')).restore1m },
   chain: { group: 'parts', records: 20e6, load: async () => (await import('./parts/chain.ts')).run },
   'exchange-wide': { group: 'parts', records: 10e6, load: async () => (await import('./parts/exchange.ts')).wide },
   'exchange-narrow': { group: 'parts', records: 20e6, load: async () => (await import('./parts/exchange.ts')).narrow },

@@ -26,6 +26,8 @@ export interface EventSourceOptions {
   eventRate: number
   /** Events per second of all splits together; 0: no pace. */
   rate: number
+  /** The pace begins behind so many events of all splits together. */
+  unpaced?: number
 }
 
 export interface EventSplit extends SourceSplit {
@@ -131,7 +133,7 @@ class EventReader implements SourceReader<Event, EventSplit> {
     if (this.#turn >= cursors.length) this.#turn = 0
     const cursor = cursors[this.#turn]!
     let waitMs = 0
-    if (this.#options.rate === 0) cursor.emit(output, max)
+    if (this.#options.rate === 0 || cursor.isUnpaced) cursor.emit(output, max)
     else waitMs = cursor.emitDue(output, max)
     if (cursor.left > 0) this.#turn++
     else {
@@ -182,6 +184,11 @@ class Cursor {
     this.#index = index | 0
     this.#ts = Math.floor((index * 1000) / eventRate)
     this.#fraction = (index * 1000) % eventRate
+  }
+
+  get isUnpaced(): boolean {
+    const { unpaced = 0, splits } = this.#options
+    return (this.#end - this.left) * splits < unpaced
   }
 
   split(): EventSplit {

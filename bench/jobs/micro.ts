@@ -10,7 +10,7 @@ import {
 } from 'tailrace'
 import type { Event } from '../event.ts'
 import { EventSource } from '../event-source.ts'
-import { Count, CountSum, Latency, Stateful, withKey } from './functions.ts'
+import { Count, CountSum, Latency, Stalls, Stateful, withKey } from './functions.ts'
 
 export default async function main(env: StreamExecutionEnvironment) {
   const { job = 'pass', buffer } = env.parameters
@@ -25,6 +25,7 @@ export default async function main(env: StreamExecutionEnvironment) {
     splits: number('splits', 2),
     eventRate: number('eventRate', 1_000_000),
     rate: number('rate', 0),
+    unpaced: number('fill', 0),
   })
   const strategy = WatermarkStrategy.forMonotonousTimestamps<Event>().withTimestampAssigner((event) => event.ts)
   const events = env.fromSource(source, strategy, 'events').uid('events')
@@ -71,6 +72,14 @@ const JOBS: Record<string, Build> = {
       .process(new Stateful())
       .uid('state')
       .flatMap(new Count())
+  },
+
+  stalls(events) {
+    events
+      .keyBy((e) => e.key)
+      .process(new Stateful())
+      .uid('state')
+      .flatMap(new Stalls())
   },
 
   latency(events, number) {
