@@ -152,8 +152,7 @@ export function restore1m(input: CaseInput): Promise<Figures> {
       await sleep(1)
       const view = cluster.view.view(second.jobId())
       const head = view?.vertices.at(-1)
-      if (head?.subtasks.some((s) => s.state === 'RUNNING'))
-        runningMs = performance.now() - startedMs
+      if (head?.subtasks.some((s) => s.state === 'RUNNING')) runningMs = performance.now() - startedMs
     }
     const figures = meter.figures(KEYS, KEYS)
     second.abort.abort()
