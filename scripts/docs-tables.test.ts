@@ -10,6 +10,7 @@ import { ERRORS } from '../runtime/core/errors.ts'
 import { allSamples } from '../runtime/metrics/cluster-samples.ts'
 import { OPERATOR_METRICS, TASK_METRICS } from '../runtime/metrics/page.ts'
 import { MetricsReader } from '../runtime/metrics/reader.ts'
+import { COMMITTER_METRICS } from '../runtime/operators/commit-metrics.ts'
 import { UNREAD_SIDE_OUTPUT } from '../runtime/operators/side-outputs.ts'
 import { INPUT_WATERMARKS } from '../runtime/operators/two-input.ts'
 import type { RestContext } from '../runtime/rest/common.ts'
@@ -111,7 +112,14 @@ test('docs/metrics.md names the metrics that there are', async () => {
   )
   expect(missing).toEqual([])
 
-  const real = new Set([...measured, ...TASK_METRICS, ...OPERATOR_METRICS, ...INPUT_WATERMARKS, UNREAD_SIDE_OUTPUT])
+  const real = new Set([
+    ...measured,
+    ...TASK_METRICS,
+    ...OPERATOR_METRICS,
+    ...INPUT_WATERMARKS,
+    ...COMMITTER_METRICS,
+    UNREAD_SIDE_OUTPUT,
+  ])
   const listed = ['Tasks', 'Operators'].flatMap((part) => firstCells(under('docs/metrics.md', part)).flatMap(codes))
   expect(listed.filter((name) => !real.has(name))).toEqual([])
   expect(metered.filter((name) => !measured.has(name))).toEqual([])
@@ -121,6 +129,7 @@ test('the guide lists the configuration keys that are read', () => {
   const sources = [
     'runtime/api/job-config.ts',
     'runtime/network/settings.ts',
+    'runtime/operators/committer-settings.ts',
     ...globSync('runtime/cli/s*.ts', { cwd: root }),
   ]
   const isKey = (text: string) => /^[a-z]+(\.[a-zA-Z-]+)+$/.test(text) && !/\.(ts|js|json)$/.test(text)

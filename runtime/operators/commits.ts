@@ -11,29 +11,18 @@
  * later; one pass runs at a time. Retries are timers of the task.
  */
 import { isTailraceError, TailraceError } from '../core/errors.ts'
-import type { Counter, Gauge } from '../core/metrics.ts'
-import type { CommitRequest, Committer } from '../core/sink.ts'
+import type { Committer } from '../core/sink.ts'
+import { CommitMetrics } from './commit-metrics.ts'
+import { type Entry, type Prepared, Request } from './commit-request.ts'
 import type { CommitterSettings } from './committer-settings.ts'
 import type { OperatorContext, RestoredState } from './operator.ts'
 
 /** List state of what is prepared and not committed. */
 export const COMMITTABLES = 'tailrace:committables'
 
-/** A committable as checkpoints hold it. */
-export interface Prepared {
-  checkpointId: number
-  committable: unknown
-}
-
 /** What is to be committed again. */
 export async function restoredCommittables(restored: RestoredState): Promise<Prepared[]> {
   return restored.committed === true ? [] : ((await restored.list(COMMITTABLES)) as Prepared[])
-}
-
-interface Entry extends Prepared {
-  /** Index of the committer that is next to be asked. */
-  stage: number
-  retries: number
 }
 
 interface Waiter {
@@ -221,65 +210,6 @@ export class Commits {
   #refused(cause: unknown): unknown {
     if (isTailraceError(cause)) return cause
     return new TailraceError('TR-SINK-001', `Cannot commit what ${this.#who} has written: ${textOf(cause)}`, { cause })
-  }
-}
-
-class Request implements CommitRequest<unknown> {
-  readonly entry: Entry
-  outcome: 'done' | 'before' | 'later' | 'lost' = 'done'
-  reason: unknown
-  /** The call of the committer is over. */
-  ended = false
-
-  constructor(entry: Entry) {
-    this.entry = entry
-  }
-  get committable(): unknown {
-    return this.entry.committable
-  }
-  get checkpointId(): number {
-    return this.entry.checkpointId
-  }
-  get retries(): number {
-    return this.entry.retries
-  }
-  alreadyCommitted(): void {
-    this.#signal('before', undefined)
-  }
-  retryLater(reason?: unknown): void {
-    this.#signal('later', reason)
-  }
-  updateAndRetryLater(committable: unknown, reason?: unknown): void {
-    this.#signal('later', reason)
-    this.entry.committable = committable
-  }
-  failedWithKnownReason(reason: unknown): void {
-    this.#signal('lost', reason)
-  }
-
-  #signal(outcome: Request['outcome'], reason: unknown): void {
-    if (this.ended) throw new TypeError('Cannot signal a commit request: the promise of commit() has settled before')
-    this.outcome = outcome
-    this.reason = reason
-  }
-}
-
-/** Under Flink's names [K-06]. */
-class CommitMetrics {
-  readonly total: Counter
-  readonly successful: Counter
-  readonly already: Counter
-  readonly retried: Counter
-  readonly failed: Counter
-  readonly pending: Gauge
-
-  constructor({ metrics: { group } }: OperatorContext) {
-    this.total = group.counter('totalCommittables')
-    this.successful = group.counter('successfulCommittables')
-    this.already = group.counter('alreadyCommittedCommittables')
-    this.retried = group.counter('retriedCommittables')
-    this.failed = group.counter('failedCommittables')
-    this.pending = group.gauge('pendingCommittables')
   }
 }
 

@@ -5,7 +5,7 @@
  * What was not sent yet is pending, and so in the snapshot of the sender; what was sent before a barrier is in the receiver's. A report goes out at once
  * when there is a turn (before the barrier, at the end of the input), else at the next one.
  */
-import type { Prepared } from './commits.ts'
+import type { Prepared } from './commit-request.ts'
 import type { OperatorContext, Receiver } from './operator.ts'
 
 /** The record between a sink and its global committer. */

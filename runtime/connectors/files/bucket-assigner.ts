@@ -113,3 +113,20 @@ export function checkBucket(bucket: string): void {
     `Cannot write to the bucket "${bucket}": wanted names of folders with single slashes between them, none of which begins with "." or "_", which readers pass over`,
   )
 }
+
+/** The context of a writer's records, one after the other. */
+export class RecordContext implements BucketContext {
+  timestampMs = Number.NEGATIVE_INFINITY
+  nowMs = 0
+  watermarkMs = Number.NEGATIVE_INFINITY
+
+  timestamp(): number | null {
+    return this.timestampMs === Number.NEGATIVE_INFINITY ? null : this.timestampMs
+  }
+  currentProcessingTime(): number {
+    return this.nowMs
+  }
+  currentWatermark(): number {
+    return this.watermarkMs
+  }
+}

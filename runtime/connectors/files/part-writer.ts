@@ -8,14 +8,15 @@
  * What no checkpoint can refer to is removed when the writer is closed. What a killed process leaves behind stays hidden.
  */
 import { join, posix } from 'node:path'
-import { TailraceError } from '../../core/errors.ts'
+import { isTailraceError } from '../../core/errors.ts'
 import type { SinkContext, SinkWriter } from '../../core/sink.ts'
 import type { EncodingFormat } from '../../formats/format.ts'
-import { type BucketAssigner, type BucketContext, checkBucket } from './bucket-assigner.ts'
+import { type BucketAssigner, checkBucket, RecordContext } from './bucket-assigner.ts'
 import { type Claimed, Part, type PartOwner } from './part.ts'
 import { cannotWrite, type PartFiles } from './part-files.ts'
-import { decideTakeOver, type PartCommittable, type PartState } from './part-states.ts'
+import type { PartCommittable, PartState } from './part-states.ts'
 import { dueMs, type Rolling } from './rolling-policy.ts'
+import { takeOver } from './take-over.ts'
 
 /** Parts that are copied at once when a job goes on. */
 const COPIES_MAX = 8
@@ -97,35 +98,17 @@ export class PartWriter<T> implements SinkWriter<T, PartCommittable, PartState> 
     return writer
   }
 
-  async #takeOver({ hidden, visible, bytes }: PartState): Promise<void> {
+  async #takeOver(state: PartState): Promise<void> {
     const { files, directory, uid } = this.#options
-    const at = (name: string) => join(directory, name)
-    const facts = { hidden: await files.size(at(hidden)), visible: await files.size(at(visible)) }
-    const decision = decideTakeOver(facts, bytes)
-    if (decision.do === 'refuse') {
-      throw new TailraceError(
-        'TR-SINK-002',
-        `Cannot go on with the file "${at(hidden)}" that checkpoint ${this.#context.restoredCheckpointId} has in progress: ${decision.because}`,
-      )
-    }
-    const copy = `${hidden}.${uid}`
-    try {
-      await files.copy(at(hidden), at(copy), bytes)
-      await files.syncFolder(at(posix.dirname(copy)))
-    } catch (error) {
-      throw cannotWrite(directory, error)
-    }
+    const part = await takeOver(files, directory, state, { uid, checkpointId: this.#context.restoredCheckpointId })
     const holder: Holder = {
       held: false,
       abandon: async () => {
-        if (!holder.held) await files.remove(at(copy))
+        if (!holder.held) await files.remove(join(directory, part.hidden))
       },
     }
     this.#open.add(holder)
-    this.#ended.push({
-      committable: Promise.resolve({ hidden: copy, visible, bytes, original: hidden }),
-      holder,
-    })
+    this.#ended.push({ committable: Promise.resolve(part), holder })
   }
 
   // --- records
@@ -258,7 +241,7 @@ export class PartWriter<T> implements SinkWriter<T, PartCommittable, PartState> 
       for (const { holder } of ended) this.#open.delete(holder)
       return committables
     } catch (error) {
-      throw error instanceof TailraceError ? error : cannotWrite(this.#options.directory, error)
+      throw isTailraceError(error) ? error : cannotWrite(this.#options.directory, error)
     }
   }
 
@@ -285,22 +268,5 @@ export class PartWriter<T> implements SinkWriter<T, PartCommittable, PartState> 
   async close(): Promise<void> {
     this.#unwatch()
     await Promise.all([...this.#open].map((one) => one.abandon()))
-  }
-}
-
-/** One for all records. */
-class RecordContext implements BucketContext {
-  timestampMs = Number.NEGATIVE_INFINITY
-  nowMs = 0
-  watermarkMs = Number.NEGATIVE_INFINITY
-
-  timestamp(): number | null {
-    return this.timestampMs === Number.NEGATIVE_INFINITY ? null : this.timestampMs
-  }
-  currentProcessingTime(): number {
-    return this.nowMs
-  }
-  currentWatermark(): number {
-    return this.watermarkMs
   }
 }
