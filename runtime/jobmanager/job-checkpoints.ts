@@ -61,6 +61,17 @@ export interface AttemptStart {
   edgeTypes: Record<number, TypeDescription>
 }
 
+export const FROM_NOTHING: AttemptStart = { restore: undefined, enumerators: undefined, edgeTypes: {} }
+
+/** How the job ended. */
+export interface JobClose {
+  status: JobEndStatus
+  /** Why it failed. */
+  code: ErrorCode | undefined
+  /** Whatever is configured. */
+  keep: boolean
+}
+
 /** A job that has ended is not held up for longer by what is left to delete. */
 const CLEAN_UP_MS = 30_000
 
@@ -136,7 +147,7 @@ export class JobCheckpoints {
   /** What the next attempt goes on from. Throws TR-CHECKPOINT-004. */
   start(plan: Plan): AttemptStart {
     const { metadata, committed = false } = this.#coordinator?.restorePoint ?? {}
-    if (metadata === undefined) return { restore: undefined, enumerators: undefined, edgeTypes: {} }
+    if (metadata === undefined) return FROM_NOTHING
     const { allowNonRestoredState } = this.settings
     const { restores, finished, coordinators, edgeTypes, warnings } = assignState({
       metadata,
@@ -172,14 +183,14 @@ export class JobCheckpoints {
   }
 
   /** The job has ended. Resolves, whatever happens. */
-  async close(status: JobEndStatus, code: ErrorCode | undefined): Promise<void> {
+  async close(end: JobClose): Promise<void> {
     this.#closed = true
-    this.#coordinator?.jobEnds(status === 'FINISHED')
+    this.#coordinator?.jobEnds(end.status === 'FINISHED')
     const cleanUp = Promise.withResolvers<void>()
     const stopWaiting = this.#options.schedule(CLEAN_UP_MS, () =>
       cleanUp.reject(new Error('the store does not answer')),
     )
-    this.#cleanUp(status, code).then(cleanUp.resolve, cleanUp.reject)
+    this.#cleanUp(end).then(cleanUp.resolve, cleanUp.reject)
     try {
       await cleanUp.promise
     } catch (error) {
@@ -190,12 +201,13 @@ export class JobCheckpoints {
     stopWaiting()
   }
 
-  async #cleanUp(status: JobEndStatus, code: ErrorCode | undefined): Promise<void> {
+  async #cleanUp({ status, code, keep }: JobClose): Promise<void> {
     await this.#coordinator?.settled()
     const store = this.#storage?.store
     const { retention } = this.settings
     const tookOne = (this.#coordinator?.statistics.numbers().numberOfCompletedCheckpoints ?? 0) > 0
-    if (decideRetention({ status, retention, code, tookOne }) === 'delete') await store?.discardAll()
+    const decision = keep ? 'keep' : decideRetention({ status, retention, code, tookOne })
+    if (decision === 'delete') await store?.discardAll()
     await store?.close()
   }
 }

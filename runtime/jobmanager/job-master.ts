@@ -25,7 +25,7 @@ import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
 import type { JobSummary, JobView } from '../rpc/views.ts'
 import { Attempt, type AttemptOptions, type JobTimeouts, type Schedule } from './attempt.ts'
 import { EXCEPTIONS_MAX, ExceptionHistory, type Failure } from './exception-history.ts'
-import { type AttemptStart, JobCheckpoints, type OpenStorage } from './job-checkpoints.ts'
+import { type AttemptStart, FROM_NOTHING, JobCheckpoints, type OpenStorage } from './job-checkpoints.ts'
 import { JobSlots } from './job-slots.ts'
 import { decideEnd, isEnd, isTaskEnd, type JobEndStatus, StatusHistory } from './job-status.ts'
 import { type AboutJob, JobTraffic } from './job-traffic.ts'
@@ -103,6 +103,7 @@ export class JobMaster {
   /** Prevents the timer that a restart waits for. */
   #stopWait: (() => void) | undefined
   #accumulators: Record<string, number> = {}
+  #keepCheckpoints = false
 
   /** Throws TR-CHECKPOINT-006 when the plan's configuration of checkpoints or restarts cannot be used, 005 when there is no place for them. */
   constructor(options: JobOptions) {
@@ -131,7 +132,7 @@ export class JobMaster {
       acquire: (count) => options.acquireSlots(count),
       onMessage: (message) => this.#traffic.late(message),
     })
-    this.#attempt = this.#newAttempt(0, { restore: undefined, enumerators: undefined, edgeTypes: {} })
+    this.#attempt = this.#newAttempt(0, FROM_NOTHING)
   }
 
   get plan(): Plan {
@@ -162,7 +163,9 @@ export class JobMaster {
     )
   }
 
-  cancel(): void {
+  /** `keepCheckpoints`: it is the cluster that ends, and the job may go on in the next one. */
+  cancel({ keepCheckpoints = false } = {}): void {
+    if (keepCheckpoints) this.#keepCheckpoints = true
     if (!this.#history.canMove('CANCELLING')) return
     this.#move('CANCELLING')
     this.#coordinator?.jobEnds(false)
@@ -297,13 +300,16 @@ export class JobMaster {
       return
     }
     if (attempt > 0) this.#numRestarts++
-    let start: AttemptStart = { restore: undefined, enumerators: undefined, edgeTypes: {} }
     try {
-      start = this.#checkpoints?.start(this.#plan) ?? start
+      this.#deploy(attempt)
     } catch (error) {
       this.#fail({ error: errorToData(error) })
-      return
     }
+  }
+
+  /** Throws TR-CHECKPOINT-004 when what it should go on from does not fit, TR-CONFIG-001 for settings that only deploying reads. */
+  #deploy(attempt: number): void {
+    const start = this.#checkpoints?.start(this.#plan) ?? FROM_NOTHING
     for (const [edge, type] of Object.entries(start.edgeTypes)) this.#traffic.edgeTypes[Number(edge)] ??= type
     this.#slotsSorted = false
     this.#accumulators = {}
@@ -436,7 +442,10 @@ export class JobMaster {
     this.#slots.release()
     const end = this.#end(status)
     if (this.#checkpoints === undefined) this.#options.onEnd(end)
-    else void this.#checkpoints.close(status, end.error?.code).then(() => this.#options.onEnd(end))
+    else {
+      const keep = this.#keepCheckpoints
+      void this.#checkpoints.close({ status, code: end.error?.code, keep }).then(() => this.#options.onEnd(end))
+    }
   }
 
   #end(status: JobEndStatus): JobEnd {

@@ -235,6 +235,24 @@ describe('a job with checkpoints', () => {
     expect([ends.length, store.discardedAll, store.closed]).toEqual([1, deleted, 1])
   })
 
+  it('keeps them when it is the cluster that ends', async () => {
+    const { a, b, ends, job, run, store, take, time } = await begin()
+    run()
+    time.advance(100)
+    await take(1)
+    job.cancel({ keepCheckpoints: true })
+    job.cancel()
+    for (const slot of [a, b]) slot.all('CANCELED')
+    await tick()
+    expect([ends[0]!.status, store.discardedAll, store.closed]).toEqual(['CANCELED', 0, 1])
+  })
+
+  it('fails when deploying shows a setting that cannot be used', async () => {
+    const { ends } = await begin({ config: { 'tailrace.exchange.buffers-per-slot': 'many' } })
+    await tick()
+    expect(ends).toMatchObject([{ status: 'FAILED', error: { code: 'TR-CONFIG-001' } }])
+  })
+
   it('ends at once when another owner has taken over, touching nothing', async () => {
     const { a, about, b, ends, job, run, store, take, time } = await begin()
     run()

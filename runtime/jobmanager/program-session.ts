@@ -69,6 +69,7 @@ export class ProgramSession {
   /** Ends the program at once; its jobs end with the cluster. */
   stop(): void {
     const error = errorToData(new TailraceError('TR-CLUSTER-002', 'The cluster was stopped'))
+    for (const job of this.#live) job.cancel({ keepCheckpoints: true })
     this.#ends({ status: 'CANCELED', error })
   }
 
