@@ -57,6 +57,42 @@ export default async function main(env: StreamExecutionEnvironment) {
     }
   })
 
+  it('goes on from its last checkpoint when one thread of two ends, and the other thread serves again', async () => {
+    const mark = join(dir, 'two.mark')
+    const file = join(dir, 'two.ts')
+    writeFileSync(
+      file,
+      `import { existsSync, writeFileSync } from 'node:fs'
+import { type StreamExecutionEnvironment, WatermarkStrategy } from 'tailrace'
+import { dataGenSource } from 'tailrace/connectors/datagen'
+export default async function main(env: StreamExecutionEnvironment) {
+  env.enableCheckpointing(20).setParallelism(2)
+  const source = dataGenSource({ generate: (n) => n, count: 1000, recordsPerSecond: 2000 })
+  env.fromSource(source, WatermarkStrategy.noWatermarks<number>(), 'numbers').map((n) => {
+    if (n === 700 && !existsSync(env.args[0])) {
+      writeFileSync(env.args[0], '')
+      process.exit(3)
+    }
+    return { key: n % 3, n: 1 }
+  }).keyBy((one) => one.key).sum('n').map(({ key, n }) => key + ': ' + n).print()
+  await env.execute('two')
+}
+`,
+    )
+    const cluster = await MiniCluster.start({ slots: 2, host: 'worker' })
+    try {
+      let jobId = ''
+      const { printed } = await cluster.runProgram(file, { args: [mark], options, onJob: (id) => (jobId = id) })
+      const last = (key: string) => printed.findLast((line) => line.replace(/^\d+> /, '').startsWith(`${key}: `))
+      expect(['0', '1', '2'].map((key) => last(key)?.split(': ')[1])).toEqual(['334', '333', '333'])
+      const { numRestarts, vertices } = cluster.job(jobId)!
+      expect([numRestarts, vertices[0]!.subtasks.map((s) => s.attempt)]).toEqual([1, [1, 1]])
+      expect(cluster.view.checkpoints(jobId)!.latest.restored).toBeDefined()
+    } finally {
+      await cluster.stop()
+    }
+  })
+
   it('fails when it fails too often, with the user’s error', async () => {
     const cluster = await MiniCluster.start({ slots: 1 })
     let runs = 0

@@ -159,6 +159,7 @@ export class CheckpointCoordinator {
     this.#requests.stop = undefined
     this.#ends('the job has ended', undefined)
     this.#closed = true
+    this.#forgetStop(this.#nextId - 1, [])
     if (stop === undefined) return
     const { taken } = stop
     // Every task has committed before it finished.
@@ -297,6 +298,8 @@ export class CheckpointCoordinator {
     this.#stopTimer()
     const { settings, schedule } = this.#options
     const { stop, wantsCheckpoint, wantsSavepoint } = this.#requests
+    // Nothing follows on the savepoint that stops the job.
+    if (stop?.taken !== undefined) return
     const pending = [...this.#pending.values()]
     const decision = decideTrigger({
       nowMs: this.#now(),
@@ -305,11 +308,10 @@ export class CheckpointCoordinator {
       beginning: pending.some(({ phase }) => phase === 'enumerators'),
       pending: pending.length,
       savepointPending: pending.some(({ kind }) => kind !== 'checkpoint'),
-      stop: stop === undefined || stop.taken !== undefined ? 'no' : stop.drain ? 'drain' : 'suspend',
+      stop: stop === undefined ? 'no' : stop.drain ? 'drain' : 'suspend',
       wantsSavepoint,
       wantsCheckpoint,
-      // Nothing follows on the savepoint that stops the job.
-      intervalMs: stop === undefined ? this.#intervalMs() : undefined,
+      intervalMs: this.#intervalMs(),
       minPauseMs: settings.minPauseMs,
       maxConcurrent: settings.maxConcurrent,
       lastBeginMs: this.#lastBeginMs,
@@ -408,8 +410,7 @@ export class CheckpointCoordinator {
   #completed(checkpoint: PendingCheckpoint, done: CompletedCheckpoint): void {
     this.#restorePoint = { metadata: done.metadata, path: done.path }
     this.#failuresInRow = 0
-    this.#discard(checkpoint.id, this.#stopHandles)
-    this.#stopHandles = []
+    this.#forgetStop(checkpoint.id, [])
     this.#done(checkpoint, done)
     if (!this.#active) return
     this.#options.outlet.complete(checkpoint.id)
@@ -437,11 +438,17 @@ export class CheckpointCoordinator {
       }
       // Tasks commit up to it now, so it is what another attempt has to go on from.
       this.#restorePoint = { metadata, path: done.path }
-      this.#stopHandles = handles
+      this.#forgetStop(checkpoint.id, handles)
       this.#options.outlet.complete(checkpoint.id)
       this.#letGo(checkpoint)
     }
     this.#pump()
+  }
+
+  /** Nobody goes back any more to an earlier savepoint that was to stop the job; to one with these bytes somebody may. */
+  #forgetStop(checkpointId: number, handles: readonly StateHandle[]): void {
+    this.#discard(checkpointId, this.#stopHandles)
+    this.#stopHandles = handles
   }
 
   #done(checkpoint: PendingCheckpoint, done: WrittenSavepoint): void {
@@ -494,7 +501,7 @@ export class CheckpointCoordinator {
     const inRow = this.#failuresInRow
     const decision = decideFailure({ reason, kind, inRow, tolerable: settings.tolerableFailures })
     this.#failuresInRow = decision.inRow
-    if (decision.again) {
+    if (decision.again && this.#active) {
       checkpoint.askers = []
       this.#requests.again(askers, directory)
       if (reason === 'task finished') this.#lastBeginMs = Number.NEGATIVE_INFINITY

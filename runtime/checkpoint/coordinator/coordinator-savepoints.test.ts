@@ -130,6 +130,19 @@ describe('stopping with a savepoint', () => {
     expect(coordinator.statistics.view().latest.savepoint).toMatchObject({ type: 'SYNC_SAVEPOINT' })
   })
 
+  it('goes before what was asked for, and nothing comes after it', async () => {
+    const { coordinator, heard, take, time } = beginCoordinator()
+    time.advance(100)
+    const asked = coordinator.takeSavepoint('/before')
+    const stopped = coordinator.stopWithSavepoint('/sp', false)
+    await take(2)
+    time.advance(1000)
+    expect(heard()).toEqual(['enumerators 1', 'enumerators 2', 'trigger a0 2', 'trigger a1 2', 'complete 2'])
+    coordinator.jobEnds(true)
+    expect((await stopped).checkpointId).toBe(2)
+    await expect(asked).rejects.toMatchObject({ message: expect.stringContaining('the job has ended') })
+  })
+
   it('gives up checkpoints under way, but for one that the store has', async () => {
     const { coordinator, heard, say, store, time } = beginCoordinator({ config: { 'max-concurrent-checkpoints': '2' } })
     time.advance(100)
