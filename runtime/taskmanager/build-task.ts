@@ -93,10 +93,11 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
       if (isTwoInput(head)) head.endInput(input)
     },
   })
+  // Also without periodic checkpoints: somebody may ask for a savepoint.
   const aligner =
-    checkpointing === undefined || channels.length === 0
+    channels.length === 0
       ? undefined
-      : new BarrierAligner(channels.length, checkpointing.exactlyOnce, clock, {
+      : new BarrierAligner(channels.length, checkpointing?.exactlyOnce ?? true, clock, {
           aligned: (barrier, alignmentMs, startDelayMs) => task!.checkpoint(barrier, alignmentMs, startDelayMs),
           overtaken: (checkpointId) => post({ type: 'checkpointDeclined', vertexId, subtask, checkpointId }),
         })

@@ -87,6 +87,7 @@ export class Task {
   /** The source has nothing until someone wakes it. */
   #sourceIdle = false
   #sourceEnded = false
+  #drained = false
   #wakeAtMs = Number.POSITIVE_INFINITY
   #flushAtMs: number | undefined
   /** The last turn could not take input, or could do nothing at all: what was due must not keep the loop awake. */
@@ -297,7 +298,7 @@ export class Task {
       () => {
         if (this.state !== 'RUNNING') return
         for (const writer of this.options.writers) writer.flushAll()
-        if (this.options.checkpointing) {
+        if (this.#waitsAtEnd()) {
           for (const writer of this.options.writers) writer.dataEnd()
           this.#finishing = 'data ended'
           this.options.post({ type: 'dataEnded', vertexId: this.vertexId, subtask: this.subtask })
@@ -306,6 +307,12 @@ export class Task {
       },
       (error) => this.fail(error),
     )
+  }
+
+  /** For a checkpoint that holds the end: where any are taken, and behind a source that was told to end for a savepoint. */
+  #waitsAtEnd(): boolean {
+    const { checkpointing, gate } = this.options
+    return checkpointing || this.#drained || (gate !== undefined && !gate.ended)
   }
 
   #endOutputs(): void {
@@ -418,6 +425,7 @@ export class Task {
       if (this.#finishing !== 'no') return
       this.#source!.end()
       this.#sourceEnded = true
+      this.#drained = true
     })
   }
 
@@ -435,7 +443,9 @@ export class Task {
       this.options.post({ type: 'checkpointDeclined', vertexId, subtask, checkpointId: barrier.checkpointId })
       return
     }
-    this.#trigger = barrier
+    // One after the other, and with what came between them.
+    if (this.#trigger === undefined) this.#trigger = barrier
+    else this.#behindTrigger.push(() => this.triggerCheckpoint(barrier))
     this.options.wakeSlot()
   }
 
@@ -446,10 +456,21 @@ export class Task {
     if (this.#finishing === 'operators' || (this.options.gate !== undefined && this.#finishing === 'no')) return false
     this.#trigger = undefined
     this.checkpoint(barrier, 0, Math.max(0, this.#clock.now() - barrier.timestampMs))
+    this.#runBehindTrigger()
+    return true
+  }
+
+  /** Up to the next trigger. */
+  #runBehindTrigger(): void {
     const behind = this.#behindTrigger
     this.#behindTrigger = []
-    for (const action of behind) this.#guard(action)
-    return true
+    for (let i = 0; i < behind.length; i++) {
+      if (this.#trigger !== undefined) {
+        this.#behindTrigger = behind.slice(i)
+        return
+      }
+      this.#guard(behind[i]!)
+    }
   }
 
   /** The barrier passes: what came before it is in the checkpoint. */
@@ -523,7 +544,7 @@ export class Task {
     this.options.aligner?.abort(checkpointId)
     if (this.#trigger?.checkpointId === checkpointId) {
       this.#trigger = undefined
-      for (const action of this.#behindTrigger.splice(0)) this.#guard(action)
+      this.#runBehindTrigger()
     }
     for (const snapshot of this.#snapshots) if (snapshot.checkpointId === checkpointId) snapshot.cancel()
     if (this.#endCheckpoint === checkpointId) this.#endCheckpoint = undefined

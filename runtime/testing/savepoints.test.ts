@@ -78,8 +78,10 @@ describe('savepoints of a running job', () => {
     return { ended, jobId }
   }
 
-  it('stop it, and another goes on from there', async () => {
-    const options = { 'execution.checkpointing.interval': '20' }
+  it.each([
+    ['with periodic checkpoints', { 'execution.checkpointing.interval': '20' }],
+    ['without', {}],
+  ])('stop it, and another goes on from there: %s', async (_, options) => {
     const seen = new Map<number, number>()
     const { ended, jobId } = await begin(seen, options)
     const { error, result } = await operation(jobId, { kind: 'stop', drain: false, directory: dir })
@@ -107,6 +109,17 @@ describe('savepoints of a running job', () => {
     // It did not read to its end.
     expect(sorted(seen)).not.toEqual(sorted(EXPECTED))
     expect(cluster.view.checkpoints(jobId)!.latest.savepoint).toMatchObject({ type: 'SYNC_SAVEPOINT' })
+  })
+
+  it('are taken of a job without periodic checkpoints', async () => {
+    const seen = new Map<number, number>()
+    const { ended, jobId } = await begin(seen, {})
+    const { error, result } = await operation(jobId, { kind: 'savepoint', directory: dir })
+    expect(error).toBeUndefined()
+    await ended
+    const again = new Map<number, number>()
+    await (await begin(again, { 'execution.state-recovery.path': result!.path })).ended
+    expect(sorted(again)).toEqual(sorted(EXPECTED))
   })
 
   it('leave it running, and do not count as checkpoints', async () => {
