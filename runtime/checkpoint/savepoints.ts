@@ -33,13 +33,16 @@ export function savepointsOf(options: SavepointsOptions): Savepoints {
       return { path: folder, metadataBytes }
     },
     markCommitted: (path) => markCommitted(path, options),
-    async disposeSavepoint(path) {
-      const opened = await openSavepoint(path, options)
-      try {
-        await opened.dispose()
-      } finally {
-        await opened.close()
-      }
-    },
+    disposeSavepoint: (path) => disposeSavepoint(path, options),
+  }
+}
+
+/** Deletes a savepoint with its bytes. Throws TR-CHECKPOINT-003, and 006 for a checkpoint. */
+export async function disposeSavepoint(path: string, options: OpenSavepointOptions): Promise<void> {
+  const opened = await openSavepoint(path, options)
+  try {
+    await opened.dispose()
+  } finally {
+    await opened.close()
   }
 }

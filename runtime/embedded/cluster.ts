@@ -9,7 +9,7 @@ import { totalmem } from 'node:os'
 import { type Clock, systemClock } from '../core/clock.ts'
 import type { LogicalGraph } from '../graph/model.ts'
 import { Dispatcher, type DispatcherOptions } from '../jobmanager/dispatcher.ts'
-import { jobStorage } from '../jobmanager/job-storage.ts'
+import { jobStorage, savepointDisposer } from '../jobmanager/job-storage.ts'
 import { ProgramSession, type SessionOptions } from '../jobmanager/program-session.ts'
 import { type SlotHost, SlotPool } from '../jobmanager/slot-pool.ts'
 import type { ExecutionContext } from '../program/context.ts'
@@ -19,12 +19,15 @@ import type { FromProgram, ToProgram } from '../rpc/program-messages.ts'
 import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
 import { withUploads } from './slot-uploads.ts'
 
-export interface EmbeddedOptions extends Pick<DispatcherOptions, 'clock' | 'timeouts' | 'historyMax' | 'onPrint'> {
+export interface EmbeddedOptions
+  extends Pick<DispatcherOptions, 'clock' | 'timeouts' | 'historyMax' | 'onPrint' | 'operationKeptMs'> {
   host: 'worker' | 'inline'
   /** `as needed`: each job gets as many as it wants. */
   slots: number | 'as needed'
   /** `taskmanager.memory.task.heap.size`: limit of each slot thread's heap, MiB; undefined: a share of the memory. */
   slotHeapMb?: number
+  /** Of the cluster: what reaches savepoints that belong to no job, such as keys of S3. */
+  configuration?: Readonly<Record<string, string>>
 }
 
 /** Who wants to hear of a program's jobs. */
@@ -54,7 +57,13 @@ export class EmbeddedCluster {
   }
 
   /** Starts the slots; does not wait for their threads. */
-  static async start({ host, slots, slotHeapMb, ...options }: EmbeddedOptions): Promise<EmbeddedCluster> {
+  static async start({
+    host,
+    slots,
+    slotHeapMb,
+    configuration = {},
+    ...options
+  }: EmbeddedOptions): Promise<EmbeddedCluster> {
     const rebuilds = new Map<string, Rebuild>()
     const spawn =
       host === 'worker'
@@ -63,9 +72,9 @@ export class EmbeddedCluster {
     const storeOf = (jobId: string) => dispatcher.job(jobId)?.store
     const pool = new SlotPool({ size: slots, spawn: (slot) => withUploads(spawn(slot), storeOf) })
     const newId = () => randomBytes(16).toString('hex')
-    const openStorage = jobStorage({
+    const storage = {
       clock: options.clock ?? systemClock,
-      schedule: (ms, callback) => {
+      schedule: (ms: number, callback: () => void) => {
         const timer = setTimeout(callback, ms)
         return () => clearTimeout(timer)
       },
@@ -73,9 +82,15 @@ export class EmbeddedCluster {
       newOwner: newId,
       environment: process.env,
       cwd: process.cwd(),
-      warn: (text) => options.onPrint?.('stderr', `${text}\n`),
+      warn: (text: string) => options.onPrint?.('stderr', `${text}\n`),
+    }
+    const dispatcher: Dispatcher = new Dispatcher({
+      pool,
+      newJobId: newId,
+      openStorage: jobStorage(storage),
+      disposeSavepoint: savepointDisposer(storage, configuration),
+      ...options,
     })
-    const dispatcher: Dispatcher = new Dispatcher({ pool, newJobId: newId, openStorage, ...options })
     return new EmbeddedCluster(host, pool, dispatcher, rebuilds)
   }
 

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../core/clock.ts'
-import { Dispatcher, type Submission } from './dispatcher.ts'
+import { Dispatcher, type DispatcherOptions, type Submission } from './dispatcher.ts'
 import { FakeSlots, twoVertexPlan } from './fake-slots.suite.ts'
 import { SlotPool } from './slot-pool.ts'
 
-function dispatcherOf({ slots = 2, historyMax = 50 } = {}) {
+function dispatcherOf({ slots = 2, ...more }: { slots?: number } & Partial<DispatcherOptions> = {}) {
   const { spawned, spawn } = new FakeSlots()
   let n = 0
   const clock = new ManualClock(5)
   const pool = new SlotPool({ size: slots, spawn })
-  const dispatcher = new Dispatcher({ pool, newJobId: () => `j${n++}`, clock, historyMax })
+  const dispatcher = new Dispatcher({ pool, newJobId: () => `j${n++}`, clock, ...more })
   const submit = (parallelism: number, onEnd: Submission['onEnd'] = () => {}, config: Record<string, string> = {}) => {
     const plan = twoVertexPlan(parallelism)
     plan.config.options = config
@@ -77,6 +77,19 @@ describe('Dispatcher', () => {
     expect(dispatcher.trigger('nope', { kind: 'checkpoint' })).toBeUndefined()
     expect(dispatcher.operation('nope', 'stop', 'x')).toBeUndefined()
     expect(dispatcher.trigger(job.id, { kind: 'checkpoint' })).toBe('j1')
+  })
+
+  it('disposes of savepoints, once for an id, where it reaches them', async () => {
+    const disposed: string[] = []
+    const { dispatcher } = dispatcherOf({ disposeSavepoint: async (path) => void disposed.push(path) })
+    for (let i = 0; i < 2; i++) expect(dispatcher.disposeSavepoint('/sp', 'mine')).toBe('mine')
+    expect(dispatcher.disposal('mine')).toEqual({ status: 'IN_PROGRESS' })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect([disposed, dispatcher.disposal('mine')]).toEqual([['/sp'], { status: 'COMPLETED', endedAgoMs: 0 }])
+    const { dispatcher: other } = dispatcherOf()
+    const id = other.disposeSavepoint('/sp')
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(other.disposal(id)).toMatchObject({ error: { code: 'TR-CHECKPOINT-005' } })
   })
 
   it('shows the checkpoints of a job, and what is configured', () => {

@@ -16,6 +16,7 @@ import type {
   JobView,
   OperationKind,
   OperationRequest,
+  OperationResult,
   OperationView,
 } from '../rpc/views.ts'
 import type { JobTimeouts } from './attempt.ts'
@@ -40,6 +41,10 @@ export interface DispatcherOptions {
   onPrint?: JobOptions['onPrint']
   /** Where checkpoints are stored; without it jobs that take any are refused. */
   openStorage?: JobOptions['openStorage']
+  /** Deletes a savepoint of anyone; without it disposing is refused. */
+  disposeSavepoint?(path: string): Promise<void>
+  /** `rest.async.store-duration`: how long the result of an operation is kept. */
+  operationKeptMs?: number
 }
 
 export interface Submission {
@@ -63,7 +68,9 @@ export class Dispatcher implements Cluster {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#startTime = this.#clock.now()
-    this.#operations = new Operations({ clock: this.#clock, newTriggerId: () => options.newJobId() })
+    const keptMs = options.operationKeptMs
+    const kept = keptMs === undefined ? {} : { keptMs }
+    this.#operations = new Operations({ clock: this.#clock, newTriggerId: () => options.newJobId(), ...kept })
   }
 
   /** Makes a job of a plan, with slots; `schedule()` starts it. Throws TR-CLUSTER-001 when there are too few, TR-CHECKPOINT-006 for its settings. */
@@ -142,6 +149,23 @@ export class Dispatcher implements Cluster {
     return this.#operations.view(jobId, kind, triggerId)
   }
 
+  disposeSavepoint(path: string, triggerId?: string): string {
+    const { disposeSavepoint: dispose } = this.#options
+    return this.#operations.start('', 'disposal', triggerId, async () => {
+      if (dispose === undefined)
+        throw new TailraceError(
+          'TR-CHECKPOINT-005',
+          `Cannot dispose of "${path}": this cluster does not reach savepoints`,
+        )
+      await dispose(path)
+      return undefined
+    })
+  }
+
+  disposal(triggerId: string): OperationView | undefined {
+    return this.#operations.view('', 'disposal', triggerId)
+  }
+
   #remember(jobId: string): void {
     this.#ended.push(jobId)
     if (this.#ended.length > (this.#options.historyMax ?? HISTORY_MAX)) this.#jobs.delete(this.#ended.shift()!)
@@ -160,7 +184,7 @@ export class Dispatcher implements Cluster {
   }
 }
 
-function run(job: JobMaster, request: OperationRequest): Promise<{ checkpointId: number; path: string }> {
+function run(job: JobMaster, request: OperationRequest): Promise<OperationResult> {
   switch (request.kind) {
     case 'checkpoint':
       return job.takeCheckpoint()

@@ -11,7 +11,7 @@ import { openCheckpointStore } from '../checkpoint/open-checkpoint-store.ts'
 import { openObjectStore } from '../checkpoint/open-object-store.ts'
 import type { Schedule } from '../checkpoint/retry.ts'
 import type { OpenStore } from '../checkpoint/savepoint.ts'
-import { savepointsOf } from '../checkpoint/savepoints.ts'
+import { disposeSavepoint, savepointsOf } from '../checkpoint/savepoints.ts'
 import type { Clock } from '../core/clock.ts'
 import { TailraceError } from '../core/errors.ts'
 import type { Plan } from '../graph/model.ts'
@@ -34,10 +34,10 @@ export interface StorageOptions {
 }
 
 /** @example new Dispatcher({ pool, newJobId, openStorage: jobStorage({ clock, schedule, random, newOwner, environment, cwd, warn }) }) */
-export function jobStorage({ clock, schedule, random, newOwner, environment, cwd, warn }: StorageOptions): OpenStorage {
+export function jobStorage(options: StorageOptions): OpenStorage {
+  const { clock, random, newOwner, cwd, warn } = options
   return async ({ jobId, plan, settings }) => {
-    const configuration = plan.config.options
-    const open: OpenStore = (url) => openObjectStore(url, { configuration, environment, random, schedule, warn })
+    const open = storeOpener(options, plan.config.options)
     const objects =
       settings.directory === undefined
         ? memoryStore(new MemoryObjects(() => clock.now()))
@@ -66,6 +66,21 @@ export function jobStorage({ clock, schedule, random, newOwner, environment, cwd
     }
     return { store, ...savepointsOf({ open, cwd, random, read: (handle) => store.read(handle) }) }
   }
+}
+
+/** Disposes of savepoints outside of any job, with the configuration of the cluster. */
+export function savepointDisposer(
+  options: Omit<StorageOptions, 'clock' | 'newOwner'>,
+  configuration: Readonly<Record<string, string>>,
+): (path: string) => Promise<void> {
+  return (path) => disposeSavepoint(path, { open: storeOpener(options, configuration), cwd: options.cwd })
+}
+
+function storeOpener(
+  { environment, random, schedule, warn }: Pick<StorageOptions, 'environment' | 'random' | 'schedule' | 'warn'>,
+  configuration: Readonly<Record<string, string>>,
+): OpenStore {
+  return (url) => openObjectStore(url, { configuration, environment, random, schedule, warn })
 }
 
 /** A program may have several jobs: each has a folder of its own. */

@@ -20,7 +20,7 @@ describe('Operations', () => {
     expect([id, operations.view('j', 'savepoint', id)]).toEqual(['t0', { status: 'IN_PROGRESS' }])
     running.resolve(result)
     await tick()
-    expect(operations.view('j', 'savepoint', id)).toEqual({ status: 'COMPLETED', result })
+    expect(operations.view('j', 'savepoint', id)).toEqual({ status: 'COMPLETED', result, endedAgoMs: 0 })
     // An id belongs to a job and a kind.
     expect([operations.view('j', 'stop', id), operations.view('k', 'savepoint', id)]).toEqual([undefined, undefined])
   })
@@ -63,10 +63,36 @@ describe('Operations', () => {
     expect(operations.view('j', 'savepoint', 'runs')).toEqual({ status: 'IN_PROGRESS' })
   })
 
+  it('has no result to give for what gives none, and says how long ago it ended', async () => {
+    const { clock, operations } = begin()
+    operations.start('', 'disposal', 'mine', async () => undefined)
+    await tick()
+    clock.advance(250)
+    expect(operations.view('', 'disposal', 'mine')).toEqual({ status: 'COMPLETED', endedAgoMs: 250 })
+  })
+
+  it('begins none when too many run', async () => {
+    const { operations } = begin()
+    let runs = 0
+    const run = () => {
+      runs++
+      return new Promise<typeof result>(() => {})
+    }
+    for (let i = 0; i <= 1000; i++) operations.start('j', 'checkpoint', `n${i}`, run)
+    expect(() => operations.start('j', 'checkpoint', 'more', run)).toThrow(
+      expect.objectContaining({ code: 'TR-CHECKPOINT-001', message: expect.stringContaining('1000 checkpoints') }),
+    )
+    expect(runs).toBe(1001)
+    // One that runs is found all the same.
+    expect(operations.start('j', 'checkpoint', 'n7', run)).toBe('n7')
+  })
+
   it('keeps no more results than a bound', async () => {
     const { operations } = begin()
-    for (let i = 0; i < 1100; i++) operations.start('j', 'checkpoint', `n${i}`, async () => result)
-    await tick()
+    for (let i = 0; i < 1100; i++) {
+      operations.start('j', 'checkpoint', `n${i}`, async () => result)
+      if (i % 100 === 99) await tick()
+    }
     expect(operations.view('j', 'checkpoint', 'n0')).toBeUndefined()
     expect(operations.view('j', 'checkpoint', 'n1099')).toBeDefined()
   })

@@ -176,7 +176,7 @@ export type {
 } from '../checkpoint/coordinator/statistics-model.ts'
 
 /** What takes its time. */
-export type OperationKind = 'checkpoint' | 'savepoint' | 'stop'
+export type OperationKind = 'checkpoint' | 'savepoint' | 'stop' | 'disposal'
 
 /** `triggerId` makes it harmless to ask again; `directory` is that of the configuration when it is absent. */
 export type OperationRequest =
@@ -184,12 +184,20 @@ export type OperationRequest =
   | { kind: 'savepoint'; triggerId?: string; directory?: string; cancelJob?: boolean }
   | { kind: 'stop'; triggerId?: string; directory?: string; drain: boolean }
 
+/** What was taken, and where it is. */
+export interface OperationResult {
+  checkpointId: number
+  path: string
+}
+
 export interface OperationView {
   status: 'IN_PROGRESS' | 'COMPLETED'
-  /** What was taken, and where it is. */
-  result?: { checkpointId: number; path: string }
+  /** Absent for a disposal. */
+  result?: OperationResult
   /** Why nothing was. */
   error?: ErrorData
+  /** Milliseconds since it has ended. */
+  endedAgoMs?: number
 }
 
 /** A job's checkpoints, with what its configuration says of them. */
@@ -214,4 +222,8 @@ export interface Cluster {
   trigger(jobId: string, request: OperationRequest): string | undefined
   /** Undefined when there is none of this id, or its result is older than `rest.async.store-duration`. */
   operation(jobId: string, kind: OperationKind, triggerId: string): OperationView | undefined
+  /** Begins to delete a savepoint with its bytes, whoever took it, and gives the trigger id. */
+  disposeSavepoint(path: string, triggerId?: string): string
+  /** As {@link operation}. */
+  disposal(triggerId: string): OperationView | undefined
 }
