@@ -119,11 +119,24 @@ test('the JobManager tells of slots and jobs, and of a job how long it was in wh
   expect(value(await scrape(['flink_jobmanager_job_runningState{']))).toBe(1)
   expect(value(await scrape(['flink_jobmanager_job_numRestarts{']))).toBe(0)
   job.numRestarts = 3
-  job.checkpointNumbers = { ...job.checkpointNumbers, lastCheckpointDuration: 42, numberOfCompletedCheckpoints: 7 }
+  job.checkpoint(7)
+  clock.advance(42)
+  job.statistics.completed(7, { path: '/ckp/chk-7', metadataBytes: 512 })
+  job.checkpoint(8)
+  job.statistics.failed(8, 'disk full')
+  job.checkpoint(9)
   expect(value(await scrape(['flink_jobmanager_job_numRestarts{']))).toBe(3)
   expect(value(await scrape(['flink_jobmanager_job_lastCheckpointDuration{']))).toBe(42)
-  expect(value(await scrape(['flink_jobmanager_job_numberOfCompletedCheckpoints{']))).toBe(7)
-  expect(value(await scrape(['flink_jobmanager_job_lastCompletedCheckpointId{']))).toBe(-1)
+  expect(value(await scrape(['flink_jobmanager_job_lastCheckpointSize{']))).toBe(600)
+  expect(value(await scrape(['flink_jobmanager_job_lastCheckpointFullSize{']))).toBe(6000)
+  expect(value(await scrape(['flink_jobmanager_job_lastCheckpointMetadataSize{']))).toBe(512)
+  expect(value(await scrape(['flink_jobmanager_job_lastCompletedCheckpointId{']))).toBe(7)
+  expect(value(await scrape(['flink_jobmanager_job_lastCheckpointCompletedTimestamp{']))).toBe(clock.now())
+  expect(value(await scrape(['flink_jobmanager_job_lastCheckpointRestoreTimestamp{']))).toBe(-1)
+  expect(value(await scrape(['flink_jobmanager_job_numberOfInProgressCheckpoints{']))).toBe(1)
+  expect(value(await scrape(['flink_jobmanager_job_numberOfCompletedCheckpoints{']))).toBe(1)
+  expect(value(await scrape(['flink_jobmanager_job_numberOfFailedCheckpoints{']))).toBe(1)
+  expect(value(await scrape(['flink_jobmanager_job_totalNumberOfCheckpoints{']))).toBe(3)
   job.status = 'RESTARTING'
   job.timestamps.RESTARTING = clock.now() - 250
   expect(value(await scrape(['flink_jobmanager_job_downtime{']))).toBe(250)

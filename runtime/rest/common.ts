@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { Clock } from '../core/clock.ts'
 import type { MetricsReader } from '../metrics/reader.ts'
 import type { Cluster, JobView, VertexView } from '../rpc/views.ts'
+import type { Unfetched } from './unfetched.ts'
 
 /** The server as resources see it: schemas of routes are zod's, and handlers are typed by them. */
 export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>
@@ -23,6 +24,8 @@ export interface RestContext {
   readonly configuration: Readonly<Record<string, string>>
   /** `web.cancel.enable`. */
   readonly canCancel: boolean
+  /** Operations whose results somebody waits for. */
+  readonly unfetched: Unfetched
 }
 
 /** An error with the status that it answers with; its text is for the user. */
@@ -35,7 +38,8 @@ export class RestError extends Error {
   }
 }
 
-const hex32 = (what: string) => z.string().regex(/^[0-9a-f]{32}$/i, `${what} must be 32 hexadecimal digits`)
+/** Ids of jobs, vertices and operations. */
+export const hex32 = (what: string) => z.string().regex(/^[0-9a-f]{32}$/i, `${what} must be 32 hexadecimal digits`)
 
 export const jobParams = z.object({ jobid: hex32('the job id').toLowerCase() })
 export const vertexParams = jobParams.extend({ vertexid: hex32('the vertex id').toLowerCase() })

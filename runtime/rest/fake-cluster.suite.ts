@@ -2,7 +2,8 @@
  * A cluster for tests of REST, metrics and the page: plain data that a test changes, with metrics pages written as slots write
  * them. The job has the shape of the flight delays example: a source, a keyed window, a top list, and late records on the side.
  */
-import { NO_CHECKPOINTS } from '../checkpoint/coordinator/statistics-model.ts'
+import { placesOf } from '../checkpoint/coordinator/checkpoint-plan.ts'
+import { CheckpointStatistics } from '../checkpoint/coordinator/statistics.ts'
 import { readCheckpointSettings } from '../checkpoint/settings.ts'
 import { type Clock, ManualClock } from '../core/clock.ts'
 import type { ErrorData } from '../core/errors.ts'
@@ -10,7 +11,7 @@ import type { Plan, PlanEdge, PlanOperator } from '../graph/model.ts'
 import { type MetricName, MetricsPage, O, T, type TaskMetricName, type TaskMetrics } from '../metrics/page.ts'
 import type { JobStatus } from '../rpc/program-messages.ts'
 import {
-  type CheckpointNumbers,
+  type CheckpointType,
   type CheckpointView,
   type Cluster,
   type ClusterView,
@@ -37,9 +38,15 @@ export class FakeCluster implements Cluster {
   readonly startTime: number
   readonly jobs: FakeJob[] = []
   readonly cancelled: string[] = []
-  readonly triggered: ({ jobId: string } & OperationRequest)[] = []
+  /** What was begun; {@link finish} ends it. */
+  readonly triggered: ({ jobId: string } & (
+    | OperationRequest
+    | { kind: 'disposal'; triggerId: string; path: string }
+  ))[] = []
   /** By `job/kind/trigger id`. */
   readonly operations = new Map<string, OperationView>()
+  /** Called when something was begun. */
+  onTriggered: () => void = () => {}
   slots: SlotView[] = [
     { index: 0, state: 'free' },
     { index: 1, state: 'free' },
@@ -73,19 +80,41 @@ export class FakeCluster implements Cluster {
     return this.jobs.find(({ id }) => id === jobId)?.view()
   }
   checkpoints(jobId: string): JobCheckpointsView | undefined {
-    return this.jobs.find(({ id }) => id === jobId)?.checkpoints
+    const job = this.jobs.find(({ id }) => id === jobId)
+    return job && { ...job.statistics.view(), settings: readCheckpointSettings(job.plan.config.options) }
   }
   checkpoint(jobId: string, checkpointId: number): CheckpointView | undefined {
-    return this.checkpoints(jobId)?.history.find(({ id }) => id === checkpointId)
+    return this.jobs.find(({ id }) => id === jobId)?.statistics.detail(checkpointId)
   }
   trigger(jobId: string, request: OperationRequest): string | undefined {
     if (!this.jobs.some(({ id }) => id === jobId)) return undefined
-    const triggerId = request.triggerId ?? hexId(0xf0 + this.triggered.length)
-    this.triggered.push({ jobId, ...request, triggerId })
-    return triggerId
+    const triggerId = request.triggerId ?? this.#newTriggerId()
+    return this.#begin({ jobId, ...request, triggerId }, triggerId)
   }
   operation(jobId: string, kind: OperationKind, triggerId: string): OperationView | undefined {
     return this.operations.get(`${jobId}/${kind}/${triggerId}`)
+  }
+  disposeSavepoint(path: string, triggerId = this.#newTriggerId()): string {
+    return this.#begin({ jobId: '', kind: 'disposal', triggerId, path }, triggerId)
+  }
+  disposal(triggerId: string): OperationView | undefined {
+    return this.operation('', 'disposal', triggerId)
+  }
+  /** Ends the last of {@link triggered}. */
+  finish(how: Omit<OperationView, 'status'> = { result: { checkpointId: 7, path: '/data/savepoint-a0-1' } }): void {
+    const { jobId, kind, triggerId } = this.triggered.at(-1)!
+    this.operations.set(`${jobId}/${kind}/${triggerId}`, { status: 'COMPLETED', endedAgoMs: 0, ...how })
+  }
+  #newTriggerId(): string {
+    return hexId(0xf0 + this.triggered.length)
+  }
+  #begin(what: FakeCluster['triggered'][number], triggerId: string): string {
+    const key = `${what.jobId}/${what.kind}/${triggerId}`
+    if (this.operations.has(key)) return triggerId
+    this.operations.set(key, { status: 'IN_PROGRESS' })
+    this.triggered.push(what)
+    this.onTriggered()
+    return triggerId
   }
   cancel(jobId: string): void {
     this.cancelled.push(jobId)
@@ -95,7 +124,6 @@ export class FakeCluster implements Cluster {
 }
 
 export class FakeJob {
-  checkpoints: JobCheckpointsView = { ...NO_CHECKPOINTS, settings: readCheckpointSettings({}) }
   readonly id: string
   readonly name: string
   readonly plan: Plan
@@ -104,6 +132,7 @@ export class FakeJob {
   readonly accumulators: Record<string, number> = {}
   readonly exceptions: ExceptionView[] = []
   readonly pages: { slot: number; page: SharedArrayBuffer; names: MetricName[]; writer: MetricsPage }[]
+  readonly statistics: CheckpointStatistics
   readonly #clock: Clock
   readonly #tasks = new Map<string, { metrics: TaskMetrics; operators: Map<string, TaskMetrics>; slot: number }>()
   status: JobStatus = 'RUNNING'
@@ -111,7 +140,6 @@ export class FakeJob {
   endTime = -1
   modified: number
   numRestarts = 0
-  checkpointNumbers: CheckpointNumbers = NO_NUMBERS
 
   constructor(id: string, name: string, plan: Plan, clock: Clock) {
     this.id = id
@@ -120,6 +148,7 @@ export class FakeJob {
     this.#clock = clock
     this.startTime = clock.now()
     this.modified = this.startTime
+    this.statistics = new CheckpointStatistics({ places: placesOf(plan), clock, historyMax: 10 })
     for (const status of ['INITIALIZING', 'CREATED', 'RUNNING'] as const) this.timestamps[status] = this.startTime
     const slots = Math.max(...plan.vertices.map(({ parallelism }) => parallelism))
     this.pages = Array.from({ length: slots }, (_, slot) => {
@@ -164,6 +193,15 @@ export class FakeJob {
     else this.exceptions.push(failure)
     this.timestamps.FAILING = this.#clock.now()
     this.end('FAILED')
+  }
+
+  /** Begins a checkpoint of all subtasks, which `count` of them have acknowledged. */
+  checkpoint(id: number, { type = 'CHECKPOINT' as CheckpointType, count = Number.POSITIVE_INFINITY } = {}): void {
+    const tasks = placesOf(this.plan).map((_, task) => task)
+    this.statistics.begins(id, type)
+    this.statistics.expects(id, tasks)
+    const part = { startDelayMs: 1, alignmentMs: 2, syncMs: 3, asyncMs: 4, bytesWritten: 100, bytes: 1000 }
+    for (const task of tasks.slice(0, count)) this.statistics.acknowledged(id, task, part)
   }
 
   end(status: 'FINISHED' | 'CANCELED' | 'FAILED'): void {
@@ -216,23 +254,9 @@ export class FakeJob {
       exceptions: this.exceptions,
       restartStrategy: 'No restart',
       numRestarts: this.numRestarts,
-      checkpoints: this.checkpointNumbers,
+      checkpoints: this.statistics.numbers(),
     }
   }
-}
-
-const NO_NUMBERS: CheckpointNumbers = {
-  lastCheckpointDuration: -1,
-  lastCheckpointSize: -1,
-  lastCheckpointFullSize: -1,
-  lastCheckpointMetadataSize: -1,
-  lastCompletedCheckpointId: -1,
-  lastCheckpointCompletedTimestamp: -1,
-  lastCheckpointRestoreTimestamp: -1,
-  numberOfInProgressCheckpoints: 0,
-  numberOfCompletedCheckpoints: 0,
-  numberOfFailedCheckpoints: 0,
-  totalNumberOfCheckpoints: 0,
 }
 
 function countOf<K extends string>(keys: readonly K[]): Record<K, number> {

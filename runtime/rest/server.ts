@@ -7,13 +7,14 @@
  */
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
-import { fastify } from 'fastify'
+import { type FastifyInstance, fastify } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { type Clock, systemClock } from '../core/clock.ts'
-import { isTailraceError } from '../core/errors.ts'
+import { ERRORS, isTailraceError } from '../core/errors.ts'
 import { listenOnFirst } from '../metrics/listen.ts'
 import { MetricsReader } from '../metrics/reader.ts'
 import type { Cluster } from '../rpc/views.ts'
+import { checkpointRoutes } from './checkpoints.ts'
 import { clusterRoutes } from './cluster.ts'
 import type { RestContext } from './common.ts'
 import { exceptionRoutes } from './exceptions.ts'
@@ -22,8 +23,10 @@ import { jobManagerRoutes } from './jobmanager.ts'
 import { jobsRoutes } from './jobs.ts'
 import { liveRoutes } from './live.ts'
 import { metricsRoutes } from './metrics.ts'
+import { operationRoutes } from './operations.ts'
 import { pageRoutes } from './page.ts'
 import { taskManagerRoutes } from './taskmanagers.ts'
+import { Unfetched } from './unfetched.ts'
 import { packageVersion } from './version.ts'
 import { vertexRoutes } from './vertices.ts'
 
@@ -40,6 +43,8 @@ export interface RestOptions {
   configuration?: Readonly<Record<string, string>>
   /** `web.cancel.enable`. */
   canCancel?: boolean
+  /** Closing waits for so long until the results of operations are fetched; 0 by default. */
+  lingerMs?: number
 }
 
 export interface RestServer {
@@ -63,15 +68,18 @@ export async function startRest({
   host = '127.0.0.1',
   configuration = {},
   canCancel = true,
+  lingerMs = 0,
 }: RestOptions): Promise<RestServer> {
   const reader = metrics ?? new MetricsReader(dispatcher, clock)
   if (metrics === undefined) reader.start()
+  const unfetched = new Unfetched(lingerMs)
   const app = createApp({
     cluster: dispatcher,
     metrics: reader,
     clock,
     configuration,
     canCancel,
+    unfetched,
     version: packageVersion(),
     host: hostname(),
   })
@@ -82,6 +90,7 @@ export async function startRest({
     port: bound,
     url: `http://${name.includes(':') ? `[${name}]` : name}:${bound}`,
     close: async () => {
+      await unfetched.gone()
       await app.close()
       if (metrics === undefined) reader.stop()
     },
@@ -98,22 +107,30 @@ export function createApp(context: RestContext) {
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
+  acceptJson(app)
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('x-content-type-options', 'nosniff')
   })
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ errors: [`Cannot find ${request.method} ${request.url}: there is no such path`] }),
   )
-  app.setErrorHandler((error: Error & { statusCode?: number; validation?: readonly unknown[] }, _request, reply) => {
-    const { statusCode, message, validation } = error
-    if (validation !== undefined) return reply.code(400).send({ errors: [`Cannot read the request: ${message}`] })
-    const code = isTailraceError(error) ? `${error.code}: ` : ''
-    return reply.code(statusCode ?? 500).send({ errors: [`${code}${message}`] })
-  })
+  app.setErrorHandler(
+    (error: Error & { code?: string; statusCode?: number; validation?: readonly unknown[] }, _request, reply) => {
+      const { code, statusCode, message, validation } = error
+      if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+        return reply.code(415).send({ errors: ['Cannot read the request: content-type: application/json is wanted'] })
+      if (validation !== undefined) return reply.code(400).send({ errors: [`Cannot read the request: ${message}`] })
+      const known = isTailraceError(error) ? `${error.code}: ` : ''
+      const again = isTailraceError(error) && ERRORS[error.code].retry
+      return reply.code(statusCode ?? (again ? 503 : 500)).send({ errors: [`${known}${message}`] })
+    },
+  )
   clusterRoutes(app, context)
   jobsRoutes(app, context)
   jobRoutes(app, context)
   exceptionRoutes(app, context)
+  checkpointRoutes(app, context)
+  operationRoutes(app, context)
   vertexRoutes(app, context)
   metricsRoutes(app, context)
   taskManagerRoutes(app, context)
@@ -121,4 +138,18 @@ export function createApp(context: RestContext) {
   liveRoutes(app, context)
   app.register(pageRoutes)
   return app
+}
+
+/**
+ * Bodies are JSON, and said to be: a browser sends that to another site only when the site allows it, so no page that a user happens to visit can stop a job.
+ * An empty one is none.
+ */
+function acceptJson(
+  app: Pick<FastifyInstance, 'addContentTypeParser' | 'getDefaultJsonParser' | 'removeAllContentTypeParsers'>,
+): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) =>
+    body === '' ? done(null, undefined) : parse(request, body as string, done),
+  )
 }

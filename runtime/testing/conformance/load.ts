@@ -31,6 +31,7 @@ export const SKIP_REASONS = {
   'not-measured-yet': 'the metric belongs to a part that is not built yet',
   'jvm-only': 'the metric describes a part of the JVM that V8 does not have or does not show',
   'other-engine': 'the metric belongs to a store, connector or switch that Tailrace does not have',
+  'not-a-number': 'the metric is a text, which Prometheus cannot hold; REST has it',
   'path-not-served': 'the REST path belongs to a part that is not built yet',
 } as const
 export type SkipReason = keyof typeof SKIP_REASONS

@@ -43,7 +43,7 @@ const NAMES: [pattern: RegExp, reason: SkipReason][] = [
   [/^Memory (Mapped\.|Direct\.Count)/, 'jvm-only'],
   [/^Memory Managed\./, 'not-measured-yet'],
   // A text, which is in REST; Prometheus has numbers only.
-  [/^Checkpointing lastCheckpointExternalPath/, 'not-measured-yet'],
+  [/^Checkpointing lastCheckpointExternalPath/, 'not-a-number'],
   [/^Checkpointing fileMerging/, 'other-engine'],
   [
     /^(Network|Default shuffle service) .*(MemorySegments|Memory|MemoryUsage|QueueLen|PoolUsage|BuffersUsage|QueueSize)$/,

@@ -2,6 +2,9 @@
  * Every path of rest-v1.json that is served answers with the documented status, properties, types and enums; paths of parts that
  * are not built yet are left out, and must not answer.
  */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { dataGenSource } from '../../connectors/datagen/index.ts'
 import { systemClock } from '../../core/clock.ts'
@@ -15,6 +18,10 @@ import { type ConformanceCase, loadCases, runCases, Skip } from './load.ts'
 
 interface Schema {
   ref?: string
+  /** All of them hold. */
+  allOf?: Schema[]
+  /** By a property whose value names the schema. */
+  discriminator?: { propertyName: string; mapping: Record<string, string> }
   type?: string
   enum?: string[]
   pattern?: string
@@ -27,9 +34,12 @@ interface Contract {
   schemas: Record<string, Schema>
 }
 
-/** Paths of parts that are still to come: checkpoints, savepoints, artifacts, rescaling, logs, profiles, applications. */
+/** Paths of parts that are still to come: artifacts, rescaling, logs, profiles, applications. */
 const LATER =
-  /^\/(applications|cluster|datasets|jars|savepoint-disposal)|\/(checkpoints|savepoints|stop|rescal\w+|resource-requirements|flamegraph|thread-dump|logs|log-url|execution-result|clientHeartbeat|jm-operator-metrics)(\/|$)|subtasks\/accumulators$|attempt\}\/accumulators$|vertexid\}\/accumulators$|\{jobid\}\/jobmanager\/|config$(?<=checkpoints\/config)/
+  /^\/(applications|cluster|datasets|jars)|\/(rescal\w+|resource-requirements|flamegraph|thread-dump|logs|log-url|execution-result|clientHeartbeat|jm-operator-metrics)(\/|$)|subtasks\/accumulators$|attempt\}\/accumulators$|vertexid\}\/accumulators$|\{jobid\}\/jobmanager\//
+
+/** Flink answers null where there is none of it. */
+const NULLS = /^\.latest\.\w+$|\.savepointFormat$/
 
 const file = loadCases('rest-v1.json') as (Contract & { header: object }) | undefined
 
@@ -45,15 +55,24 @@ test.skipIf(file === undefined)('REST answers as its contract says, of a job wit
     concurrent: [],
   })
   job.exceptions.push({ ...job.exceptions[0]!, concurrent: [job.exceptions[0]!] })
-  await conform('rest-v1.json', cluster, job.id, VERTEX.source)
+  job.checkpoint(1)
+  job.statistics.completed(1, { path: '/ckp/chk-1', metadataBytes: 1 })
+  job.checkpoint(2, { type: 'SAVEPOINT' })
+  job.statistics.completed(2, { path: '/ckp/savepoint-2', metadataBytes: 1 })
+  job.checkpoint(3, { count: 1 })
+  job.statistics.failed(3, 'disk full')
+  job.checkpoint(4, { count: 1 })
+  job.statistics.restored(1, 'checkpoint', '/ckp/chk-1')
+  cluster.onTriggered = () => cluster.finish()
+  await conform('rest-v1.json', { cluster, jobId: job.id, vertexId: VERTEX.window, stoppedJobId: job.id })
 })
 
 test.skipIf(file === undefined)('REST answers as its contract says, of a running job', async () => {
-  const cluster = await MiniCluster.start({ slots: 2, host: 'inline' })
+  const cluster = await MiniCluster.start({ slots: 4, host: 'inline' })
   try {
-    const started = Promise.withResolvers<string>()
-    const ended = cluster
-      .runProgram(
+    const begin = async (name: string): Promise<[jobId: string, ended: Promise<unknown>]> => {
+      const begun = Promise.withResolvers<string>()
+      const ended = cluster.runProgram(
         async (env) => {
           env.setParallelism(2)
           const source = dataGenSource({ generate: (i) => i, recordsPerSecond: 100 })
@@ -62,44 +81,76 @@ test.skipIf(file === undefined)('REST answers as its contract says, of a running
             .keyBy((n) => n % 3)
             .reduce((a, b) => a + b)
             .print()
-          await env.execute('sums')
+          await env.execute(name)
         },
-        { onJob: started.resolve },
+        { onJob: begun.resolve },
       )
-      .catch((error: Error) => error)
-    const jobId = await started.promise
-    while (cluster.job(jobId)?.status !== 'RUNNING') await new Promise(setImmediate)
-    await conform('rest-v1.json, running', cluster.view, jobId, cluster.job(jobId)!.vertices[0]!.id)
-    expect(String(await ended)).toMatch(/cancel/)
+      return [await begun.promise, ended.catch((error: Error) => error)]
+    }
+    const [jobId, cancelled] = await begin('sums')
+    const [stoppedJobId, stopped] = await begin('more sums')
+    const runs = (jobId: string) => cluster.job(jobId)!.vertices.every(({ state }) => state === 'RUNNING')
+    while (![jobId, stoppedJobId].every(runs)) await new Promise(setImmediate)
+    const vertexId = cluster.job(jobId)!.vertices[0]!.id
+    await conform('rest-v1.json, running', { cluster: cluster.view, jobId, vertexId, stoppedJobId })
+    await Promise.all([cancelled, stopped])
+    expect(cluster.view.list().map(({ status }) => status)).toEqual(['FINISHED', 'CANCELED'])
   } finally {
     await cluster.stop()
   }
 })
 
-/** Calls every path; cancels the job in doing so. */
-async function conform(title: string, cluster: Cluster, jobId: string, vertexId: string): Promise<void> {
+interface Shown {
+  cluster: Cluster
+  jobId: string
+  vertexId: string
+  /** Of another job, or of one that stops by nothing. */
+  stoppedJobId: string
+}
+
+/** Calls every path; cancels the job in doing so, and stops the other one. */
+async function conform(title: string, { cluster, jobId, vertexId, stoppedJobId }: Shown): Promise<void> {
   const rest = await startRest({ dispatcher: cluster, port: 0, configuration: { 'rest.port': '0' } })
+  const savepoints = mkdtempSync(join(tmpdir(), 'tailrace-savepoints-'))
   const ids: Record<string, string> = {
     jobid: jobId,
     vertexid: vertexId,
     subtaskindex: '1',
     attempt: '0',
     taskmanagerid: embeddedTaskManagerId(cluster.cluster().startTime),
+    triggerid: '1'.repeat(32),
+  }
+  const { triggerid: triggerId } = ids
+  /** What is sent where something is begun. */
+  const requests: Record<string, object> = {
+    '/jobs/{jobid}/checkpoints': { checkpointType: 'FULL', triggerId },
+    '/jobs/{jobid}/savepoints': { 'target-directory': savepoints, formatType: 'NATIVE', triggerId },
+    '/jobs/{jobid}/stop': { targetDirectory: savepoints, drain: false },
+    '/savepoint-disposal': { 'savepoint-path': `${savepoints}/none`, triggerId },
   }
   const call = async (method: string, path: string) => {
-    const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => ids[name] ?? '0'.repeat(32))
-    const response = await fetch(`${rest.url}/v1${filled}${query(path)}`, { method })
+    const jobid = path.endsWith('/stop') ? stoppedJobId : jobId
+    const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => ({ ...ids, jobid })[name] ?? '0'.repeat(32))
+    const json = { body: JSON.stringify(requests[path]), headers: { 'content-type': 'application/json' } }
+    const response = await fetch(`${rest.url}/v1${filled}${query(path)}`, {
+      method,
+      ...(method === 'POST' ? json : {}),
+    })
     return { status: response.status, body: await response.json() }
   }
+  const isServed = (method: string, path: string) =>
+    !LATER.test(path) && (method === 'GET' || (method === 'POST' ? path in requests : path === '/jobs/{jobid}'))
   try {
     const cases: ConformanceCase[] = Object.entries(file!.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => ({ id: `${method} ${path}`, path, method })),
     )
-    // The job is running for all but the last.
-    cases.sort((a, b) => Number(a.method === 'PATCH') - Number(b.method === 'PATCH'))
+    // What is begun can be asked about, and the job is running for all but the last.
+    const order = ['POST', 'GET', 'PATCH']
+    cases.sort((a, b) => order.indexOf(a.method) - order.indexOf(b.method))
     const outcomes = await runCases(title, cases, async ({ path, method }) => {
+      if (path.includes('{checkpointid}')) ids.checkpointid ??= await completedCheckpoint(call)
       const { status, body } = await call(method, path)
-      if (LATER.test(path) || (method !== 'GET' && path !== '/jobs/{jobid}')) {
+      if (!isServed(method, path)) {
         expect(status, 'a path on the list of what is left out').toBeGreaterThanOrEqual(400)
         throw new Skip('path-not-served')
       }
@@ -111,6 +162,18 @@ async function conform(title: string, cluster: Cluster, jobId: string, vertexId:
     expect([...outcomes].filter(([, { status }]) => status === 'fail').map(([id]) => id)).toEqual([])
   } finally {
     await rest.close()
+    rmSync(savepoints, { recursive: true })
+  }
+}
+
+/** The id of the one that was asked for, once it is there. */
+async function completedCheckpoint(call: (method: string, path: string) => Promise<{ body: any }>): Promise<string> {
+  for (;;) {
+    const { status, operation } = (await call('GET', '/jobs/{jobid}/checkpoints/{triggerid}')).body
+    if (status.id === 'IN_PROGRESS') continue
+    expect(operation.failureCause).toBeUndefined()
+    const { latest } = (await call('GET', '/jobs/{jobid}/checkpoints')).body
+    return String(latest.completed.id)
   }
 }
 
@@ -127,9 +190,16 @@ function query(path: string): string {
 }
 
 /** Where a value departs from a schema. Further properties are allowed, missing ones are not. */
-function problems(value: any, schema: Schema, at: string, depth = 0): string[] {
+function problems(value: any, schema: Schema, at: string, depth = 0, isPart = false): string[] {
   const resolved = schema.ref === undefined ? schema : file!.schemas[schema.ref]!
-  const { type = '', enum: words, pattern, properties, values, items } = resolved
+  const { type = '', enum: words, pattern, properties, values, items, allOf, discriminator } = resolved
+  if (value === null && NULLS.test(at)) return []
+  if (discriminator !== undefined && !isPart && value !== null) {
+    const named = discriminator.mapping[value[discriminator.propertyName]]
+    if (named === undefined) return [`${at}: no known ${discriminator.propertyName}`]
+    return problems(value, { ref: named.split('/').at(-1)! }, at, depth + 1)
+  }
+  if (allOf !== undefined) return allOf.flatMap((one) => problems(value, one, at, depth + 1, true))
   if (depth > 20) return []
   if (words !== undefined && !words.includes(value)) return [`${at}: ${value} is none of ${words.join(', ')}`]
   if (type === 'array') {
