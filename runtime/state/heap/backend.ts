@@ -1,11 +1,8 @@
 /**
  * Keyed state on the heap: one lookup per record to an entry that holds all states of the key.
  *
- * Algorithm: key groups of the subtask × a power of two = segments, at least {@link SEGMENTS_MIN}; each segment is an open-addressing
- * table that grows by itself, so that no insert stalls for long (65,536 entries a segment: about 2 ms; 16 M keys in 256 segments).
- * A table is one array of pairs `[hash, entry]`: the hash decides most comparisons without touching the entry, and growing moves
- * pairs only. Hash 0 marks a free place (a real 0 is kept as 1). The key group is hash mod maxParallelism, so the place within
- * a segment comes from a multiplication that lets all bits decide. Removing shifts the run behind back: there are no tombstones.
+ * Algorithm: key groups of the subtask × a power of two = segments, at least {@link SEGMENTS_MIN}; each is a table (segment.ts) that grows by
+ * itself, so that no insert stalls for long (65,536 entries a segment: about 2 ms; 16 M keys in 256 segments).
  *
  * State: `current` is the entry of the current key, or `absent`, an entry without values shared by all keys that have none.
  * Correctness: handles reach entries only through `current` (entry-code.ts); every entry is in the table of its hash exactly
@@ -28,9 +25,8 @@ import type {
   ValueState,
   ValueStateDescriptor,
 } from '../../core/state.ts'
-import type { TypeDescription } from '../../core/types.ts'
 import type { BackendOptions, KeyedBackend } from '../backend.ts'
-import { Detacher, detachString } from '../detach.ts'
+import { detachString } from '../detach.ts'
 import {
   copySlots,
   detachEntry,
@@ -40,58 +36,19 @@ import {
   entryClass,
   type HandleOwner,
   noKeyEntry,
-  stateHandle,
   type TouchEntries,
   touchEntries,
 } from './entry-code.ts'
-import { canPack, createRowStore } from './row-store.ts'
-import { HeapSnapshot, type HeapState, type TableSource, typeMismatch } from './snapshot.ts'
+import { entriesOf, grow, MULTIPLIER, NO_ENTRIES, put, Segment, storedHash, take } from './segment.ts'
+import { HeapSnapshot, type TableSource } from './snapshot.ts'
+import { States } from './states.ts'
 
 const SEGMENTS_MIN = 256
-const CAPACITY_MIN = 8
 /** Fewer keys stay in the processor's caches by themselves. */
 const PREFETCH_FROM_KEYS = 32_768
 /** With at most so many keys values are detached when ATTACHED_MAX bytes have come in, not one by one: most have been replaced by then. */
 const ATTACHED_KEYS_MAX = 16_384
 const ATTACHED_MAX = 8 << 20
-const LOAD_MAX = 0.6
-const MULTIPLIER = 0x9e3779b1
-
-class Segment {
-  /** Pairs: hash (0: free), entry. */
-  pairs: any[]
-  /** Of an index into pairs. */
-  mask: number
-  /** Of a 32-bit product to a pair's number. */
-  shift: number
-  size = 0
-  sizeMax: number
-
-  constructor(capacity: number) {
-    this.pairs = freePairs(capacity)
-    this.mask = 2 * capacity - 1
-    this.shift = 32 - Math.log2(capacity)
-    this.sizeMax = Math.floor(capacity * LOAD_MAX)
-  }
-}
-
-function freePairs(capacity: number): any[] {
-  // Filled with undefined first: the array holds objects from the start and never changes its kind.
-  const pairs = new Array(2 * capacity).fill(undefined)
-  for (let i = 0; i < pairs.length; i += 2) pairs[i] = 0
-  return pairs
-}
-
-/** Stands for all segments that never had an entry. */
-const NO_ENTRIES = new Segment(2)
-NO_ENTRIES.sizeMax = 0
-
-interface Registered extends HeapState {
-  /** As declared; undefined for a state that was restored and that nobody has asked for yet. */
-  type: string | undefined
-  handle: any
-  detacher: Detacher
-}
 
 /** State as a checkpoint had it; operators' RestoredState has it. */
 interface TablesToRestore {
@@ -115,7 +72,7 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
   private readonly subBits: number
   private readonly subMask: number
   private readonly segments: Segment[]
-  readonly #states = new Map<string, Registered>()
+  readonly #states: States
   #Entry: EntryClass
   #noKey: Entry
   #isEmpty: (entry: Entry) => boolean
@@ -135,6 +92,7 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
 
   constructor(options: BackendOptions) {
     this.#operatorName = options.operatorName
+    this.#states = new States(this, options.operatorName, () => this.#addSlot())
     const { maxParallelism } = options
     this.maxParallelism = maxParallelism
     this.groupMask = (maxParallelism & (maxParallelism - 1)) === 0 ? maxParallelism - 1 : -1
@@ -237,13 +195,12 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
     const entry = new this.#Entry(key, this.hash, this.version)
     const index = this.#segmentOf(this.hash)
     let segment = this.segments[index]!
-    if (segment === NO_ENTRIES) segment = this.segments[index] = new Segment(CAPACITY_MIN)
+    if (segment === NO_ENTRIES) segment = this.segments[index] = new Segment()
     if (segment.size >= segment.sizeMax) {
       this.#snapshot?.beforeMove(segment)
       grow(segment)
     }
-    put(segment, entry)
-    segment.size++
+    put(segment, storedHash(this.hash), entry)
     this.size++
     this.current = entry
     return entry
@@ -256,8 +213,7 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
     this.hash = entry.hash
     const segment = this.segments[this.#segmentOf(entry.hash)]!
     this.#snapshot?.beforeMove(segment)
-    take(segment, entry)
-    segment.size--
+    take(segment, storedHash(entry.hash), entry)
     this.size--
     this.current = this.absent
   }
@@ -271,14 +227,7 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
   snapshot(writer: TableSource, prefix = ''): () => boolean {
     if (this.#snapshot !== undefined) while (!this.#snapshot.step());
     this.version++
-    const snapshot = new HeapSnapshot(
-      this.version,
-      this.segments,
-      [...this.#states.values()],
-      this.touch,
-      writer,
-      prefix,
-    )
+    const snapshot = new HeapSnapshot(this.version, this.segments, this.#states.all, this.touch, writer, prefix)
     this.#snapshot = snapshot
     // The current key was handed out before the barrier.
     if (this.current !== this.absent && this.current !== this.#noKey) snapshot.early(this.current)
@@ -300,7 +249,7 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
     await restored.readTables((table) => {
       const { kind } = table
       if ((kind !== 'value' && kind !== 'list' && kind !== 'map') || !table.name.startsWith(prefix)) return undefined
-      const handle = this.#restoredHandle(table.name.slice(prefix.length), kind, table)
+      const { handle } = this.#states.restored(table.name.slice(prefix.length), kind, table)
       const set =
         kind === 'value'
           ? (row: any) => handle.update(row.v)
@@ -315,32 +264,6 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
     this.unsetKey()
   }
 
-  #restoredHandle(name: string, kind: StateDescriptor['kind'], table: StateTable): any {
-    const type = (field: string): TypeDescription =>
-      (table.row.kind === 'row' ? table.row.fields.find(([n]) => n === field)?.[1] : undefined) ?? { kind: 'any' }
-    const valueType = type('v')
-    const keyType = kind === 'map' ? type('m') : undefined
-    let known = this.#states.get(name)
-    if (known === undefined) {
-      known = this.#register({ name, kind }, undefined, valueType, keyType)
-    } else if (known.kind !== kind) {
-      throw this.#misfit(name, `${kind} state is stored, and ${known.kind} state is wanted`)
-    } else {
-      const mismatch =
-        typeMismatch(valueType, known.valueType) ??
-        (keyType === undefined ? undefined : typeMismatch(keyType, known.keyType, 'its key'))
-      if (mismatch !== undefined) throw this.#misfit(name, mismatch)
-    }
-    return known.handle
-  }
-
-  #misfit(name: string, reason: string): TailraceError {
-    return new TailraceError(
-      'TR-CHECKPOINT-004',
-      `Cannot restore state "${name}" of operator "${this.#operatorName}": ${reason}. Declare it as it was, or give the new state another name`,
-    )
-  }
-
   // --- states
 
   get hasStates(): boolean {
@@ -348,56 +271,13 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
   }
 
   getState<T>(descriptor: ValueStateDescriptor<T>): ValueState<T> {
-    return this.#handle(descriptor, descriptor.type?.description)
+    return this.#states.get(descriptor).handle
   }
   getListState<T>(descriptor: ListStateDescriptor<T>): ListState<T> {
-    return this.#handle(descriptor, descriptor.type?.description)
+    return this.#states.get(descriptor).handle
   }
   getMapState<K extends string | number | boolean | bigint, V>(descriptor: MapStateDescriptor<K, V>): MapState<K, V> {
-    return this.#handle(descriptor, descriptor.type?.description, descriptor.keyType?.description)
-  }
-
-  #handle(descriptor: StateDescriptor, ...types: (TypeDescription | undefined)[]): any {
-    const { name, kind } = descriptor
-    const type = JSON.stringify(types)
-    const known = this.#states.get(name)
-    if (known !== undefined && known.type === undefined) {
-      // It was restored before anyone asked for it.
-      const stored = known.valueType!
-      const mismatch =
-        known.kind === kind
-          ? typeMismatch(stored, types[0])
-          : `${known.kind} state is stored, and ${kind} state is wanted`
-      if (mismatch !== undefined) throw this.#misfit(name, mismatch)
-      known.type = type
-      return known.handle
-    }
-    if (known !== undefined) {
-      if (known.kind === kind && known.type === type) return known.handle
-      const what = known.kind === kind ? 'the same kind with another type' : `${known.kind} state`
-      throw new TailraceError(
-        'TR-STATE-001',
-        `Cannot get ${kind} state "${name}" of operator "${this.#operatorName}": it is in use as ${what}, and a name must always mean the same state`,
-      )
-    }
-    return this.#register(descriptor, type, types[0], types[1]).handle
-  }
-
-  #register(
-    { name, kind }: { name: string; kind: StateDescriptor['kind'] },
-    type: string | undefined,
-    valueType: TypeDescription | undefined,
-    keyType: TypeDescription | undefined,
-  ): Registered {
-    const index = this.#states.size
-    const declared = type === undefined ? undefined : valueType
-    const detacher = new Detacher({ place: `state "${name}"`, type: declared, instances: 'refuse' })
-    const store = kind === 'value' && canPack(declared) ? createRowStore(declared) : undefined
-    const handle = stateHandle(kind, index, this, detacher, detachString, store)
-    const registered: Registered = { name, kind, type, handle, store, detacher, valueType, keyType, slot: `s${index}` }
-    this.#states.set(name, registered)
-    this.#addSlot()
-    return registered
+    return this.#states.get(descriptor).handle
   }
 
   /** Gives all entries one slot more. Usually there are none yet: states are asked for in `open`. */
@@ -408,7 +288,7 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
     const wasNoKey = current === this.#noKey
     this.#Entry = entryClass(slots)
     this.#isEmpty = emptyTest(slots)
-    const states = [...this.#states.values()]
+    const states = this.#states.all
     this.touch = touchEntries(states.map(({ store }) => store))
     this.detachEntry = detachEntry(states.map(({ kind, detacher }) => (kind === 'value' ? detacher : undefined)))
     this.absent = new this.#Entry(undefined, 0, 0)
@@ -429,33 +309,20 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
   }
 
   applyToKeys(descriptor: StateDescriptor, visit: (key: Key, state: any) => void): void {
-    const state = this.#stateOf(descriptor)
-    const { slot } = this.#states.get(descriptor.name)!
+    const { slot, handle } = this.#states.get(descriptor)
     // What comes in now is not counted by `beforeBatch`: it is detached at once.
     const { detachesLater } = this
     this.detachesLater = false
     try {
-      for (const { pairs } of this.segments) {
-        // A copy: when a key is cleared, others move into its place.
-        for (const entry of pairs.filter((_, at) => (at & 1) === 1 && pairs[at - 1] !== 0) as Entry[]) {
+      for (const segment of this.segments) {
+        for (const entry of entriesOf(segment) as Entry[]) {
           if (entry[slot] === undefined) continue
           this.setKey(entry.key, entry.hash)
-          visit(keyOfLookup(entry.key), state)
+          visit(keyOfLookup(entry.key), handle)
         }
       }
     } finally {
       this.detachesLater = detachesLater
-    }
-  }
-
-  #stateOf(descriptor: StateDescriptor): unknown {
-    switch (descriptor.kind) {
-      case 'value':
-        return this.getState(descriptor as ValueStateDescriptor<any>)
-      case 'list':
-        return this.getListState(descriptor as ListStateDescriptor<any>)
-      case 'map':
-        return this.getMapState(descriptor as MapStateDescriptor<any, any>)
     }
   }
 
@@ -472,49 +339,4 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
       `Cannot use keyed state of operator "${this.#operatorName}" here: no key is current, and state belongs to a key; use it in processElement or onTimer`,
     )
   }
-}
-
-// --- segments
-
-function firstPlace(segment: Segment, stored: number): number {
-  return (Math.imul(stored, MULTIPLIER) >>> segment.shift) << 1
-}
-
-function put(segment: Segment, entry: Entry): void {
-  const { pairs, mask } = segment
-  const stored = entry.hash === 0 ? 1 : entry.hash
-  let at = firstPlace(segment, stored)
-  while (pairs[at] !== 0) at = (at + 2) & mask
-  pairs[at] = stored
-  pairs[at + 1] = entry
-}
-
-function grow(segment: Segment): void {
-  const { pairs, size } = segment
-  Object.assign(segment, new Segment(pairs.length), { size })
-  const { pairs: target, mask } = segment
-  for (let from = 0; from < pairs.length; from += 2) {
-    const stored = pairs[from]
-    if (stored === 0) continue
-    let at = firstPlace(segment, stored)
-    while (target[at] !== 0) at = (at + 2) & mask
-    target[at] = stored
-    target[at + 1] = pairs[from + 1]
-  }
-}
-
-/** Takes an entry out and closes the gap: what a later lookup would no longer reach moves into it. */
-function take(segment: Segment, entry: Entry): void {
-  const { pairs, mask } = segment
-  let gap = firstPlace(segment, entry.hash === 0 ? 1 : entry.hash)
-  while (pairs[gap + 1] !== entry) gap = (gap + 2) & mask
-  for (let at = (gap + 2) & mask; pairs[at] !== 0; at = (at + 2) & mask) {
-    const home = firstPlace(segment, pairs[at])
-    if (((at - home) & mask) < ((at - gap) & mask)) continue
-    pairs[gap] = pairs[at]
-    pairs[gap + 1] = pairs[at + 1]
-    gap = at
-  }
-  pairs[gap] = 0
-  pairs[gap + 1] = undefined
 }

@@ -9,10 +9,10 @@
  */
 import type { StateTable } from '../../checkpoint/model.ts'
 import { keyOfLookup } from '../../core/hash.ts'
-import type { StateDescriptor } from '../../core/state.ts'
 import { inferType, type TypeDescription } from '../../core/types.ts'
 import type { Entry, TouchEntries } from './entry-code.ts'
 import type { RowStore } from './row-store.ts'
+import type { Segment } from './segment.ts'
 
 /** Entries encoded in one step: less than a millisecond. */
 const ENTRIES_PER_STEP = 1024
@@ -20,20 +20,17 @@ const SAMPLES = 64
 /** Entries that are loaded together. */
 const BLOCK = 128
 
-export interface SegmentView {
-  /** Pairs: hash (0: free), entry. */
-  pairs: any[]
-  size: number
-}
+/** What a slot holds: a value, an array, a Map. */
+export type SlotKind = 'value' | 'list' | 'map'
 
 export interface HeapState {
-  kind: StateDescriptor['kind']
-  name: string
+  readonly kind: SlotKind
+  readonly name: string
   /** Declared types; undefined: found from what is there. */
   valueType: TypeDescription | undefined
   keyType: TypeDescription | undefined
   store: RowStore | undefined
-  slot: `s${number}`
+  readonly slot: `s${number}`
 }
 
 /** What rows go to; operators' SnapshotWriter has it. */
@@ -48,7 +45,7 @@ type Put = (row: any, keyHash: number, timestamp: number) => void
 
 export class HeapSnapshot {
   readonly #version: number
-  readonly #segments: readonly SegmentView[]
+  readonly #segments: readonly Segment[]
   readonly #encoders: { inOrder(entry: Entry): void; early(entry: Entry): void }[]
   readonly #touch: TouchEntries
   readonly #block: Entry[] = []
@@ -60,7 +57,7 @@ export class HeapSnapshot {
 
   constructor(
     version: number,
-    segments: readonly SegmentView[],
+    segments: readonly Segment[],
     states: readonly HeapState[],
     touch: TouchEntries,
     writer: TableSource,
@@ -110,7 +107,7 @@ export class HeapSnapshot {
   }
 
   /** Entries of this segment are about to move. */
-  beforeMove(segment: SegmentView): void {
+  beforeMove(segment: Segment): void {
     if (!this.done && this.#segments[this.#segment] === segment && this.#place > 0) this.#sweep(Infinity)
   }
 
@@ -137,7 +134,7 @@ export class HeapSnapshot {
 }
 
 /** Some entries, from all over. */
-function sample(segments: readonly SegmentView[]): Entry[] {
+function sample(segments: readonly Segment[]): Entry[] {
   const found: Entry[] = []
   const stride = Math.max(1, Math.floor(segments.length / SAMPLES))
   for (let round = 0; round < stride && found.length < SAMPLES; round++) {
@@ -207,46 +204,4 @@ function encoder({ kind, store, slot }: HeapState, put: Put): (entry: Entry) => 
     const k = keyOf(entry)
     for (const [m, v] of map) put({ k, m, v }, entry.hash, NO_TIMESTAMP)
   }
-}
-
-/**
- * Why state that was kept as `stored` cannot be read as `wanted`; undefined when it can.
- *
- * @example
- * typeMismatch({ kind: 'string' }, { kind: 'number' }) // 'it is string, and number is declared'
- */
-export function typeMismatch(
-  stored: TypeDescription,
-  wanted: TypeDescription | undefined,
-  where = 'it',
-): string | undefined {
-  if (wanted === undefined || wanted.kind === 'any' || stored.kind === 'any') return undefined
-  if (wanted.kind === 'nullable') {
-    return typeMismatch(stored.kind === 'nullable' ? stored.of : stored, wanted.of, where)
-  }
-  if (stored.kind === 'nullable') return `${where} may be null or undefined, and is declared without`
-  const isNumber = (type: TypeDescription) => type.kind === 'number' || type.kind === 'int32'
-  if (isNumber(stored) && isNumber(wanted)) return undefined
-  if (stored.kind !== wanted.kind) return `${where} is ${stored.kind}, and ${wanted.kind} is declared`
-  if (stored.kind === 'row' && wanted.kind === 'row') {
-    const storedFields = new Map(stored.fields)
-    for (const [name, type] of wanted.fields) {
-      const found = storedFields.get(name)
-      if (found === undefined) return `${where} has no field "${name}", which is declared`
-      const mismatch = typeMismatch(found, type, `field "${name}"`)
-      if (mismatch !== undefined) return mismatch
-      storedFields.delete(name)
-    }
-    const [left] = storedFields.keys()
-    if (left !== undefined) return `${where} has a field "${left}", which is not declared`
-  }
-  if (stored.kind === 'tuple' && wanted.kind === 'tuple') {
-    if (stored.elements.length !== wanted.elements.length)
-      return `${where} has ${stored.elements.length} elements, and ${wanted.elements.length} are declared`
-    for (const [i, element] of stored.elements.entries()) {
-      const mismatch = typeMismatch(element, wanted.elements[i]!, `element ${i}`)
-      if (mismatch !== undefined) return mismatch
-    }
-  }
-  return undefined
 }
