@@ -85,10 +85,14 @@ export type {
   SplitOutput,
 } from './core/source.ts'
 export {
+  type AggregatingState,
+  AggregatingStateDescriptor,
   type ListState,
   ListStateDescriptor,
   type MapState,
   MapStateDescriptor,
+  type ReducingState,
+  ReducingStateDescriptor,
   type ValueState,
   ValueStateDescriptor,
 } from './core/state.ts'

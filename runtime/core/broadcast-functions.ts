@@ -8,10 +8,14 @@
 import type { Collector, OnTimerContext, RichFunction, RuntimeContext, TimerService } from './functions.ts'
 import type { OutputTag } from './output-tag.ts'
 import type {
+  AggregatingState,
+  AggregatingStateDescriptor,
   ListState,
   ListStateDescriptor,
   MapState,
   MapStateDescriptor,
+  ReducingState,
+  ReducingStateDescriptor,
   ValueState,
   ValueStateDescriptor,
 } from './state.ts'
@@ -82,6 +86,11 @@ export interface KeyedBroadcastWriteContext<K> extends BroadcastWriteContext {
   applyToKeyedState<MK extends BroadcastKey, MV>(
     descriptor: MapStateDescriptor<MK, MV>,
     visit: (key: K, state: MapState<MK, MV>) => void,
+  ): void
+  applyToKeyedState<T>(descriptor: ReducingStateDescriptor<T>, visit: (key: K, state: ReducingState<T>) => void): void
+  applyToKeyedState<I, A, O>(
+    descriptor: AggregatingStateDescriptor<I, A, O>,
+    visit: (key: K, state: AggregatingState<I, O>) => void,
   ): void
 }
 

@@ -4,10 +4,14 @@
 import type { Counter, MetricGroup } from './metrics.ts'
 import type { OutputTag } from './output-tag.ts'
 import type {
+  AggregatingState,
+  AggregatingStateDescriptor,
   ListState,
   ListStateDescriptor,
   MapState,
   MapStateDescriptor,
+  ReducingState,
+  ReducingStateDescriptor,
   ValueState,
   ValueStateDescriptor,
 } from './state.ts'
@@ -35,6 +39,8 @@ export interface RuntimeContext {
   getState<T>(descriptor: ValueStateDescriptor<T>): ValueState<T>
   getListState<T>(descriptor: ListStateDescriptor<T>): ListState<T>
   getMapState<K extends string | number | boolean | bigint, V>(descriptor: MapStateDescriptor<K, V>): MapState<K, V>
+  getReducingState<T>(descriptor: ReducingStateDescriptor<T>): ReducingState<T>
+  getAggregatingState<I, A, O>(descriptor: AggregatingStateDescriptor<I, A, O>): AggregatingState<I, O>
 }
 
 /** Life of a function object. */

@@ -1,6 +1,7 @@
 /**
  * The contract of keyed state as user functions see it. Backends implement it (state/).
  */
+import type { AggregateFunction } from './functions.ts'
 import type { Type } from './types.ts'
 
 /** One value per key. */
@@ -39,9 +40,25 @@ export interface MapState<K extends string | number | boolean | bigint, V> {
   clear(): void
 }
 
+/** The values of a key, reduced to one. */
+export interface ReducingState<T> {
+  /** undefined when nothing was added. Kept as with {@link ValueState}: changing it in place keeps nothing. */
+  get(): T | undefined
+  add(value: T): void
+  clear(): void
+}
+
+/** The values of a key, aggregated; only the accumulator is kept. */
+export interface AggregatingState<I, O> {
+  /** undefined when nothing was added. */
+  get(): O | undefined
+  add(value: I): void
+  clear(): void
+}
+
 /** Names one state of an operator; the same name must always mean the same kind and type (TR-STATE-001). */
 export abstract class StateDescriptor {
-  abstract readonly kind: 'value' | 'list' | 'map'
+  abstract readonly kind: 'value' | 'list' | 'map' | 'reducing' | 'aggregating'
   readonly name: string
   constructor(name: string) {
     if (name === '') throw new TypeError('Cannot describe a state with an empty name')
@@ -75,5 +92,56 @@ export class MapStateDescriptor<K extends string | number | boolean | bigint, V>
     super(name)
     this.keyType = keyType
     this.type = valueType
+  }
+}
+
+/**
+ * A value that others are reduced into.
+ *
+ * @example
+ * const highest = new ReducingStateDescriptor<number>('highest', Math.max)
+ */
+export class ReducingStateDescriptor<T> extends StateDescriptor {
+  readonly kind = 'reducing'
+  readonly reduce: (a: T, b: T) => T
+  readonly type: Type<T> | undefined
+  /** `reduce` may change its first argument and return it. */
+  constructor(name: string, reduce: ((a: T, b: T) => T) | { reduce(a: T, b: T): T }, type?: Type<T>) {
+    super(name)
+    refuseLife(name, reduce)
+    this.reduce = typeof reduce === 'function' ? reduce : (a, b) => reduce.reduce(a, b)
+    this.type = type
+  }
+}
+
+/**
+ * An accumulator that values are added to.
+ *
+ * @example
+ * const mean = new AggregatingStateDescriptor('mean', {
+ *   createAccumulator: () => ({ n: 0, sum: 0 }),
+ *   add: (value: number, a) => ({ n: a.n + 1, sum: a.sum + value }),
+ *   getResult: (a) => a.sum / a.n,
+ * })
+ */
+export class AggregatingStateDescriptor<I, A, O> extends StateDescriptor {
+  readonly kind = 'aggregating'
+  readonly aggregate: AggregateFunction<I, A, O>
+  /** Of the accumulator. */
+  readonly type: Type<A> | undefined
+  constructor(name: string, aggregate: AggregateFunction<I, A, O>, accumulatorType?: Type<A>) {
+    super(name)
+    refuseLife(name, aggregate)
+    this.aggregate = aggregate
+    this.type = accumulatorType
+  }
+}
+
+/** What a state calls has no life of its own: it would wait for an `open` that never comes. */
+function refuseLife(name: string, fn: object): void {
+  if ('open' in fn || 'close' in fn) {
+    throw new TypeError(
+      `Cannot describe state "${name}": its function has open or close, which a state never calls; open what it needs in the function that uses the state`,
+    )
   }
 }

@@ -6,10 +6,14 @@
 import type { Collector, RichFunction, RuntimeContext } from './functions.ts'
 import type { OutputTag } from './output-tag.ts'
 import type {
+  AggregatingState,
+  AggregatingStateDescriptor,
   ListState,
   ListStateDescriptor,
   MapState,
   MapStateDescriptor,
+  ReducingState,
+  ReducingStateDescriptor,
   ValueState,
   ValueStateDescriptor,
 } from './state.ts'
@@ -20,6 +24,8 @@ export interface KeyedStateStore {
   getState<T>(descriptor: ValueStateDescriptor<T>): ValueState<T>
   getListState<T>(descriptor: ListStateDescriptor<T>): ListState<T>
   getMapState<K extends string | number | boolean | bigint, V>(descriptor: MapStateDescriptor<K, V>): MapState<K, V>
+  getReducingState<T>(descriptor: ReducingStateDescriptor<T>): ReducingState<T>
+  getAggregatingState<I, A, O>(descriptor: AggregatingStateDescriptor<I, A, O>): AggregatingState<I, O>
 }
 
 /** What a {@link ProcessWindowFunction} may ask. One object that is reused: valid during the call only. */

@@ -32,6 +32,8 @@ export function committerContext(context: OperatorContext): CommitterContext {
     getState: (descriptor) => runtime.getState(descriptor),
     getListState: (descriptor) => runtime.getListState(descriptor),
     getMapState: (descriptor) => runtime.getMapState(descriptor),
+    getReducingState: (descriptor) => runtime.getReducingState(descriptor),
+    getAggregatingState: (descriptor) => runtime.getAggregatingState(descriptor),
     clock: context.clock,
     checkpointing: context.checkpointing,
   }

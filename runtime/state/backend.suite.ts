@@ -9,7 +9,13 @@ import { describe, expect, it } from 'vitest'
 import { isTailraceError } from '../core/errors.ts'
 import type { Key } from '../core/functions.ts'
 import { hashKey, lookupKey } from '../core/hash.ts'
-import { ListStateDescriptor, MapStateDescriptor, ValueStateDescriptor } from '../core/state.ts'
+import {
+  AggregatingStateDescriptor,
+  ListStateDescriptor,
+  MapStateDescriptor,
+  ReducingStateDescriptor,
+  ValueStateDescriptor,
+} from '../core/state.ts'
 import { types } from '../core/types.ts'
 import type { BackendOptions, KeyedBackend } from './backend.ts'
 
@@ -340,6 +346,120 @@ export function backendSuite(name: string, make: (options: BackendOptions) => Ke
       })
     })
 
+    describe('ReducingState', () => {
+      it('holds what was added, reduced in order, per key', () => {
+        const { backend, use } = open()
+        const state = backend.getReducingState(new ReducingStateDescriptor<string>('text', (a, b) => `${a}, ${b}`))
+        use('a')
+        expect(state.get()).toBeUndefined()
+        state.add('one')
+        expect(state.get()).toBe('one')
+        state.add('two')
+        use('b')
+        expect(state.get()).toBeUndefined()
+        state.add('three')
+        use('a')
+        expect(state.get()).toBe('one, two')
+        state.clear()
+        expect(state.get()).toBeUndefined()
+        expect(backend.size).toBe(1)
+        state.add('four')
+        expect(state.get()).toBe('four')
+      })
+
+      it('keeps an argument that the function has changed and given back, also of a declared row', () => {
+        const { backend, use } = open()
+        const add = (a: { n: number }, b: { n: number }) => {
+          a.n += b.n
+          return a
+        }
+        const states = [
+          backend.getReducingState(new ReducingStateDescriptor('any', add)),
+          backend.getReducingState(
+            new ReducingStateDescriptor('declared', { reduce: add }, types.row({ n: types.number })),
+          ),
+        ]
+        for (const state of states) {
+          for (let i = 0; i < 100; i++) {
+            use(i % 10)
+            state.add({ n: i })
+          }
+          for (let key = 0; key < 10; key++) {
+            use(key)
+            expect(state.get()).toEqual({ n: 450 + 10 * key })
+          }
+        }
+      })
+
+      it('reduces values that are falsy, too', () => {
+        const { backend, use } = open()
+        const state = backend.getReducingState(new ReducingStateDescriptor<number>('sum', (a, b) => a + b))
+        use('a')
+        for (const n of [0, 0, 5, -5]) state.add(n)
+        expect(state.get()).toBe(0)
+        expect(backend.size).toBe(1)
+      })
+    })
+
+    describe('AggregatingState', () => {
+      const mean = () =>
+        new AggregatingStateDescriptor('mean', {
+          createAccumulator: () => ({ n: 0, sum: 0 }),
+          add: (value: number, a) => {
+            a.n++
+            a.sum += value
+            return a
+          },
+          getResult: (a) => a.sum / a.n,
+        })
+
+      it('gives the result of what was added, per key, from accumulators of their own', () => {
+        const { backend, use } = open()
+        const state = backend.getAggregatingState(mean())
+        for (const [key, value] of [
+          ['a', 1],
+          ['b', 10],
+          ['a', 2],
+          ['a', 6],
+        ] as const) {
+          use(key)
+          state.add(value)
+        }
+        expect(state.get()).toBe(3)
+        use('b')
+        expect(state.get()).toBe(10)
+        use('c')
+        expect(state.get()).toBeUndefined()
+        use('a')
+        state.clear()
+        expect(state.get()).toBeUndefined()
+        state.add(4)
+        expect(state.get()).toBe(4)
+      })
+
+      it('calls an aggregate function as the method that it is', () => {
+        class Longest {
+          readonly limit = 5
+          createAccumulator() {
+            return ''
+          }
+          add(text: string, longest: string) {
+            return text.length > longest.length && text.length <= this.limit ? text : longest
+          }
+          getResult(longest: string) {
+            return `${longest} of ${this.limit}`
+          }
+        }
+        const { backend, use } = open()
+        const state = backend.getAggregatingState(
+          new AggregatingStateDescriptor('longest', new Longest(), types.string),
+        )
+        use('a')
+        for (const text of ['a', 'abcd', 'abcdef', 'ab']) state.add(text)
+        expect(state.get()).toBe('abcd of 5')
+      })
+    })
+
     describe('several states', () => {
       it('keeps states of one key apart, and clears one without the others', () => {
         const { backend, use } = open()
@@ -398,6 +518,9 @@ export function backendSuite(name: string, make: (options: BackendOptions) => Ke
         expect(codeOf(() => backend.getListState(new ListStateDescriptor<number>('n')))).toBe('TR-STATE-001')
         expect(codeOf(() => backend.getMapState(new MapStateDescriptor<string, number>('n')))).toBe('TR-STATE-001')
         expect(codeOf(() => backend.getState(new ValueStateDescriptor<string>('n', types.string)))).toBe('TR-STATE-001')
+        expect(codeOf(() => backend.getReducingState(new ReducingStateDescriptor('n', Math.max, types.number)))).toBe(
+          'TR-STATE-001',
+        )
         expect(() => backend.getListState(new ListStateDescriptor<number>('n'))).toThrow(/"n".*"clicks".*value state/)
       })
     })
@@ -497,6 +620,14 @@ export function backendSuite(name: string, make: (options: BackendOptions) => Ke
       const value = backend.getState(new ValueStateDescriptor<number>('v'))
       const list = backend.getListState(new ListStateDescriptor<number>('l'))
       const map = backend.getMapState(new MapStateDescriptor<string, number>('m'))
+      const max = backend.getReducingState(new ReducingStateDescriptor<number>('r', Math.max))
+      const first = backend.getAggregatingState(
+        new AggregatingStateDescriptor('a', {
+          createAccumulator: () => [] as number[],
+          add: (n: number, all) => [...all, n],
+          getResult: ([n]) => n,
+        }),
+      )
       const uses: (() => unknown)[] = [
         () => value.value(),
         () => value.update(1),
@@ -514,6 +645,12 @@ export function backendSuite(name: string, make: (options: BackendOptions) => Ke
         () => map.values(),
         () => map.isEmpty(),
         () => map.clear(),
+        () => max.get(),
+        () => max.add(1),
+        () => max.clear(),
+        () => first.get(),
+        () => first.add(1),
+        () => first.clear(),
       ]
       for (const action of uses) expect(codeOf(action), action.toString()).toBe('TR-STATE-002')
       use('a')

@@ -6,10 +6,14 @@
  */
 import type { Key } from '../core/functions.ts'
 import type {
+  AggregatingState,
+  AggregatingStateDescriptor,
   ListState,
   ListStateDescriptor,
   MapState,
   MapStateDescriptor,
+  ReducingState,
+  ReducingStateDescriptor,
   StateDescriptor,
   ValueState,
   ValueStateDescriptor,
@@ -21,6 +25,8 @@ export interface KeyedBackend extends KeyedStateStore {
   getState<T>(descriptor: ValueStateDescriptor<T>): ValueState<T>
   getListState<T>(descriptor: ListStateDescriptor<T>): ListState<T>
   getMapState<K extends string | number | boolean | bigint, V>(descriptor: MapStateDescriptor<K, V>): MapState<K, V>
+  getReducingState<T>(descriptor: ReducingStateDescriptor<T>): ReducingState<T>
+  getAggregatingState<I, A, O>(descriptor: AggregatingStateDescriptor<I, A, O>): AggregatingState<I, O>
   /** Makes `key` current. `hash` is its hash (core/hash.ts), which the sender has shipped; both halves of unsigned and signed do. */
   setKey(key: Key, hash: number): void
   /** No key is current: handles throw TR-STATE-002. So it is before the first `setKey`. */

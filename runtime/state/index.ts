@@ -1,9 +1,13 @@
 /** The door `tailrace/state`: what keyed functions need to describe and use their state. */
 export {
+  type AggregatingState,
+  AggregatingStateDescriptor,
   type ListState,
   ListStateDescriptor,
   type MapState,
   MapStateDescriptor,
+  type ReducingState,
+  ReducingStateDescriptor,
   StateDescriptor,
   type ValueState,
   ValueStateDescriptor,

@@ -17,5 +17,7 @@ export function keyedRuntime(runtime: RuntimeContext, store: KeyedStateStore): R
     getState: (descriptor) => store.getState(descriptor),
     getListState: (descriptor) => store.getListState(descriptor),
     getMapState: (descriptor) => store.getMapState(descriptor),
+    getReducingState: (descriptor) => store.getReducingState(descriptor),
+    getAggregatingState: (descriptor) => store.getAggregatingState(descriptor),
   }
 }

@@ -50,7 +50,7 @@ export function createOperatorContext(
   }
 }
 
-/** For operators that are not keyed; keyed ones put their state in place of the three getters. */
+/** For operators that are not keyed; keyed ones put their state in place of the getters. */
 function createRuntimeContext(task: Task, info: TaskInfo, metrics: OperatorMetrics): RuntimeContext {
   const refuse = (): never => {
     throw new TailraceError(
@@ -79,5 +79,7 @@ function createRuntimeContext(task: Task, info: TaskInfo, metrics: OperatorMetri
     getState: refuse,
     getListState: refuse,
     getMapState: refuse,
+    getReducingState: refuse,
+    getAggregatingState: refuse,
   }
 }

@@ -165,6 +165,8 @@ export class FakeContext implements OperatorContext {
       getState: noState,
       getListState: noState,
       getMapState: noState,
+      getReducingState: noState,
+      getAggregatingState: noState,
     }
   }
 

@@ -17,10 +17,14 @@ import type { Key } from '../../core/functions.ts'
 import { keyOfLookup, lookupKey } from '../../core/hash.ts'
 import { keyGroupRange } from '../../core/key-groups.ts'
 import type {
+  AggregatingState,
+  AggregatingStateDescriptor,
   ListState,
   ListStateDescriptor,
   MapState,
   MapStateDescriptor,
+  ReducingState,
+  ReducingStateDescriptor,
   StateDescriptor,
   ValueState,
   ValueStateDescriptor,
@@ -249,7 +253,7 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
     await restored.readTables((table) => {
       const { kind } = table
       if ((kind !== 'value' && kind !== 'list' && kind !== 'map') || !table.name.startsWith(prefix)) return undefined
-      const { handle } = this.#states.restored(table.name.slice(prefix.length), kind, table)
+      const { slotHandle: handle } = this.#states.restored(table.name.slice(prefix.length), kind, table)
       const set =
         kind === 'value'
           ? (row: any) => handle.update(row.v)
@@ -277,6 +281,12 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
     return this.#states.get(descriptor).handle
   }
   getMapState<K extends string | number | boolean | bigint, V>(descriptor: MapStateDescriptor<K, V>): MapState<K, V> {
+    return this.#states.get(descriptor).handle
+  }
+  getReducingState<T>(descriptor: ReducingStateDescriptor<T>): ReducingState<T> {
+    return this.#states.get(descriptor).handle
+  }
+  getAggregatingState<I, A, O>(descriptor: AggregatingStateDescriptor<I, A, O>): AggregatingState<I, O> {
     return this.#states.get(descriptor).handle
   }
 

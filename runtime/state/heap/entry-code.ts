@@ -238,6 +238,36 @@ export function stateHandle(
   return new Handle(owner, detacher, detachString, store)
 }
 
+const FOLDS = {
+  reducing: `return class {
+  constructor(state, fold) { this.state = state; this.fold = fold }
+  get() { return this.state.value() }
+  add(value) {
+    const { state, fold } = this, before = state.value()
+    state.update(before === undefined ? value : fold(before, value))
+  }
+  clear() { this.state.clear() }
+}`,
+  aggregating: `return class {
+  constructor(state, fold) { this.state = state; this.fold = fold }
+  get() {
+    const accumulator = this.state.value()
+    return accumulator === undefined ? undefined : this.fold.getResult(accumulator)
+  }
+  add(value) {
+    const { state, fold } = this, before = state.value()
+    state.update(fold.add(value, before === undefined ? fold.createAccumulator() : before))
+  }
+  clear() { this.state.clear() }
+}`,
+}
+
+/** A handle that folds what is added into the value of another handle: `fold` is a function for `reducing`, an AggregateFunction for `aggregating`. */
+export function foldHandle(kind: 'reducing' | 'aggregating', state: unknown, fold: unknown): any {
+  const Handle = compile([], FOLDS[kind])() as new (...args: unknown[]) => any
+  return new Handle(state, fold)
+}
+
 /** Stands in while no key is current: every slot throws `error()`. */
 export function noKeyEntry(slots: number, error: () => Error): Entry {
   const entry = {}

@@ -7,10 +7,10 @@
  */
 import type { StateTable } from '../../checkpoint/model.ts'
 import { TailraceError } from '../../core/errors.ts'
-import type { StateDescriptor } from '../../core/state.ts'
+import type { AggregatingStateDescriptor, ReducingStateDescriptor, StateDescriptor } from '../../core/state.ts'
 import type { Type, TypeDescription } from '../../core/types.ts'
 import { Detacher, detachString } from '../detach.ts'
-import { type HandleOwner, stateHandle } from './entry-code.ts'
+import { foldHandle, type HandleOwner, stateHandle } from './entry-code.ts'
 import { canPack, createRowStore } from './row-store.ts'
 import type { HeapState, SlotKind } from './snapshot.ts'
 import { typeMismatch } from './type-mismatch.ts'
@@ -34,7 +34,18 @@ export interface KeptState extends HeapState {
   /** Types that checkpoints had it with. */
   readonly stored: Types[]
   readonly detacher: Detacher
-  readonly handle: any
+  /** Of the slot's kind. */
+  readonly slotHandle: any
+  /** What the job has got: `slotHandle`, or one that works with it. */
+  handle: any
+}
+
+const SLOT_KINDS: Record<StateDescriptor['kind'], SlotKind> = {
+  value: 'value',
+  list: 'list',
+  map: 'map',
+  reducing: 'value',
+  aggregating: 'value',
 }
 
 export class States {
@@ -65,10 +76,15 @@ export class States {
     const types = typesOf(descriptor)
     const asked: Asked = { kind, types: JSON.stringify([types.value, types.key]) }
     const known = this.#byName.get(name)
-    if (known === undefined) return this.#add(name, kind, types, asked)
+    if (known === undefined) {
+      const state = this.#add(name, SLOT_KINDS[kind], types, asked)
+      state.handle = jobHandle(descriptor, state.slotHandle)
+      return state
+    }
     if (known.asked === undefined) {
       for (const stored of known.stored) this.#verify(name, known.kind, stored, kind, types)
       known.asked = asked
+      known.handle = jobHandle(descriptor, known.slotHandle)
       known.valueType = types.value
       known.keyType = types.key
       return known
@@ -100,7 +116,7 @@ export class States {
 
   #verify(name: string, storedKind: SlotKind, stored: Types, kind: StateDescriptor['kind'], wanted: Types): void {
     const mismatch =
-      storedKind === kind
+      storedKind === SLOT_KINDS[kind]
         ? (typeMismatch(stored.value!, wanted.value) ??
           (stored.key === undefined ? undefined : typeMismatch(stored.key, wanted.key, 'its key')))
         : `${storedKind} state is stored, and ${kind} state is wanted`
@@ -116,6 +132,7 @@ export class States {
     const declared = asked === undefined ? undefined : types.value
     const detacher = new Detacher({ place: `state "${name}"`, type: declared, instances: 'refuse' })
     const store = kind === 'value' && canPack(declared) ? createRowStore(declared) : undefined
+    const slotHandle = stateHandle(kind, index, this.#owner, detacher, detachString, store)
     const state: KeptState = {
       name,
       kind,
@@ -126,12 +143,23 @@ export class States {
       slot: `s${index}`,
       store,
       detacher,
-      handle: stateHandle(kind, index, this.#owner, detacher, detachString, store),
+      slotHandle,
+      handle: slotHandle,
     }
     this.#byName.set(name, state)
     this.#added()
     return state
   }
+}
+
+function jobHandle(descriptor: StateDescriptor, slotHandle: any): any {
+  if (descriptor.kind === 'reducing') {
+    return foldHandle('reducing', slotHandle, (descriptor as ReducingStateDescriptor<any>).reduce)
+  }
+  if (descriptor.kind === 'aggregating') {
+    return foldHandle('aggregating', slotHandle, (descriptor as AggregatingStateDescriptor<any, any, any>).aggregate)
+  }
+  return slotHandle
 }
 
 const NO_TYPES: Types = { value: undefined, key: undefined }
