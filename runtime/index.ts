@@ -96,6 +96,13 @@ export {
   type ValueState,
   ValueStateDescriptor,
 } from './core/state.ts'
+export {
+  type IncrementalCleanup,
+  StateTtlConfig,
+  type StateTtlConfigBuilder,
+  type TtlStateVisibility,
+  type TtlUpdateType,
+} from './core/state-ttl.ts'
 export { type Type, type TypeDescription, type TypeOf, types } from './core/types.ts'
 export {
   type TimestampAssigner,

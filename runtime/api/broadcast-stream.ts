@@ -25,6 +25,12 @@ export class BroadcastStream<T> {
     inputs: readonly StreamInput[],
     descriptors: readonly MapStateDescriptor<any, any>[],
   ) {
+    for (const { name, ttl } of descriptors) {
+      if (ttl === undefined) continue
+      throw new TypeError(
+        `Cannot broadcast into state "${name}" with a time to live: every subtask has a copy, and copies must not expire one after the other; remove what is old by a record`,
+      )
+    }
     this.environment = environment
     this.inputs = inputs
     this.descriptors = descriptors

@@ -2,6 +2,7 @@
  * The contract of keyed state as user functions see it. Backends implement it (state/).
  */
 import type { AggregateFunction } from './functions.ts'
+import type { StateTtlConfig } from './state-ttl.ts'
 import type { Type } from './types.ts'
 
 /** One value per key. */
@@ -60,9 +61,20 @@ export interface AggregatingState<I, O> {
 export abstract class StateDescriptor {
   abstract readonly kind: 'value' | 'list' | 'map' | 'reducing' | 'aggregating'
   readonly name: string
+  #ttl: StateTtlConfig | undefined
   constructor(name: string) {
     if (name === '') throw new TypeError('Cannot describe a state with an empty name')
     this.name = name
+  }
+
+  /** How long what is kept lives; undefined: until it is cleared. */
+  get ttl(): StateTtlConfig | undefined {
+    return this.#ttl
+  }
+
+  /** What is kept goes some time after it was last written (or read). Call it before the state is asked for. */
+  enableTimeToLive(config: StateTtlConfig): void {
+    this.#ttl = config.isEnabled ? config : undefined
   }
 }
 

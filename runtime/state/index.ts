@@ -12,4 +12,11 @@ export {
   type ValueState,
   ValueStateDescriptor,
 } from '../core/state.ts'
+export {
+  type IncrementalCleanup,
+  StateTtlConfig,
+  type StateTtlConfigBuilder,
+  type TtlStateVisibility,
+  type TtlUpdateType,
+} from '../core/state-ttl.ts'
 export type { KeyedStateStore } from '../core/window-functions.ts'
