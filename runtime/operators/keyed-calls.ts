@@ -149,7 +149,7 @@ export class KeyedCalls {
     this.#call = call
     this.#sides = new SideOutputs(context)
     this.out = new Output(next)
-    this.backend = new heap.HeapBackend(context.task)
+    this.backend = new heap.HeapBackend(context.task, context.clock)
     this.timers = new timers.Timers(context, (timer, domain) => this.#onTimer(timer, domain), wake)
     this.ctx = new Context(context, this.out, this.#sides, this.timers)
     this.runtime = keyedRuntime(context.runtime, this.backend)

@@ -31,7 +31,7 @@ export class Operator extends FunctionOperator {
 
   override async open(context: OperatorContext): Promise<void> {
     const { HeapBackend } = await hotCopy<typeof import('../state/heap/backend.ts')>('state/heap/backend', context.copy)
-    this.backend = new HeapBackend(context.task)
+    this.backend = new HeapBackend(context.task, context.clock)
     this.state = this.backend.getState(new ValueStateDescriptor(STATE_NAME))
     await super.open(context, keyedRuntime(context.runtime, this.backend))
     if (context.restored !== undefined) await this.backend.restore(context.restored)

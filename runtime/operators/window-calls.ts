@@ -73,12 +73,12 @@ export class WindowCalls implements Collector<any>, ProcessWindowContext {
 
   async open(): Promise<void> {
     if (this.#rich === undefined) return
-    const { copy, task, runtime } = this.#context
+    const { copy, task, clock, runtime } = this.#context
     ;({ HeapBackend: this.#HeapBackend } = await hotCopy<typeof import('../state/heap/backend.ts')>(
       'state/heap/backend',
       copy,
     ))
-    this.#global = new this.#HeapBackend(task)
+    this.#global = new this.#HeapBackend(task, clock)
     await this.user!.open(this.#context, keyedRuntime(runtime, this.#global))
   }
 
@@ -140,7 +140,7 @@ export class WindowCalls implements Collector<any>, ProcessWindowContext {
       return undefined
     })
     for (const start of starts) {
-      const backend = new this.#HeapBackend(this.#context.task)
+      const backend = new this.#HeapBackend(this.#context.task, this.#context.clock)
       await backend.restore(restored, `${BY_WINDOW}${start}/`)
       if (backend.size > 0) this.#byWindow.set(start, backend)
     }
@@ -164,7 +164,7 @@ export class WindowCalls implements Collector<any>, ProcessWindowContext {
   windowState(): KeyedStateStore {
     let backend = this.#byWindow.get(this.#window.start)
     if (backend === undefined)
-      this.#byWindow.set(this.#window.start, (backend = new this.#HeapBackend(this.#context.task)))
+      this.#byWindow.set(this.#window.start, (backend = new this.#HeapBackend(this.#context.task, this.#context.clock)))
     backend.setKey(this.#key, this.#keyHash)
     return backend
   }

@@ -2,10 +2,11 @@
  * The contract of keyed state as tests: every backend runs them.
  *
  * @example
- * backendSuite('HeapBackend', (options) => new HeapBackend(options))
+ * backendSuite('HeapBackend', (options, clock) => new HeapBackend(options, clock))
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { type Clock, ManualClock } from '../core/clock.ts'
 import { isTailraceError } from '../core/errors.ts'
 import type { Key } from '../core/functions.ts'
 import { hashKey, lookupKey } from '../core/hash.ts'
@@ -31,10 +32,10 @@ const DIFFERENT_KEYS: Key[] = [
   ...[[], [1], [1n], ['1'], [[1]], [1, 2], ['1', '2'], ['12'], [true, new Uint8Array([1])]],
 ]
 
-export function backendSuite(name: string, make: (options: BackendOptions) => KeyedBackend): void {
+export function backendSuite(name: string, make: (options: BackendOptions, clock: Clock) => KeyedBackend): void {
   describe(`${name}: the contract of keyed state`, () => {
     const open = (options: Partial<BackendOptions> = {}) => {
-      const backend = make({ ...OPTIONS, ...options })
+      const backend = make({ ...OPTIONS, ...options }, new ManualClock())
       return { backend, use: (key: Key) => backend.setKey(key, hashKey(key)) }
     }
     const codeOf = (action: () => unknown) => {

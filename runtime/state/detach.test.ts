@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { ManualClock } from '../core/clock.ts'
 import { hashKey } from '../core/hash.ts'
 import { ListStateDescriptor, MapStateDescriptor, ValueStateDescriptor } from '../core/state.ts'
 import { types } from '../core/types.ts'
@@ -50,7 +51,8 @@ describe('what is kept lets go of the batch that it was decoded from', () => {
     expect(kept).toHaveLength(PIECES)
   })
 
-  const backend = () => new HeapBackend({ operatorName: 'o', maxParallelism: 128, parallelism: 1, subtaskIndex: 0 })
+  const backend = () =>
+    new HeapBackend({ operatorName: 'o', maxParallelism: 128, parallelism: 1, subtaskIndex: 0 }, new ManualClock())
 
   it.each<[string, (piece: string) => any]>([
     ['a string', (piece) => piece],

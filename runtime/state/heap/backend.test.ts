@@ -1,17 +1,22 @@
 import { expect, it } from 'vitest'
+import { ManualClock } from '../../core/clock.ts'
 import { hashKey } from '../../core/hash.ts'
 import { ValueStateDescriptor } from '../../core/state.ts'
 import { types } from '../../core/types.ts'
 import { backendSuite } from '../backend.suite.ts'
 import { keyedRuntime } from '../keyed-runtime.ts'
+import { ttlSuite } from '../ttl.suite.ts'
+import { ttlOracleSuite } from '../ttl-oracle.suite.ts'
 import { HeapBackend } from './backend.ts'
 
-backendSuite('HeapBackend', (options) => new HeapBackend(options))
+backendSuite('HeapBackend', (options, clock) => new HeapBackend(options, clock))
+ttlSuite('HeapBackend', (options, clock) => new HeapBackend(options, clock))
+ttlOracleSuite('HeapBackend', (options, clock) => new HeapBackend(options, clock))
 
 const OPTIONS = { operatorName: 'clicks', maxParallelism: 128, parallelism: 2, subtaskIndex: 0 }
 
 it('HeapBackend keeps values by reference', () => {
-  const backend = new HeapBackend(OPTIONS)
+  const backend = new HeapBackend(OPTIONS, new ManualClock())
   const state = backend.getState(new ValueStateDescriptor<{ n: number; text: string }>('v'))
   backend.setKey('a', 64 * 2)
   const value = { n: 1, text: 'a text that is longer than thirteen characters' }
@@ -22,13 +27,13 @@ it('HeapBackend keeps values by reference', () => {
 })
 
 it('HeapBackend refuses a key of another subtask', () => {
-  const backend = new HeapBackend(OPTIONS)
+  const backend = new HeapBackend(OPTIONS, new ManualClock())
   expect(() => backend.setKey('a', 127)).toThrow(/key group belongs to another subtask/)
   expect(() => backend.setKey('a', 63)).not.toThrow()
 })
 
 it('HeapBackend keeps its segments small while it grows', () => {
-  const backend = new HeapBackend({ ...OPTIONS, parallelism: 1 })
+  const backend = new HeapBackend({ ...OPTIONS, parallelism: 1 }, new ManualClock())
   const state = backend.getState(new ValueStateDescriptor<number>('v', types.number))
   for (let i = 0; i < 100_000; i++) {
     backend.setKey(i, hashKey(i))
@@ -42,7 +47,7 @@ it('HeapBackend keeps its segments small while it grows', () => {
 it('HeapBackend.beforeBatch() changes nothing that a job can see, whatever the keys and states are (property)', () => {
   const row = types.row({ n: types.number, text: types.string })
   const create = () => {
-    const backend = new HeapBackend({ ...OPTIONS, parallelism: 1 })
+    const backend = new HeapBackend({ ...OPTIONS, parallelism: 1 }, new ManualClock())
     const packed = backend.getState(new ValueStateDescriptor('packed', row))
     const loose = backend.getState(new ValueStateDescriptor<any>('loose'))
     return { backend, packed, loose }
@@ -86,7 +91,7 @@ it('HeapBackend.beforeBatch() changes nothing that a job can see, whatever the k
 })
 
 it('keyedRuntime() gives state of the backend and everything else of the task', () => {
-  const backend = new HeapBackend({ ...OPTIONS, parallelism: 1 })
+  const backend = new HeapBackend({ ...OPTIONS, parallelism: 1 }, new ManualClock())
   const counter = { inc() {}, value: () => 0 }
   const runtime = keyedRuntime(
     { task: { taskName: 't' }, parameters: { a: '1' }, accumulator: () => counter } as any,

@@ -11,7 +11,7 @@
  * Loaded once per operator (`hotCopy('state/heap/backend', n)`).
  */
 
-import type { StateTable } from '../../checkpoint/model.ts'
+import type { Clock } from '../../core/clock.ts'
 import { TailraceError } from '../../core/errors.ts'
 import type { Key } from '../../core/functions.ts'
 import { keyOfLookup, lookupKey } from '../../core/hash.ts'
@@ -29,7 +29,7 @@ import type {
   ValueState,
   ValueStateDescriptor,
 } from '../../core/state.ts'
-import type { BackendOptions, KeyedBackend } from '../backend.ts'
+import type { BackendOptions, KeyedBackend, TableSource, TablesToRestore } from '../backend.ts'
 import { detachString } from '../detach.ts'
 import {
   copySlots,
@@ -38,14 +38,14 @@ import {
   type EntryClass,
   emptyTest,
   entryClass,
-  type HandleOwner,
   noKeyEntry,
   type TouchEntries,
   touchEntries,
 } from './entry-code.ts'
 import { entriesOf, grow, MULTIPLIER, NO_ENTRIES, put, Segment, storedHash, take } from './segment.ts'
-import { HeapSnapshot, type TableSource } from './snapshot.ts'
-import { States } from './states.ts'
+import { HeapSnapshot } from './snapshot.ts'
+import { States, type StatesOwner } from './states.ts'
+import type { TtlHandle } from './ttl-code.ts'
 
 const SEGMENTS_MIN = 256
 /** Fewer keys stay in the processor's caches by themselves. */
@@ -54,14 +54,7 @@ const PREFETCH_FROM_KEYS = 32_768
 const ATTACHED_KEYS_MAX = 16_384
 const ATTACHED_MAX = 8 << 20
 
-/** State as a checkpoint had it; operators' RestoredState has it. */
-interface TablesToRestore {
-  readTables(
-    take: (table: StateTable) => ((row: any, keyHash: number, timestamp: number) => void) | undefined,
-  ): Promise<void>
-}
-
-export class HeapBackend implements KeyedBackend, HandleOwner {
+export class HeapBackend implements KeyedBackend, StatesOwner {
   current: Entry
   absent: Entry
   /** Raised by each snapshot; while one is under way entries of another version are as they were at its barrier. */
@@ -75,11 +68,13 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
   private readonly firstGroup: number
   private readonly subBits: number
   private readonly subMask: number
-  private readonly segments: Segment[]
+  readonly segments: Segment[]
+  readonly #clock: Clock
   readonly #states: States
   #Entry: EntryClass
   #noKey: Entry
-  #isEmpty: (entry: Entry) => boolean
+  /** Whether all slots of an entry are unset. */
+  isEmpty: (entry: Entry) => boolean
   detachesLater = false
   /** Bytes of batches that came in since all values were detached: what is kept can hold no more of them alive. */
   private attached = 0
@@ -94,9 +89,11 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
   private key: any
   private hash = 0
 
-  constructor(options: BackendOptions) {
+  /** `clock` tells when state with a time to live expires. */
+  constructor(options: BackendOptions, clock: Clock) {
     this.#operatorName = options.operatorName
-    this.#states = new States(this, options.operatorName, () => this.#addSlot())
+    this.#clock = clock
+    this.#states = new States(this, options.operatorName, clock)
     const { maxParallelism } = options
     this.maxParallelism = maxParallelism
     this.groupMask = (maxParallelism & (maxParallelism - 1)) === 0 ? maxParallelism - 1 : -1
@@ -107,7 +104,7 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
     this.subMask = (1 << this.subBits) - 1
     this.segments = new Array(groups << this.subBits).fill(NO_ENTRIES)
     this.#Entry = entryClass(0)
-    this.#isEmpty = emptyTest(0)
+    this.isEmpty = emptyTest(0)
     this.touch = touchEntries([])
     this.detachEntry = detachEntry([])
     this.absent = new this.#Entry(undefined, 0, 0)
@@ -212,26 +209,28 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
 
   dropIfEmpty(): void {
     const entry = this.current
-    if (!this.#isEmpty(entry)) return
+    if (!this.isEmpty(entry)) return
     this.key = entry.key
     this.hash = entry.hash
+    this.remove(entry)
+    this.current = this.absent
+  }
+
+  remove(entry: Entry): void {
     const segment = this.segments[this.#segmentOf(entry.hash)]!
     this.#snapshot?.beforeMove(segment)
     take(segment, storedHash(entry.hash), entry)
     this.size--
-    this.current = this.absent
   }
 
   // --- snapshots
 
-  /**
-   * Begins a snapshot of what is there now. Call the result between records until it returns true. Tables are named `prefix` and the state's name.
-   * A snapshot that is still under way is brought to its end first.
-   */
+  /** A snapshot that is still under way is brought to its end first. */
   snapshot(writer: TableSource, prefix = ''): () => boolean {
-    if (this.#snapshot !== undefined) while (!this.#snapshot.step());
+    this.#finishSnapshot()
     this.version++
-    const snapshot = new HeapSnapshot(this.version, this.segments, this.#states.all, this.touch, writer, prefix)
+    const now = this.#clock.now()
+    const snapshot = new HeapSnapshot(this.version, this.segments, this.#states.all, this.touch, writer, prefix, now)
     this.#snapshot = snapshot
     // The current key was handed out before the barrier.
     if (this.current !== this.absent && this.current !== this.#noKey) snapshot.early(this.current)
@@ -242,27 +241,29 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
     }
   }
 
+  #finishSnapshot(): void {
+    if (this.#snapshot !== undefined) while (!this.#snapshot.step());
+    this.#snapshot = undefined
+  }
+
+  beforeChange(entry: Entry): void {
+    if (entry.version !== this.version) this.#before(entry)
+  }
+
   /** An entry of an older version is handed out. */
   #before(entry: Entry): void {
     if (this.#snapshot === undefined) entry.version = this.version
     else this.#snapshot.early(entry)
   }
 
-  /** Takes the tables of its kinds whose name begins with `prefix`. Throws TR-CHECKPOINT-004 for state of another kind or type than asked for. */
   async restore(restored: TablesToRestore, prefix = ''): Promise<void> {
     await restored.readTables((table) => {
       const { kind } = table
       if ((kind !== 'value' && kind !== 'list' && kind !== 'map') || !table.name.startsWith(prefix)) return undefined
-      const { slotHandle: handle } = this.#states.restored(table.name.slice(prefix.length), kind, table)
-      const set =
-        kind === 'value'
-          ? (row: any) => handle.update(row.v)
-          : kind === 'list'
-            ? (row: any) => handle.add(row.v)
-            : (row: any) => handle.put(row.m, row.v)
-      return (row, keyHash) => {
+      const put = this.#states.restored(table.name.slice(prefix.length), kind, table)
+      return (row, keyHash, timestamp) => {
         this.setKey(row.k, keyHash)
-        set(row)
+        put(row, timestamp)
       }
     })
     this.unsetKey()
@@ -291,16 +292,14 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
   }
 
   /** Gives all entries one slot more. Usually there are none yet: states are asked for in `open`. */
-  #addSlot(): void {
+  slotAdded(): void {
     const slots = this.#states.size
     const move = copySlots(slots - 1)
     const { current, absent } = this
     const wasNoKey = current === this.#noKey
     this.#Entry = entryClass(slots)
-    this.#isEmpty = emptyTest(slots)
-    const states = this.#states.all
-    this.touch = touchEntries(states.map(({ store }) => store))
-    this.detachEntry = detachEntry(states.map(({ kind, detacher }) => (kind === 'value' ? detacher : undefined)))
+    this.isEmpty = emptyTest(slots)
+    this.#formsChanged()
     this.absent = new this.#Entry(undefined, 0, 0)
     this.#noKey = noKeyEntry(slots, () => this.#noKeyError())
     if (wasNoKey) this.current = this.#noKey
@@ -318,8 +317,33 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
     }
   }
 
+  slotChanged(slot: `s${number}`, convert: (kept: any) => any): void {
+    // It takes entries in the form that they had.
+    this.#finishSnapshot()
+    this.#formsChanged()
+    if (this.size === 0) return
+    for (const segment of this.segments) {
+      for (const entry of entriesOf(segment)) if (entry[slot] !== undefined) entry[slot] = convert(entry[slot])
+    }
+  }
+
+  #formsChanged(): void {
+    const states = this.#states.all
+    this.touch = touchEntries(states)
+    this.detachEntry = detachEntry(states)
+  }
+
+  /** An own method in place of the class's: only operators that asked for it pay. */
+  onEachKey(listener: () => void): void {
+    const { setKey } = this
+    this.setKey = (key, hash) => {
+      setKey.call(this, key, hash)
+      listener()
+    }
+  }
+
   applyToKeys(descriptor: StateDescriptor, visit: (key: Key, state: any) => void): void {
-    const { slot, handle } = this.#states.get(descriptor)
+    const { slot, handle, slotHandle, ttl } = this.#states.get(descriptor)
     // What comes in now is not counted by `beforeBatch`: it is detached at once.
     const { detachesLater } = this
     this.detachesLater = false
@@ -328,7 +352,7 @@ export class HeapBackend implements KeyedBackend, HandleOwner {
         for (const entry of entriesOf(segment) as Entry[]) {
           if (entry[slot] === undefined) continue
           this.setKey(entry.key, entry.hash)
-          visit(keyOfLookup(entry.key), handle)
+          if (ttl === undefined || (slotHandle as TtlHandle).has()) visit(keyOfLookup(entry.key), handle)
         }
       }
     } finally {

@@ -38,7 +38,7 @@ export interface HandleOwner {
 }
 
 let generated = 0
-function compile(parameters: string[], source: string): Function {
+export function compile(parameters: string[], source: string): Function {
   return new Function(
     ...parameters,
     `'use strict'\n${source}\n//# sourceURL=tailrace-generated/entry-${generated++}.js`,
@@ -61,28 +61,42 @@ export function emptyTest(slots: number): (entry: Entry) => boolean {
   ) => boolean
 }
 
+/** What a slot holds, as far as code that goes over whole entries must know. */
+export interface SlotForm {
+  readonly kind: 'value' | 'list' | 'map'
+  readonly detacher: Detacher
+  readonly store: RowStore | undefined
+  /** Values stand behind a Stamped (stamped.ts). */
+  readonly ttl: unknown
+}
+
 /** Detaches what value states have accepted in an entry. Packed rows are numbers and stay as they are. */
-export function detachEntry(detachers: readonly (Detacher | undefined)[]): (entry: Entry) => void {
-  const slots = detachers.map((detacher, i) =>
-    detacher === undefined ? '' : `if (e.s${i} !== undefined) e.s${i} = detachers[${i}].detach(e.s${i}, true)`,
-  )
-  return compile(['detachers'], `return function detach(e) {\n  ${slots.join('\n  ')}\n}`)(detachers) as (
-    e: Entry,
-  ) => void
+export function detachEntry(forms: readonly SlotForm[]): (entry: Entry) => void {
+  const slots = forms.map(({ kind, ttl }, i) => {
+    if (kind !== 'value') return ''
+    const place = ttl === undefined ? `e.s${i}` : `e.s${i}.v`
+    return `if (e.s${i} !== undefined) ${place} = forms[${i}].detacher.detach(${place}, true)`
+  })
+  return compile(['forms'], `return function detach(e) {\n  ${slots.join('\n  ')}\n}`)(forms) as (e: Entry) => void
 }
 
 export type TouchEntries = (entries: readonly Entry[], count: number) => number
 
-/** Reads the first `count` entries, what their slots point at, and their rows in `stores`; the sum means nothing. `typeof` reads an object's head. */
-export function touchEntries(stores: readonly (RowStore | undefined)[]): TouchEntries {
-  const slots = stores.map((store, i) =>
-    store === undefined
-      ? `if (typeof e.s${i} === 'object') n++`
-      : `const v${i} = e.s${i}; rows${i}[i] = typeof v${i} === 'number' ? v${i} : -1`,
-  )
-  const packed = stores.flatMap((store, i) => (store === undefined ? [] : [i]))
+/** Reads the first `count` entries, what their slots point at, and their rows in stores; the sum means nothing. `typeof` reads an object's head. */
+export function touchEntries(forms: readonly SlotForm[]): TouchEntries {
+  const slots = forms.map(({ kind, store, ttl }, i) => {
+    const stamped = ttl !== undefined && kind === 'value'
+    if (store === undefined) {
+      return stamped
+        ? `const v${i} = e.s${i}; if (v${i} !== undefined && typeof v${i}.v === 'object') n++`
+        : `if (typeof e.s${i} === 'object') n++`
+    }
+    const load = stamped ? `e.s${i} === undefined ? undefined : e.s${i}.v` : `e.s${i}`
+    return `const v${i} = ${load}; rows${i}[i] = typeof v${i} === 'number' ? v${i} : -1`
+  })
+  const packed = forms.flatMap(({ store }, i) => (store === undefined ? [] : [i]))
   return compile(
-    ['stores'],
+    ['forms'],
     `${packed.map((i) => `const rows${i} = new Int32Array(65536)`).join('; ')}
 return function touch(entries, count) {
   let n = 0
@@ -91,10 +105,10 @@ return function touch(entries, count) {
     n += e.hash
     ${slots.join('\n    ')}
   }
-  ${packed.map((i) => `n += stores[${i}].touch(rows${i}, count)`).join('; ')}
+  ${packed.map((i) => `n += forms[${i}].store.touch(rows${i}, count)`).join('; ')}
   return n
 }`,
-  )(stores) as TouchEntries
+  )(forms) as TouchEntries
 }
 
 /** Moves all slots of an entry of fewer states. */
@@ -112,12 +126,12 @@ const CLEAR = (slot: string) => `
   }`
 
 /** Prologue of every write: the entry to write to. */
-const ENTRY = `const backend = this.backend
+export const ENTRY = `const backend = this.backend
     let entry = backend.current
     if (entry === backend.absent) entry = backend.create()`
 
 /** Keys from which on declared rows are packed: fewer are cheaper as objects. */
-const PACKED_FROM_KEYS = 65_536
+export const PACKED_FROM_KEYS = 65_536
 
 const CODE = {
   value: (slot: string) => `return class {
@@ -227,14 +241,14 @@ const CODE = {
 /** A handle of the state in slot `slot`. With a store, of declared rows that it may keep. */
 export function stateHandle(
   kind: 'value' | 'list' | 'map',
-  slot: number,
+  slot: string,
   owner: HandleOwner,
   detacher: Detacher,
   detachString: (text: string) => string,
   store?: RowStore,
 ): any {
   const code = store === undefined ? CODE[kind] : CODE.packed
-  const Handle = compile(['EMPTY'], code(`s${slot}`))(new Map()) as new (...args: unknown[]) => any
+  const Handle = compile(['EMPTY'], code(slot))(new Map()) as new (...args: unknown[]) => any
   return new Handle(owner, detacher, detachString, store)
 }
 

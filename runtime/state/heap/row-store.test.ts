@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { ManualClock } from '../../core/clock.ts'
 import { hashKey } from '../../core/hash.ts'
 import { types, ValueStateDescriptor } from '../../index.ts'
 import { HeapBackend } from './backend.ts'
@@ -67,7 +68,10 @@ describe('createRowStore()', () => {
 
 describe('ValueState of a declared row', () => {
   it('keeps every value when keys become many, packed or not, and gives freed rows to others', () => {
-    const backend = new HeapBackend({ operatorName: 'test', maxParallelism: 128, parallelism: 1, subtaskIndex: 0 })
+    const backend = new HeapBackend(
+      { operatorName: 'test', maxParallelism: 128, parallelism: 1, subtaskIndex: 0 },
+      new ManualClock(),
+    )
     const state = backend.getState(new ValueStateDescriptor('row', type))
     const keys = 70_000
     const rowOf = (k: number) => ({

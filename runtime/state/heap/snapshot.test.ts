@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { StateTable } from '../../checkpoint/model.ts'
+import { ManualClock } from '../../core/clock.ts'
 import { hashKey } from '../../core/hash.ts'
 import { ListStateDescriptor, MapStateDescriptor, ValueStateDescriptor } from '../../core/state.ts'
 import { types } from '../../core/types.ts'
@@ -34,7 +35,7 @@ class Tables {
 const account = types.row({ n: types.number, text: types.string })
 
 function create() {
-  const backend = new HeapBackend(OPTIONS)
+  const backend = new HeapBackend(OPTIONS, new ManualClock())
   return {
     backend,
     value: backend.getState(new ValueStateDescriptor<any>('value')),
@@ -189,7 +190,7 @@ describe('HeapBackend.restore()', () => {
     act(states, { key: 'a', what: 'update', n: 5 })
     const tables = new Tables()
     while (!states.backend.snapshot(tables)());
-    const backend = new HeapBackend(OPTIONS)
+    const backend = new HeapBackend(OPTIONS, new ManualClock())
     await backend.restore(tables)
     const again = new Tables()
     while (!backend.snapshot(again)());
@@ -200,7 +201,7 @@ describe('HeapBackend.restore()', () => {
 
   it('keeps a state that nobody asks for though two subtasks have found different types in it', async () => {
     const tables = ['text', 7].map((v, i) => {
-      const backend = new HeapBackend(OPTIONS)
+      const backend = new HeapBackend(OPTIONS, new ManualClock())
       const state = backend.getState(new ValueStateDescriptor<any>('v'))
       backend.setKey(i, hashKey(i))
       state.update(v)
@@ -208,7 +209,7 @@ describe('HeapBackend.restore()', () => {
       while (!backend.snapshot(taken)());
       return taken
     })
-    const backend = new HeapBackend(OPTIONS)
+    const backend = new HeapBackend(OPTIONS, new ManualClock())
     for (const one of tables) await backend.restore(one)
     const again = new Tables()
     while (!backend.snapshot(again)());
@@ -224,10 +225,10 @@ describe('HeapBackend.restore()', () => {
     const tables = new Tables()
     while (!states.backend.snapshot(tables)());
     const descriptor = new MapStateDescriptor('map', types.number, types.number)
-    const early = new HeapBackend(OPTIONS)
+    const early = new HeapBackend(OPTIONS, new ManualClock())
     early.getMapState(descriptor)
     await expect(early.restore(tables)).rejects.toThrow(/its key is string, and number is declared/)
-    const late = new HeapBackend(OPTIONS)
+    const late = new HeapBackend(OPTIONS, new ManualClock())
     await late.restore(tables)
     expect(() => late.getMapState(descriptor)).toThrow(/its key is string, and number is declared/)
   })
@@ -261,10 +262,10 @@ describe('HeapBackend.restore()', () => {
     act(states, { key: 'a', what: 'packed', n: 5 })
     const tables = new Tables()
     while (!states.backend.snapshot(tables)());
-    const early = new HeapBackend(OPTIONS)
+    const early = new HeapBackend(OPTIONS, new ManualClock())
     ask(early)
     await expect(early.restore(tables)).rejects.toThrow(message)
-    const late = new HeapBackend(OPTIONS)
+    const late = new HeapBackend(OPTIONS, new ManualClock())
     await late.restore(tables)
     expect(() => ask(late)).toThrow(message)
   })

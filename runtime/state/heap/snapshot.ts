@@ -5,14 +5,16 @@
  * goes through the segments, in the order of key groups, and encodes such entries; `setKey`, through which every access goes, encodes the entry
  * that it finds before it hands it out (users change what `value()` returns, so a read counts). Either raises the entry's version.
  * Correctness: each entry of the barrier is encoded once, before anyone can change it; one made later never. Removing from a segment, or growing it, moves
- * entries over the place where `step` stands: the rest of that segment is encoded first.
+ * entries over the place where `step` stands: the rest of that segment is encoded first. What had expired at the barrier is left out.
  */
-import type { StateTable } from '../../checkpoint/model.ts'
 import { keyOfLookup } from '../../core/hash.ts'
+import type { StateTtlConfig } from '../../core/state-ttl.ts'
 import { inferType, type TypeDescription } from '../../core/types.ts'
+import type { TableSource } from '../backend.ts'
 import type { Entry, TouchEntries } from './entry-code.ts'
 import type { RowStore } from './row-store.ts'
 import type { Segment } from './segment.ts'
+import { type Stamped, valuesOf } from './stamped.ts'
 
 /** Entries encoded in one step: less than a millisecond. */
 const ENTRIES_PER_STEP = 1024
@@ -31,14 +33,8 @@ export interface HeapState {
   keyType: TypeDescription | undefined
   store: RowStore | undefined
   readonly slot: `s${number}`
-}
-
-/** What rows go to; operators' SnapshotWriter has it. */
-export interface TableSource {
-  table(table: StateTable): {
-    put(row: any, keyHash: number, timestamp: number): void
-    putEarly(row: any, keyHash: number, timestamp: number): void
-  }
+  /** undefined: values do not expire. Else they stand behind a Stamped, with the time of their last access that counts. */
+  ttl: StateTtlConfig | undefined
 }
 
 type Put = (row: any, keyHash: number, timestamp: number) => void
@@ -62,6 +58,7 @@ export class HeapSnapshot {
     touch: TouchEntries,
     writer: TableSource,
     prefix: string,
+    nowMs: number,
   ) {
     this.#touch = touch
     this.#version = version
@@ -72,10 +69,11 @@ export class HeapSnapshot {
         name: prefix + state.name,
         kind: state.kind,
         row: rowType(state, samples),
+        ...(state.ttl === undefined ? {} : { settings: { ttl: true } }),
       })
       return {
-        inOrder: encoder(state, (row, hash, timestamp) => table.put(row, hash, timestamp)),
-        early: encoder(state, (row, hash, timestamp) => table.putEarly(row, hash, timestamp)),
+        inOrder: encoder(state, nowMs, (row, hash, timestamp) => table.put(row, hash, timestamp)),
+        early: encoder(state, nowMs, (row, hash, timestamp) => table.putEarly(row, hash, timestamp)),
       }
     })
   }
@@ -155,23 +153,26 @@ function keyOf(entry: Entry): any {
   return typeof key === 'string' && key.charCodeAt(0) === 0 ? keyOfLookup(key) : key
 }
 
-function rowType({ kind, valueType, keyType, store, slot }: HeapState, entries: readonly Entry[]): TypeDescription {
-  const k = inferType(entries.map(keyOf))
+function rowType(state: HeapState, entries: readonly Entry[]): TypeDescription {
+  const { kind, valueType, keyType, store, slot, ttl } = state
   const kept = entries.map((entry) => entry[slot]).filter((value) => value !== undefined)
-  const inferred = (values: unknown[]) => (values.length === 0 ? ({ kind: 'any' } as const) : inferType(values))
-  const unpacked = () =>
-    kept.map((value) => (store !== undefined && typeof value === 'number' ? store.unpack(value) : value))
-  const fields: [string, TypeDescription][] = [['k', k]]
-  if (kind === 'map') {
-    fields.push(['m', keyType ?? inferred(kept.flatMap((map) => firstOf(map.keys())))])
-    fields.push(['v', valueType ?? inferred(kept.flatMap((map) => firstOf(map.values())))])
-  } else if (kind === 'list') fields.push(['v', valueType ?? inferred(kept.flatMap((list) => firstOf(list)))])
-  else fields.push(['v', valueType ?? inferred(unpacked())])
+  const values = () => {
+    const found =
+      kind === 'value'
+        ? kept
+        : kept.flatMap((some) => firstOf(kind === 'list' ? some : (some as Map<any, any>).values()))
+    const bare = ttl === undefined ? found : valuesOf(found)
+    return store === undefined ? bare : bare.map((v) => (typeof v === 'number' ? store.unpack(v) : v))
+  }
+  const inferred = (some: unknown[]) => (some.length === 0 ? ({ kind: 'any' } as const) : inferType(some))
+  const fields: [string, TypeDescription][] = [['k', inferType(entries.map(keyOf))]]
+  if (kind === 'map') fields.push(['m', keyType ?? inferred(kept.flatMap((map) => firstOf(map.keys())))])
+  fields.push(['v', valueType ?? inferred(values())])
   return { kind: 'row', fields }
 }
 
-function firstOf(values: Iterable<unknown>): unknown[] {
-  const found: unknown[] = []
+function firstOf<T>(values: Iterable<T>): T[] {
+  const found: T[] = []
   for (const value of values) {
     if (found.push(value) === 4) break
   }
@@ -180,8 +181,12 @@ function firstOf(values: Iterable<unknown>): unknown[] {
 
 const NO_TIMESTAMP = -Infinity
 
-/** Puts the rows of one state of an entry. */
-function encoder({ kind, store, slot }: HeapState, put: Put): (entry: Entry) => void {
+/** Puts the rows of one state of an entry, but for what has expired. */
+function encoder(state: HeapState, nowMs: number, put: Put): (entry: Entry) => void {
+  return state.ttl === undefined ? plainEncoder(state, put) : stampedEncoder(state, state.ttl.ttlMs, nowMs, put)
+}
+
+function plainEncoder({ kind, store, slot }: HeapState, put: Put): (entry: Entry) => void {
   if (kind === 'value') {
     return (entry) => {
       let v = entry[slot]
@@ -203,5 +208,36 @@ function encoder({ kind, store, slot }: HeapState, put: Put): (entry: Entry) => 
     if (map === undefined) return
     const k = keyOf(entry)
     for (const [m, v] of map) put({ k, m, v }, entry.hash, NO_TIMESTAMP)
+  }
+}
+
+/** Rows hold the bare value; its time is the row's timestamp. */
+function stampedEncoder(
+  { kind, store, slot }: HeapState,
+  ttlMs: number,
+  nowMs: number,
+  put: Put,
+): (entry: Entry) => void {
+  if (kind === 'value') {
+    return (entry) => {
+      const kept: Stamped | undefined = entry[slot]
+      if (kept === undefined || kept.t + ttlMs <= nowMs) return
+      const v = store !== undefined && typeof kept.v === 'number' ? store.unpack(kept.v) : kept.v
+      put({ k: keyOf(entry), v }, entry.hash, kept.t)
+    }
+  }
+  if (kind === 'list') {
+    return (entry) => {
+      const list: Stamped[] | undefined = entry[slot]
+      if (list === undefined) return
+      const k = keyOf(entry)
+      for (const { v, t } of list) if (!(t + ttlMs <= nowMs)) put({ k, v }, entry.hash, t)
+    }
+  }
+  return (entry) => {
+    const map: Map<unknown, Stamped> | undefined = entry[slot]
+    if (map === undefined) return
+    const k = keyOf(entry)
+    for (const [m, { v, t }] of map) if (!(t + ttlMs <= nowMs)) put({ k, m, v }, entry.hash, t)
   }
 }
