@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { ManualClock } from '../../core/clock.ts'
 import { hashKey } from '../../core/hash.ts'
 import { ValueStateDescriptor } from '../../core/state.ts'
+import { StateTtlConfig } from '../../core/state-ttl.ts'
 import { types } from '../../core/types.ts'
 import { backendSuite } from '../backend.suite.ts'
 import { keyedRuntime } from '../keyed-runtime.ts'
@@ -44,13 +45,16 @@ it('HeapBackend keeps its segments small while it grows', () => {
   expect(largest).toBeLessThan(1000)
 })
 
-it('HeapBackend.beforeBatch() changes nothing that a job can see, whatever the keys and states are (property)', () => {
+it.each([
+  ['states', undefined],
+  ['states that live for a time', StateTtlConfig.newBuilder('1 h').build()],
+])('HeapBackend.beforeBatch() changes nothing that a job can see, whatever the keys are: %s', (_, ttl) => {
   const row = types.row({ n: types.number, text: types.string })
   const create = () => {
     const backend = new HeapBackend({ ...OPTIONS, parallelism: 1 }, new ManualClock())
-    const packed = backend.getState(new ValueStateDescriptor('packed', row))
-    const loose = backend.getState(new ValueStateDescriptor<any>('loose'))
-    return { backend, packed, loose }
+    const descriptors = [new ValueStateDescriptor('packed', row), new ValueStateDescriptor<any>('loose')] as const
+    if (ttl !== undefined) for (const descriptor of descriptors) descriptor.enableTimeToLive(ttl)
+    return { backend, packed: backend.getState(descriptors[0]), loose: backend.getState(descriptors[1]) }
   }
   const told = create()
   const untold = create()

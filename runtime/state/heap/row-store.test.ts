@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../../core/clock.ts'
 import { hashKey } from '../../core/hash.ts'
-import { types, ValueStateDescriptor } from '../../index.ts'
+import { StateTtlConfig, types, ValueStateDescriptor } from '../../index.ts'
 import { HeapBackend } from './backend.ts'
 import { canPack, createRowStore } from './row-store.ts'
 
@@ -67,12 +67,18 @@ describe('createRowStore()', () => {
 })
 
 describe('ValueState of a declared row', () => {
-  it('keeps every value when keys become many, packed or not, and gives freed rows to others', () => {
+  it.each([
+    ['', undefined],
+    [' and lives for a time', StateTtlConfig.newBuilder('1 h').build()],
+  ])('keeps every value when keys become many, packed or not%s, and gives freed rows to others', (_, ttl) => {
+    const clock = new ManualClock()
     const backend = new HeapBackend(
       { operatorName: 'test', maxParallelism: 128, parallelism: 1, subtaskIndex: 0 },
-      new ManualClock(),
+      clock,
     )
-    const state = backend.getState(new ValueStateDescriptor('row', type))
+    const descriptor = new ValueStateDescriptor('row', type)
+    if (ttl !== undefined) descriptor.enableTimeToLive(ttl)
+    const state = backend.getState(descriptor)
     const keys = 70_000
     const rowOf = (k: number) => ({
       n: k,
@@ -80,10 +86,13 @@ describe('ValueState of a declared row', () => {
       a: k % 7 === 0 ? `schön ${k}` : `text ${k}`,
       b: 'x'.repeat(k % 40),
     })
-    for (let pass = 0; pass < 2; pass++) {
+    for (let pass = 0; pass < 3; pass++) {
       for (let k = 0; k < keys; k++) {
         backend.setKey(k, hashKey(k))
-        state.update(rowOf(k))
+        // What fitted into a row does not always fit later, and the other way round.
+        state.update(rowOf(k + 1 - (pass & 1)))
+        if (pass < 2) state.update(rowOf(k + pass))
+        else state.update(rowOf(k))
       }
     }
     for (let k = 0; k < keys; k++) {
@@ -92,7 +101,19 @@ describe('ValueState of a declared row', () => {
       if (k % 2 === 0) state.clear()
     }
     expect(backend.size).toBe(keys / 2)
+    // A value that is refused leaves nothing in place of the old one, whose row others may have by now.
+    backend.setKey(1, hashKey(1))
+    expect(() => state.update({ ...rowOf(1), a: Symbol('a') as any })).toThrow(/Cannot keep a symbol/)
+    expect(state.value()).toBeUndefined()
+    state.update(rowOf(1))
     backend.setKey(2, hashKey(2))
     expect(state.value()).toBeUndefined()
+    if (ttl === undefined) return
+    clock.advance(ttl.ttlMs)
+    for (let k = 0; k < keys; k++) {
+      backend.setKey(k, hashKey(k))
+      expect(state.value()).toBeUndefined()
+    }
+    expect(backend.size).toBe(0)
   })
 })
