@@ -19,8 +19,8 @@ import {
 } from '../core/state.ts'
 import { StateTtlConfig, type StateTtlConfigBuilder } from '../core/state-ttl.ts'
 import type { BackendOptions, KeyedBackend } from './backend.ts'
+import { describeState, KINDS } from './kinds.suite.ts'
 import { TakenTables } from './taken-tables.suite.ts'
-import { describeState, KINDS } from './ttl-kinds.suite.ts'
 
 const OPTIONS: BackendOptions = { operatorName: 'clicks', maxParallelism: 128, parallelism: 1, subtaskIndex: 0 }
 const START = 1_700_000_000_000

@@ -6,11 +6,13 @@ import { StateTtlConfig } from '../../core/state-ttl.ts'
 import { types } from '../../core/types.ts'
 import { backendSuite } from '../backend.suite.ts'
 import { keyedRuntime } from '../keyed-runtime.ts'
+import { snapshotSuite } from '../snapshot.suite.ts'
 import { ttlSuite } from '../ttl.suite.ts'
 import { ttlOracleSuite } from '../ttl-oracle.suite.ts'
 import { HeapBackend } from './backend.ts'
 
 backendSuite('HeapBackend', (options, clock) => new HeapBackend(options, clock))
+snapshotSuite('HeapBackend', (options, clock) => new HeapBackend(options, clock))
 ttlSuite('HeapBackend', (options, clock) => new HeapBackend(options, clock))
 ttlOracleSuite('HeapBackend', (options, clock) => new HeapBackend(options, clock))
 

@@ -7,8 +7,8 @@ import type { Key } from '../../core/functions.ts'
 import { hashKey } from '../../core/hash.ts'
 import { ListStateDescriptor, MapStateDescriptor, ValueStateDescriptor } from '../../core/state.ts'
 import { StateTtlConfig, type StateTtlConfigBuilder } from '../../core/state-ttl.ts'
+import { describeState, KINDS } from '../kinds.suite.ts'
 import { TakenTables } from '../taken-tables.suite.ts'
-import { describeState, KINDS } from '../ttl-kinds.suite.ts'
 import { HeapBackend } from './backend.ts'
 
 const TTL = 1000

@@ -1,5 +1,5 @@
 /**
- * One probe for all kinds of state: numbers go in and come out, so that a case of ttl.suite.ts runs for each kind.
+ * One probe for all kinds of state: numbers go in and come out, so that one case of a suite runs for each kind.
  */
 import {
   AggregatingStateDescriptor,
