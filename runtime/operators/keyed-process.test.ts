@@ -9,8 +9,17 @@ import {
 } from '../core/functions.ts'
 import { hashKey } from '../core/hash.ts'
 import { OutputTag } from '../core/output-tag.ts'
-import { type ValueState, ValueStateDescriptor } from '../core/state.ts'
+import {
+  type AggregatingState,
+  AggregatingStateDescriptor,
+  type ReducingState,
+  ReducingStateDescriptor,
+  type ValueState,
+  ValueStateDescriptor,
+} from '../core/state.ts'
+import { StateTtlConfig } from '../core/state-ttl.ts'
 import { type FakeContextOptions, openOperator } from '../testing/operator-context.ts'
+import { barrier, restoredFrom, takeSnapshot } from '../testing/snapshots.ts'
 import { Operator } from './keyed-process.ts'
 
 interface Click {
@@ -336,5 +345,62 @@ describe('KeyedProcessFunction', () => {
     const operator = new Operator({ fn: new Fn(() => {}), keyOf: (x) => x })
     await operator.close()
     expect(operator.busy).toBe(false)
+  })
+})
+
+describe('state with a time to live', () => {
+  /** Counts clicks per user, until a user has been away for a second. */
+  class Visits extends KeyedProcessFunction<string, Click, unknown> {
+    #clicks!: ReducingState<number>
+    #span!: AggregatingState<number, number>
+    override open(context: RuntimeContext): void {
+      const clicks = new ReducingStateDescriptor<number>('clicks', (a, b) => a + b)
+      const span = new AggregatingStateDescriptor('span', {
+        createAccumulator: () => ({ from: Infinity, to: -Infinity }),
+        add: (at: number, a) => ({ from: Math.min(a.from, at), to: Math.max(a.to, at) }),
+        getResult: ({ from, to }) => to - from,
+      })
+      for (const state of [clicks, span]) state.enableTimeToLive(StateTtlConfig.newBuilder('1 s').build())
+      this.#clicks = context.getReducingState(clicks)
+      this.#span = context.getAggregatingState(span)
+    }
+    override processElement(click: Click, _context: unknown, out: Collector<unknown>): void {
+      this.#clicks.add(1)
+      this.#span.add(click.at!)
+      out.collect([click.user, this.#clicks.get(), this.#span.get()])
+    }
+  }
+
+  it('expires by the clock of the task, and through a checkpoint', async () => {
+    const { send, context, operator, out } = await open(new Visits(), { startMs: 5000 })
+    send({ user: 'ann', at: 10 })
+    context.advance(600)
+    send({ user: 'bob', at: 20 })
+    send({ user: 'ann', at: 40 })
+    context.advance(600)
+    send({ user: 'ann', at: 45 })
+    const taken = await takeSnapshot(operator, barrier(1))
+    context.advance(1000)
+    send({ user: 'ann', at: 70 })
+    expect(out.values).toEqual([
+      ['ann', 1, 0],
+      ['bob', 1, 0],
+      ['ann', 2, 30],
+      ['ann', 3, 35],
+      ['ann', 1, 0],
+    ])
+    const next = await open(new Visits(), { startMs: 6599, restored: restoredFrom([taken], 0, 1) })
+    next.send({ user: 'bob', at: 50 })
+    next.send({ user: 'ann', at: 60 })
+    next.context.advance(601)
+    next.send({ user: 'cal', at: 70 })
+    next.context.advance(999)
+    next.send({ user: 'ann', at: 80 })
+    expect(next.out.values).toEqual([
+      ['bob', 2, 30],
+      ['ann', 4, 50],
+      ['cal', 1, 0],
+      ['ann', 1, 0],
+    ])
   })
 })
