@@ -3,6 +3,7 @@
  */
 import type { CheckedOperator, RestoreCheck } from '../checkpoint/check.ts'
 import type { CheckpointDescription, OperatorDescription, StateDescription } from '../checkpoint/describe.ts'
+import { columns } from './columns.ts'
 import type { Style } from './style.ts'
 
 export interface Inspected extends CheckpointDescription {
@@ -22,7 +23,7 @@ export function reportCheckpoint(checkpoint: Inspected, style: Style): string {
   ]
   const blocks = checkpoint.operators.map((operator) => [
     `${style.bold(operator.name)}${style.dim(`  ${operatorFacts(operator)}`)}`,
-    ...table(operator.states.map(stateRow)),
+    ...columns(operator.states.map(stateRow)),
   ])
   return [
     `${style.bold(`${kind} ${checkpointId} of "${jobName}"`)}, ${timeText(timestampMs)}`,
@@ -71,7 +72,7 @@ export function reportCheck(
     missing: style.red('✘'),
     'left behind': style.cyan('-'),
   }
-  const rows = table(
+  const rows = columns(
     check.operators.map((operator) => [
       operator.name,
       operator.uid === null ? 'no uid' : `uid ${operator.uid}`,
@@ -113,19 +114,6 @@ function outcomeText({ outcome, stored, planned, finished, suggestion }: Checked
     ...change('max parallelism', stored!.maxParallelism, planned!.maxParallelism),
     ...(finished ? [`finished before the ${kind}`] : []),
   ].join(', ')
-}
-
-/** Rows with their cells below each other. */
-function table(rows: readonly string[][]): string[] {
-  const widths: number[] = []
-  for (const row of rows) for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
-  const used = (i: number) => (widths[i] ?? 0) > 0
-  return rows.map((row) =>
-    `  ${row
-      .filter((_, i) => used(i))
-      .map((cell, i, { length }) => (i === length - 1 ? cell : cell.padEnd(widths.filter((w) => w > 0)[i]!)))
-      .join('  ')}`.trimEnd(),
-  )
 }
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB']

@@ -1,9 +1,17 @@
 /**
  * The command `tailrace`. Each subcommand loads its own part when it is called, so that --help and --version answer at once.
  */
-import { Command, CommanderError } from 'commander'
-import { isTailraceError } from '../core/errors.ts'
+import { Command, CommanderError, Option } from 'commander'
+import { isTailraceError, TailraceError } from '../core/errors.ts'
 import { version } from '../program/running-copy.ts'
+import type {
+  CheckpointFlags,
+  ClusterFlags,
+  ListFlags,
+  SavepointFlags,
+  StopFlags,
+  Surroundings,
+} from './cluster-commands.ts'
 import { EXIT } from './exit-codes.ts'
 import { type RestoreFlags, withRestoreFlags } from './restore-flags.ts'
 import { parseProperty, type RunFlags } from './settings.ts'
@@ -44,6 +52,31 @@ Exit codes:
   0 the job can go on from it   1 the savepoint or the job cannot be read   2 wrong usage
   3 the job cannot go on from it`
 
+const CLUSTER_EXIT = `
+Exit codes:
+  0 done   1 the cluster does not answer, refuses or could not   2 wrong usage`
+
+const JOB_ARGUMENT = 'id of the job, its first digits (4 or more), or its name'
+
+const SAVEPOINT_HELP = `
+Without a directory it goes where execution.checkpointing.savepoint-dir of the job says.
+
+Examples:
+  tailrace savepoint "page clicks" /data/savepoints
+  tailrace savepoint 1a2b s3://bucket/savepoints --json
+  tailrace savepoint --dispose /data/savepoints/savepoint-1a2b3c-0123456789ab
+${CLUSTER_EXIT}`
+
+const STOP_HELP = `
+The sources stop, a savepoint is taken, and the job finishes behind it: nothing is lost, and another run goes on
+from there (tailrace run -s PATH). With --drain the input ends first: windows and timers fire, and no run should
+go on from it.
+
+Examples:
+  tailrace stop "page clicks" -p /data/savepoints
+  tailrace stop 1a2b --drain
+${CLUSTER_EXIT}`
+
 interface CheckOptions extends RestoreFlags {
   parallelism?: string
   D?: Record<string, string>
@@ -73,6 +106,11 @@ function build(): Command {
     .option('-s, --savepoint <path>', 'go on from this checkpoint or savepoint (execution.state-recovery.path)')
     .option('-n, --allow-non-restored-state', 'leave state behind that no operator of the job takes')
     .option('--claim-mode <mode>', 'NO_CLAIM: what the job begins with stays yours; CLAIM: it becomes the job’s')
+    // Flink's spellings.
+    .addOption(new Option('--from-savepoint <path>').hideHelp())
+    .addOption(new Option('--fromSavepoint <path>').hideHelp())
+    .addOption(new Option('--allowNonRestoredState').hideHelp())
+    .addOption(new Option('--claimMode <mode>').hideHelp())
     .allowUnknownOption()
     .addHelpText('after', RUN_HELP)
     .action(async (job: string, args: string[], options: Record<string, unknown>) => {
@@ -118,7 +156,74 @@ function build(): Command {
       const terminal = processTerminal(process)
       process.exit(await check(job, args, { ...options, config }, storeOpener(config, terminal), terminal))
     })
+  addClusterCommands(program)
   return program
+}
+
+type Options = Record<string, unknown> & { D?: Record<string, string> }
+
+/** Commands to a cluster that runs. */
+function addClusterCommands(program: Command): void {
+  const add = (name: string, description: string) =>
+    program
+      .command(name)
+      .description(description)
+      .option('--address <host:port>', 'of the cluster (rest.address, rest.port; default: localhost:8081)')
+      .option('-D <key=value>', 'a configuration value; may be repeated', parseProperty)
+      .option('--json', 'print JSON', false)
+  const act = async <F>(
+    options: Options,
+    run: (commands: typeof import('./cluster-commands.ts'), flags: F, surroundings: Surroundings) => Promise<number>,
+  ) => {
+    const [commands, { processTerminal }] = await Promise.all([
+      import('./cluster-commands.ts'),
+      import('./terminal.ts'),
+    ])
+    const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+    const flags = { ...options, config: options.D ?? {} } as F
+    process.exit(await run(commands, flags, { terminal: processTerminal(process), sleep }))
+  }
+  add('list', 'list the running jobs of a cluster')
+    .option('-a, --all', 'also those that have ended', false)
+    .addHelpText('after', CLUSTER_EXIT)
+    .action((options: Options) => act<ListFlags>(options, ({ list }, flags, around) => list(flags, around)))
+  add('savepoint', 'take a savepoint of a running job, or dispose of one')
+    .argument('[job]', JOB_ARGUMENT)
+    .argument('[directory]', 'where the savepoint gets a folder of its own: a path, file:///… or s3://…')
+    .option('-d, --dispose <path>', 'delete this savepoint')
+    .option('--type <type>', 'canonical, or native: the same for now')
+    .addHelpText('after', SAVEPOINT_HELP)
+    .action((job: string | undefined, directory: string | undefined, options: Options & { dispose?: string }) =>
+      act<SavepointFlags>(options, ({ dispose, savepoint }, flags, around) => {
+        if ((job === undefined) === (options.dispose === undefined))
+          throw new TailraceError('TR-CLI-001', 'Cannot tell what to do: wanted a job, or --dispose PATH')
+        return job === undefined ? dispose(options.dispose!, flags, around) : savepoint(job, directory, flags, around)
+      }),
+    )
+  add('stop', 'stop a job with a savepoint')
+    .argument('<job>', JOB_ARGUMENT)
+    .option('-p, --savepoint-path <directory>', 'where the savepoint gets a folder of its own')
+    .addOption(new Option('--savepointPath <directory>').hideHelp())
+    .option('-d, --drain', 'end the input first, and flush everything', false)
+    .option('--type <type>', 'canonical, or native: the same for now')
+    .addHelpText('after', STOP_HELP)
+    .action((job: string, options: Options) =>
+      act<StopFlags>(options, ({ stop }, flags, around) => stop(job, flags, around)),
+    )
+  add('checkpoint', 'take a checkpoint of a running job now')
+    .argument('<job>', JOB_ARGUMENT)
+    .option('--full', 'a whole one')
+    .option('--incremental', 'one that builds on the one before')
+    .addHelpText('after', CLUSTER_EXIT)
+    .action((job: string, options: Options) =>
+      act<CheckpointFlags>(options, ({ checkpoint }, flags, around) => checkpoint(job, flags, around)),
+    )
+  add('cancel', 'cancel a job: it stops at once, without a savepoint')
+    .argument('<job>', JOB_ARGUMENT)
+    .addHelpText('after', CLUSTER_EXIT)
+    .action((job: string, options: Options) =>
+      act<ClusterFlags>(options, ({ cancel }, flags, around) => cancel(job, flags, around)),
+    )
 }
 
 try {

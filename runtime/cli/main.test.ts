@@ -54,7 +54,12 @@ interface Ended {
   stderr: string
 }
 
-function start(args: string[]): { child: ChildProcess; ended: Promise<Ended>; saw(text: string): Promise<void> } {
+function start(args: string[]): {
+  child: ChildProcess
+  ended: Promise<Ended>
+  saw(text: string): Promise<void>
+  stderr(): string
+} {
   const child = spawn(process.execPath, [command, ...args], { cwd: dir, env: { ...process.env, NO_COLOR: '1' } })
   const out = { stdout: '', stderr: '' }
   const waiting: { text: string; resolve: () => void }[] = []
@@ -69,7 +74,7 @@ function start(args: string[]): { child: ChildProcess; ended: Promise<Ended>; sa
     child.on('close', (code) => resolve({ code, stdout: out.stdout, stderr: out.stderr.replaceAll(ofCoverage, '') })),
   )
   const saw = (text: string) => new Promise<void>((resolve) => waiting.push({ text, resolve }))
-  return { child, ended, saw }
+  return { child, ended, saw, stderr: () => out.stderr }
 }
 
 const tailrace = (...args: string[]) => start(args).ended
@@ -108,6 +113,39 @@ describe('tailrace run', () => {
     await fetch(`${base}/jobs/${jobId}?mode=cancel`, { method: 'PATCH' })
     const { code, stdout } = await ended
     expect([code, stdout.includes('cleaned up')]).toEqual([130, true])
+  })
+
+  it('is stopped with a savepoint from another terminal, and another run goes on from there', async () => {
+    write(
+      'counts.ts',
+      `import type { StreamExecutionEnvironment } from 'tailrace'
+       import { dataGenSource } from 'tailrace/connectors/datagen'
+       import { WatermarkStrategy } from 'tailrace'
+       export default async function main(env: StreamExecutionEnvironment) {
+         const source = dataGenSource({ generate: (i) => i, recordsPerSecond: 1000 })
+         env.fromSource(source, WatermarkStrategy.noWatermarks(), 'numbers').uid('numbers')
+           .map(() => 1).keyBy(() => 'all').sum().uid('count').print()
+         await env.execute('counts')
+       }`,
+    )
+    const args = ['run', 'counts.ts', '-p', '1', '--port', '0', '--metrics-port', '0']
+    const first = start(args)
+    await first.saw('\n100\n')
+    const address = ['--address', /http:\/\/(localhost:\d+)/.exec(first.stderr())![1]!]
+    const listed = await tailrace('list', '--json', ...address)
+    expect(JSON.parse(listed.stdout).jobs).toMatchObject([{ jobName: 'counts', status: 'RUNNING' }])
+    const stopped = await tailrace('stop', 'counts', '-p', 'savepoints', ...address)
+    expect([stopped.code, stopped.stderr]).toEqual([0, ''])
+    const path = /^✔ stopped "counts" with a savepoint: (.*)$/m.exec(stopped.stdout)![1]!
+    expect(path.startsWith(join(dir, 'savepoints', 'savepoint-'))).toBe(true)
+    const { code, stdout } = await first.ended
+    expect(code).toBe(0)
+    const counted = Number(stdout.trim().split('\n').at(-1))
+    const second = start([...args, '-s', path])
+    await second.saw(`${counted + 100}\n`)
+    const next = ['--address', /http:\/\/(localhost:\d+)/.exec(second.stderr())![1]!]
+    expect(await tailrace('cancel', 'counts', ...next)).toMatchObject({ code: 0, stdout: '✔ cancelled "counts"\n' })
+    expect((await second.ended).stdout.split('\n')[0]).toBe(String(counted + 1))
   })
 
   it('fails with the operator and the user’s line, exit code 1', async () => {

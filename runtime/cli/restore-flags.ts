@@ -3,6 +3,8 @@ import { RESTORE_KEYS } from '../checkpoint/restore-settings.ts'
 
 export interface RestoreFlags {
   savepoint?: string
+  /** The same, in Flink's word. */
+  fromSavepoint?: string
   allowNonRestoredState?: boolean
   claimMode?: string
 }
@@ -10,7 +12,7 @@ export interface RestoreFlags {
 /** `config` with the flags; a flag wins over its key in any spelling. */
 export function withRestoreFlags(
   config: Readonly<Record<string, string>>,
-  { savepoint, allowNonRestoredState, claimMode }: RestoreFlags,
+  { fromSavepoint, savepoint = fromSavepoint, allowNonRestoredState, claimMode }: RestoreFlags,
 ): Record<string, string> {
   const merged = { ...config }
   const set = ([key, alias]: readonly [string, string], value: string | undefined) => {

@@ -27,6 +27,8 @@ export async function run(job: string, args: string[], flags: RunFlags): Promise
       slots: settings.slots,
       timeouts: settings.timeouts,
       ...(settings.historyMax === undefined ? {} : { historyMax: settings.historyMax }),
+      ...(settings.operationKeptMs === undefined ? {} : { operationKeptMs: settings.operationKeptMs }),
+      configuration: settings.options,
       ...(settings.slotHeapMb === undefined ? {} : { slotHeapMb: settings.slotHeapMb }),
       onPrint: (stream, text) => process[stream].write(text),
     })

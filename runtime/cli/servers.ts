@@ -9,6 +9,9 @@ export interface Servers {
   close(): Promise<void>
 }
 
+/** Who has stopped the last job may ask for so long where its savepoint is. */
+const LINGER_MS = 5000
+
 export async function startServers(dispatcher: Dispatcher, settings: ClusterSettings): Promise<Servers> {
   const { metricsPorts, restPorts, restAddress: host, options } = settings
   const { MetricsReader } = await import('../metrics/reader.ts')
@@ -25,6 +28,7 @@ export async function startServers(dispatcher: Dispatcher, settings: ClusterSett
             host,
             configuration: { ...options, 'taskmanager.numberOfTaskSlots': String(settings.slots) },
             canCancel: options['web.cancel.enable'] !== 'false',
+            lingerMs: LINGER_MS,
           }),
         ),
     import('../metrics/server.ts').then(({ startMetricsServer }) =>

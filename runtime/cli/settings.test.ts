@@ -48,8 +48,17 @@ describe('resolveSettings()', () => {
   })
 
   it('reads timeouts', () => {
-    const config = { 'slot.deploy.timeout': '5 s', 'task.cancellation.timeout': '250', 'jobstore.max-capacity': '9' }
-    expect(resolve({ config })).toMatchObject({ timeouts: { deployMs: 5000, cancelMs: 250 }, historyMax: 9 })
+    const config = {
+      'slot.deploy.timeout': '5 s',
+      'task.cancellation.timeout': '250',
+      'jobstore.max-capacity': '9',
+      'rest.async.store-duration': '1 min',
+    }
+    expect(resolve({ config })).toMatchObject({
+      timeouts: { deployMs: 5000, cancelMs: 250 },
+      historyMax: 9,
+      operationKeptMs: 60_000,
+    })
   })
 
   it.each([

@@ -23,6 +23,8 @@ export interface ClusterSettings {
   slotHeapMb: number | undefined
   timeouts: { deployMs?: number; cancelMs?: number }
   historyMax?: number
+  /** How long results of checkpoints and savepoints that were asked for are kept. */
+  operationKeptMs?: number
   /** Configuration of the job. */
   options: Record<string, string>
 }
@@ -40,6 +42,7 @@ export function resolveSettings(flags: RunFlags): ClusterSettings {
   const historyMax = integer(config['jobstore.max-capacity'], '"jobstore.max-capacity"', 'TR-CONFIG-001')
   const deployMs = duration(config, 'slot.deploy.timeout')
   const cancelMs = duration(config, 'task.cancellation.timeout')
+  const operationKeptMs = duration(config, 'rest.async.store-duration')
   return {
     slots: slots ?? parallelism ?? SLOTS_DEFAULT,
     // A port that was not asked for gives way to one that is taken.
@@ -52,6 +55,7 @@ export function resolveSettings(flags: RunFlags): ClusterSettings {
       ...(cancelMs === undefined ? {} : { cancelMs }),
     },
     ...(historyMax === undefined ? {} : { historyMax }),
+    ...(operationKeptMs === undefined ? {} : { operationKeptMs }),
     options: { ...config, 'parallelism.default': String(parallelism ?? slots ?? SLOTS_DEFAULT) },
   }
 }

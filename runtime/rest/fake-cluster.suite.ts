@@ -58,8 +58,8 @@ export class FakeCluster implements Cluster {
   }
 
   /** Adds a job in RUNNING and gives it the slots. */
-  submit(name = 'Flight delays', plan: Plan = flightPlan(name)): FakeJob {
-    const job = new FakeJob(hexId(0xa0 + this.jobs.length), name, plan, this.clock)
+  submit(name = 'Flight delays', plan: Plan = flightPlan(name), id = hexId(0xa0 + this.jobs.length)): FakeJob {
+    const job = new FakeJob(id, name, plan, this.clock)
     this.jobs.unshift(job)
     this.slots = this.slots.map(({ index }) => ({ index, state: 'busy', jobId: job.id }))
     return job

@@ -1,0 +1,61 @@
+/** Begins something that takes its time and waits for what it comes to. */
+import { randomBytes } from 'node:crypto'
+import { isTailraceError, TailraceError } from '../core/errors.ts'
+import type { FailureCause, Triggered } from '../rest/operations-schemas.ts'
+import { type ClusterClient, errorOfCause } from './cluster-client.ts'
+
+export interface Operation {
+  /** Where it is begun. */
+  begin: string
+  body: object
+  /** Where its progress is asked for, without its id. */
+  progress: string
+  /** Completes "Cannot …": `take a savepoint of "clicks"`. */
+  what: string
+}
+
+/** What it came to, for all kinds. */
+export interface Outcome {
+  location?: string
+  checkpointId?: number
+}
+
+interface Progress {
+  status: { id: 'IN_PROGRESS' | 'COMPLETED' }
+  operation: (Outcome & { 'failure-cause'?: FailureCause; failureCause?: FailureCause }) | null
+}
+
+export type Sleep = (ms: number) => Promise<void>
+
+const FIRST_MS = 20
+const LONGEST_MS = 1000
+/** Times in a row that nobody may answer while it is waited for. */
+const LOST_MAX = 3
+
+/** Throws what the operation failed with, and TR-CLI-002 when the cluster is gone. */
+export async function awaitOperation(client: ClusterClient, operation: Operation, sleep: Sleep): Promise<Outcome> {
+  const { begin, body, progress, what } = operation
+  const triggerId = randomBytes(16).toString('hex')
+  const { 'request-id': id } = await client.post<Triggered>(begin, { ...body, triggerId })
+  let lost = 0
+  for (let waitMs = FIRST_MS; ; waitMs = Math.min(LONGEST_MS, waitMs * 2)) {
+    await sleep(waitMs)
+    let answer: Progress
+    try {
+      answer = await client.get<Progress>(`${progress}/${id}`)
+      lost = 0
+    } catch (error) {
+      if (!isTailraceError(error) || error.code !== 'TR-CLI-002') throw error
+      if (++lost < LOST_MAX) continue
+      throw new TailraceError(
+        'TR-CLI-002',
+        `Cannot tell whether the cluster could ${what}: it had begun, and ${client.url} does not answer any more; look at the target directory`,
+        { cause: error },
+      )
+    }
+    if (answer.status.id === 'IN_PROGRESS') continue
+    const cause = answer.operation?.['failure-cause'] ?? answer.operation?.failureCause
+    if (cause !== undefined) throw errorOfCause(cause)
+    return answer.operation ?? {}
+  }
+}
