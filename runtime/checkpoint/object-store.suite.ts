@@ -191,21 +191,6 @@ export function objectStoreSuite(name: string, make: () => ObjectStoreCase | Pro
       expect(text(await store.get('chk-1/_metadata'))).toBe('again')
     })
 
-    it('puts into a folder while others empty it', async () => {
-      const { store } = await open()
-      for (let round = 0; round < 20; round++) {
-        await store.put('folder/old', bytesOf('old'))
-        await Promise.all([
-          store.delete(['folder/old']),
-          store.put('folder/new', bytesOf(String(round))),
-          store.putIfAbsent(`folder/${round}`, bytesOf('x')),
-        ])
-        expect(text(await store.get('folder/new'))).toBe(String(round))
-        expect(text(await store.get(`folder/${round}`))).toBe('x')
-        await store.delete(['folder/new', `folder/${round}`])
-      }
-    })
-
     it('refuses keys that are no path', async () => {
       const { store } = await open()
       for (const key of ['', '/a', 'a/', 'a//b', '../a', 'a/./b', '.tmp/x', 'a\0b']) {
