@@ -65,8 +65,8 @@ describe('openDirectoryStore()', () => {
         store.put('folder/new', Uint8Array.of(round)),
         store.putIfAbsent(`folder/${round}`, bytes),
       ])
-      expect(await store.get('folder/new')).toEqual(Buffer.of(round))
-      expect(await store.get(`folder/${round}`)).toEqual(Buffer.from(bytes))
+      expect(await store.get('folder/new')).toEqual(Uint8Array.of(round))
+      expect(await store.get(`folder/${round}`)).toEqual(bytes)
       await store.delete(['folder/new', `folder/${round}`])
     }
   })
