@@ -80,6 +80,8 @@ export class Operator extends BaseOperator {
   private segments: readonly Segment[] = []
   private fired = false
   private other: Slice | undefined
+  /** Of a snapshot that is under way: an accumulator that it has not taken yet must be shown to it before it changes. */
+  private sweep: (() => boolean) | undefined
 
   #table!: typeof import('../state/slices/table.ts')
   #objects!: typeof import('../state/slices/objects.ts')
@@ -160,6 +162,7 @@ export class Operator extends BaseOperator {
     const key = this.keyOf(value)
     if (typeof key !== 'number' && this.numberKeys) this.#layOutKeys()
     const segment = this.segments[keyHash >>> SEGMENT_SHIFT]!
+    if (this.sweep !== undefined) segment.snapshot?.beforeKey(key, keyHash)
     if (!this.aggregation.upsert(segment, key, keyHash, value)) this.#toObjects(this.slice, key, keyHash)
     if (this.fired) this.#refire(key, keyHash)
   }
@@ -424,7 +427,13 @@ export class Operator extends BaseOperator {
       }
       return { segments, encode }
     })
-    writer.later(this.#snapshots.snapshotSegments(parts))
+    const sweep = this.#snapshots.snapshotSegments(parts)
+    this.sweep = sweep
+    writer.later(() => {
+      const done = sweep()
+      if (done && this.sweep === sweep) this.sweep = undefined
+      return done
+    })
     this.#calls.snapshot(writer)
   }
 

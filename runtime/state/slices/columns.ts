@@ -54,7 +54,6 @@ return class Columns {
     for (;;) {
       const o = place * STRIDE, marker = cells[o]
       if (${keys === 'number' ? 'marker === key' : 'marker === wanted && keys[place] === lookup'}) {
-        if (segment.snapshot !== undefined) segment.snapshot.before(place)
         ${call}
         ${store}
       }

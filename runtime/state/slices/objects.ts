@@ -45,7 +45,6 @@ export class ObjectAggregation implements Aggregation {
   upsert(segment: Segment, key: Key, hash: number, value: any): boolean {
     const place = segment.find(key, hash)
     if (place >= 0) {
-      if (segment.snapshot !== undefined) segment.snapshot.before(place)
       this.#add(segment.values!, place, value)
     } else {
       const before = this.#keep === 'detached records' ? this.#records.detach(value) : value
@@ -152,7 +151,6 @@ export class RecordLists implements Aggregation {
     const kept = this.#records.detach(value)
     const place = segment.find(key, hash)
     if (place >= 0) {
-      if (segment.snapshot !== undefined) segment.snapshot.before(place)
       segment.values![place].push(kept)
     } else {
       // First the place, then `values`: an insert may move them.

@@ -1,9 +1,10 @@
 /**
  * Takes the places of slice tables as they were at a barrier, while records go on changing them: what state/heap/snapshot.ts does for entries.
  *
- * Each segment of the barrier gets a map of the places that are taken. `before` takes one that is about to be changed or handed out; places that are
+ * Each segment of the barrier gets a map of the places that are taken. `beforeKey` takes one that is about to be changed; places that are
  * inserted later count as taken. Growing or clearing a segment takes the rest of it first.
  */
+import type { Key } from '../../core/functions.ts'
 import type { Segment } from './table.ts'
 
 /** Encodes one place. `early`: before its turn. */
@@ -24,8 +25,10 @@ export class SegmentSnapshot {
     this.#taken = new Uint8Array(segment.capacity)
   }
 
-  before(place: number): void {
-    if (this.#taken[place] === 1) return
+  /** The accumulator of a key is about to change. */
+  beforeKey(key: Key, hash: number): void {
+    const place = this.#segment.find(key, hash)
+    if (place < 0 || this.#taken[place] === 1) return
     this.#taken[place] = 1
     this.#encode(this.#segment, place, true)
   }

@@ -47,7 +47,7 @@ export abstract class Segment {
   shift = 0
   size = 0
   sizeMax = 0
-  /** A snapshot that has not taken all places yet: ask it `before` an accumulator is changed or handed out. */
+  /** A snapshot that has not taken all places yet: tell it before an accumulator changes. */
   snapshot: SegmentSnapshot | undefined = undefined
 
   constructor(layout: SliceLayout) {
