@@ -92,6 +92,8 @@ export class Slot {
         break
       case 'stateBuffer':
         this.#buffers.give(message.buffer)
+        // A snapshot may wait for it.
+        this.#wake()
         break
       case 'stateRead':
         this.#reads.answered(message.request, message.bytes, message.error)
