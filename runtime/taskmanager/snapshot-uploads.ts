@@ -3,7 +3,8 @@
  * acknowledgements, and reads state for a slot that is restored.
  *
  * Chunks are joined to files of {@link FILE_BYTES}. A slot's buffers come back when their bytes are copied, but no more than {@link WRITES_MAX} files
- * are under way: beyond it buffers are held, and the slot's snapshot waits. A snapshot of few bytes goes into `_metadata` as a whole.
+ * are under way: beyond it buffers are held, and the slot's snapshot waits. A snapshot of few bytes goes into `_metadata` as a whole. The memory of a
+ * file that is stored is used for the next one: fresh memory costs this thread four times what copying into it does, and every slot waits for it.
  *
  * Correctness: an acknowledgement goes on when every byte of it is stored, in no order with other subtasks'; a write that failed turns it into a
  * decline.
@@ -19,6 +20,7 @@ export const INLINE_BYTES_MAX = 20 * 1024
 
 /** What it needs of a store. */
 export interface StateBytes {
+  /** When it resolves the caller may use the memory for something else. */
   write(bytes: Uint8Array): Promise<StateHandle>
   read(handle: StateHandle): Promise<Uint8Array>
   discard(checkpointId: number, handles: readonly StateHandle[]): Promise<void>
@@ -40,6 +42,8 @@ export class SnapshotUploads {
   #writes = 0
   /** Buffers of the slot that come back when writes have ended. */
   #held: ArrayBuffer[] = []
+  /** Of files that are stored. */
+  readonly #free: Buffer[] = []
 
   constructor(options: SnapshotUploadsOptions) {
     this.#options = options
@@ -72,7 +76,11 @@ export class SnapshotUploads {
     let files = this.#snapshots.get(key)
     if (files === undefined) {
       files = new SnapshotFiles(message.checkpointId, this.#options.store(), {
+        memory: (bytes) => this.#memory(bytes),
         begins: () => this.#writes++,
+        stored: (memory) => {
+          if (memory.length === FILE_BYTES && this.#free.length < WRITES_MAX) this.#free.push(memory)
+        },
         ends: () => {
           this.#writes--
           this.#giveBack()
@@ -81,6 +89,11 @@ export class SnapshotUploads {
       this.#snapshots.set(key, files)
     }
     return files
+  }
+
+  #memory(bytes: number): Buffer {
+    if (bytes > FILE_BYTES) return Buffer.allocUnsafeSlow(bytes)
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(FILE_BYTES)
   }
 
   #chunk(message: Chunk): void {
@@ -140,18 +153,29 @@ function keyOf({
   return `${checkpointId}/${vertexId}/${subtask}`
 }
 
+/** What files need of the uploads of their slot. */
+interface Writes {
+  /** For a file of `bytes` or more. */
+  memory(bytes: number): Buffer
+  begins(): void
+  /** Nobody reads this memory any more. */
+  stored(memory: Buffer): void
+  /** Stored or failed. */
+  ends(): void
+}
+
 /** The files of one subtask's snapshot. */
 class SnapshotFiles {
   readonly #checkpointId: number
   readonly #store: StateBytes | undefined
-  readonly #writes: { begins(): void; ends(): void }
+  readonly #writes: Writes
   #open: Buffer | undefined
   #length = 0
   readonly #files: Promise<StateHandle>[] = []
   /** Where chunk i lies. */
   readonly #chunks: { file: number; offset: number; length: number }[] = []
 
-  constructor(checkpointId: number, store: StateBytes | undefined, writes: { begins(): void; ends(): void }) {
+  constructor(checkpointId: number, store: StateBytes | undefined, writes: Writes) {
     this.#checkpointId = checkpointId
     this.#store = store
     this.#writes = writes
@@ -159,7 +183,7 @@ class SnapshotFiles {
 
   append(bytes: Uint8Array): void {
     if (this.#open !== undefined && this.#length + bytes.length > this.#open.length) this.#close()
-    this.#open ??= Buffer.allocUnsafeSlow(Math.max(FILE_BYTES, bytes.length))
+    this.#open ??= this.#writes.memory(bytes.length)
     this.#open.set(bytes, this.#length)
     this.#chunks.push({ file: this.#files.length, offset: this.#length, length: bytes.length })
     this.#length += bytes.length
@@ -199,27 +223,40 @@ class SnapshotFiles {
           }),
       lists: lists.map(listOf),
     }))
+    this.#drop()
     return { operators, finished: snapshot.finished }
   }
 
   /** Deletes what was written. */
   async discard(): Promise<void> {
-    this.#open = undefined
+    this.#drop()
     const written = await Promise.allSettled(this.#files)
     const handles = written.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
     // What cannot be deleted now is found as an orphan when the store is opened the next time.
     if (handles.length > 0) await this.#store?.discard(this.#checkpointId, handles).catch(() => {})
   }
 
+  #drop(): void {
+    if (this.#open !== undefined) this.#writes.stored(this.#open)
+    this.#open = undefined
+  }
+
   #close(): void {
     if (this.#open === undefined) return
-    const bytes = this.#open.subarray(0, this.#length)
+    const memory = this.#open
+    const bytes = memory.subarray(0, this.#length)
     this.#open = undefined
     this.#length = 0
     this.#writes.begins()
-    const written = (
+    const written =
       this.#store === undefined ? Promise.reject(new Error('the job of this slot has ended')) : this.#store.write(bytes)
-    ).finally(() => this.#writes.ends())
+    // A write that failed may go on behind its error: its memory is left to it.
+    written
+      .then(
+        () => this.#writes.stored(memory),
+        () => {},
+      )
+      .finally(() => this.#writes.ends())
     // Awaited by `finish`; a failure before it is no unhandled one.
     written.catch(() => {})
     this.#files.push(written)
