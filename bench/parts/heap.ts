@@ -13,7 +13,7 @@ import {
   ValueStateDescriptor,
 } from 'tailrace'
 import { hashNumber } from '../../runtime/core/hash.ts'
-import { acquireCopyNumber, hotCopy } from '../../runtime/core/hot-copy.ts'
+import { copiesOfThread, hotCopy } from '../../runtime/core/hot-copy.ts'
 import type { BaseOperator } from '../../runtime/operators/operator.ts'
 import { fakeContext } from '../../runtime/testing/operator-context.ts'
 import { type CaseInput, type Figures, Meter } from '../measure.ts'
@@ -89,7 +89,7 @@ interface Opened {
 }
 
 async function open(fn: KeyedProcessFunction<number, Reading, Reading>): Promise<Opened> {
-  const copy = acquireCopyNumber()
+  const copy = copiesOfThread.acquire()
   const { Operator } = await hotCopy<{ Operator: new (options: object) => BaseOperator }>(
     'operators/keyed-process',
     copy,

@@ -23,6 +23,22 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
 }
 
+/** Runs `callback` once after `ms`; returns how to prevent it. */
+export type Schedule = (ms: number, callback: () => void) => () => void
+
+/** By timers of the thread, which hold the process. */
+export const systemSchedule: Schedule = (ms, callback) => {
+  const timer = setTimeout(callback, ms)
+  return () => clearTimeout(timer)
+}
+
+/** By timers that do not hold the process. */
+export const backgroundSchedule: Schedule = (ms, callback) => {
+  const timer = setTimeout(callback, ms)
+  timer.unref()
+  return () => clearTimeout(timer)
+}
+
 /** Flink's literals at the edges (REST, metrics): int64 min and max stand for no time and end of time. */
 export const LONG_MIN = '-9223372036854775808'
 export const LONG_MAX = '9223372036854775807'

@@ -9,19 +9,30 @@
 
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
 
+/** Hands out the numbers of copies. */
+export interface CopyNumbers {
+  /** A number for one operator; {@link release} it when the operator is closed. */
+  acquire(): number
+  release(n: number): void
+}
+
 const used = new Set<number>()
 
-/** The lowest free number of this thread; release it when the operator is closed. */
-export function acquireCopyNumber(): number {
-  let n = 0
-  while (used.has(n)) n++
-  used.add(n)
-  return n
+/** The lowest free number of this thread. */
+export const copiesOfThread: CopyNumbers = {
+  acquire() {
+    let n = 0
+    while (used.has(n)) n++
+    used.add(n)
+    return n
+  },
+  release(n) {
+    used.delete(n)
+  },
 }
 
-export function releaseCopyNumber(n: number): void {
-  used.delete(n)
-}
+/** One copy for all, where jobs are many and none is fast: a simulation that begins thousands of them would load a copy for each. */
+export const oneCopy: CopyNumbers = { acquire: () => 0, release() {} }
 
 /**
  * Copy `n` of a module of the runtime.

@@ -3,6 +3,7 @@
  *
  * What must hold: a program that ends, however it does, leaves no job running; the session ends once, when program and jobs have.
  */
+import { type Schedule, systemSchedule } from '../core/clock.ts'
 import { type ErrorData, errorToData, TailraceError } from '../core/errors.ts'
 import type { Host, HostExit } from '../rpc/host.ts'
 import type { FromProgram, JobResult, ToProgram } from '../rpc/program-messages.ts'
@@ -24,6 +25,7 @@ export interface SessionOptions {
   host: ProgramHost
   program: ProgramRef
   dispatcher: Dispatcher
+  schedule?: Schedule
   /** A job was submitted and is about to be scheduled. */
   onJob?(job: JobMaster): void
   onJobEnd?(job: JobMaster, end: JobEnd): void
@@ -139,8 +141,9 @@ export class ProgramSession {
   #giveUpWhenIdle(): void {
     if (this.#live.size > 0 || this.#outcome !== undefined) return
     const error = errorToData(new TailraceError('TR-CLUSTER-002', 'The program was cancelled'))
-    const timer = setTimeout(() => this.#ends({ status: 'CANCELED', error }), this.#executes === 0 ? 0 : CLEAN_UP_MS)
-    void this.ended.then(() => clearTimeout(timer))
+    const { schedule = systemSchedule } = this.#options
+    const cleanUpMs = this.#executes === 0 ? 0 : CLEAN_UP_MS
+    void this.ended.then(schedule(cleanUpMs, () => this.#ends({ status: 'CANCELED', error })))
   }
 
   /** The program's thread ended by itself. process.exit(0) after its jobs is a way to end, too. */

@@ -6,6 +6,7 @@
  * What must hold: a slot serves one job, since modules never unload and user timers survive; a thread that ends by itself is
  * replaced, and its job is told once.
  */
+import { backgroundSchedule, type Schedule } from '../core/clock.ts'
 import { type ErrorData, errorToData, TailraceError } from '../core/errors.ts'
 import type { Host, HostExit } from '../rpc/host.ts'
 import type { FromSlot, ToSlot } from '../rpc/slot-messages.ts'
@@ -28,6 +29,8 @@ export interface SlotPoolOptions {
   /** `as needed`: started with the job that wants it, without bound (hosts without threads of their own). */
   size: number | 'as needed'
   spawn(slot: number): SlotHost
+  /** Pauses before replacements, and patience with threads that retire; by timers that do not hold the process if not given. */
+  schedule?: Schedule
 }
 
 /** A retiring thread is ended after this time. */
@@ -79,7 +82,8 @@ export class SlotPool {
   }
 
   #add(): PooledSlot {
-    const slot = new PooledSlot(this.#slots.length, this.#options.spawn, this.#options.size !== 'as needed')
+    const { spawn, schedule = backgroundSchedule, size } = this.#options
+    const slot = new PooledSlot(this.#slots.length, spawn, schedule, size !== 'as needed')
     this.#slots.push(slot)
     return slot
   }
@@ -96,14 +100,16 @@ class PooledSlot {
   readonly #listeners = new WeakMap<SlotHost, (message: FromSlot) => void>()
   /** Of the job that has it. */
   #onExit: ((error: ErrorData) => void) | undefined
-  #timer: NodeJS.Timeout | undefined
+  readonly #schedule: Schedule
+  #stopTimer: () => void = () => {}
   #failedStarts = 0
   #ending: Promise<void> | undefined
   #stopped = false
 
-  constructor(index: number, spawn: (slot: number) => SlotHost, prewarm: boolean) {
+  constructor(index: number, spawn: (slot: number) => SlotHost, schedule: Schedule, prewarm: boolean) {
     this.index = index
     this.#spawn = spawn
+    this.#schedule = schedule
     this.#prewarm = prewarm
   }
 
@@ -113,7 +119,7 @@ class PooledSlot {
   }
 
   start(): SlotHost {
-    clearTimeout(this.#timer)
+    this.#stopTimer()
     if (this.#host !== undefined) return this.#host
     const host = this.#spawn(this.index)
     this.#host = host
@@ -139,7 +145,7 @@ class PooledSlot {
         if (this.#host === host) this.#forget()
         this.jobId = undefined
         this.#onExit = undefined
-        this.#ending = retire(host, hard)
+        this.#ending = retire(host, hard, this.#schedule)
         if (this.#host === undefined) this.#startIn(REPLACE_MS)
       },
     }
@@ -147,11 +153,11 @@ class PooledSlot {
 
   async stop(): Promise<void> {
     this.#stopped = true
-    clearTimeout(this.#timer)
+    this.#stopTimer()
     const host = this.#host
     this.#forget()
     this.#onExit?.(errorToData(new TailraceError('TR-CLUSTER-002', 'The cluster was stopped')))
-    await Promise.all([this.#ending, host === undefined ? undefined : retire(host, false)])
+    await Promise.all([this.#ending, host === undefined ? undefined : retire(host, false, this.#schedule)])
   }
 
   #forget(): void {
@@ -161,9 +167,8 @@ class PooledSlot {
 
   #startIn(ms: number): void {
     if (this.#stopped || !this.#prewarm) return
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.start(), ms)
-    this.#timer.unref()
+    this.#stopTimer()
+    this.#stopTimer = this.#schedule(ms, () => void this.start())
   }
 
   #received(host: SlotHost, message: FromSlot): void {
@@ -187,11 +192,11 @@ class PooledSlot {
 }
 
 /** Lets a thread write out what it has buffered and then end; ends it when it does not. Resolves at its end. */
-function retire(host: SlotHost, hard: boolean): Promise<void> {
+function retire(host: SlotHost, hard: boolean, schedule: Schedule): Promise<void> {
   return new Promise((resolve) => {
-    const timer = hard ? undefined : setTimeout(() => host.terminate(), RETIRE_MS)
+    const stopTimer = hard ? () => {} : schedule(RETIRE_MS, () => host.terminate())
     host.onExit(() => {
-      clearTimeout(timer)
+      stopTimer()
       resolve()
     })
     if (hard) host.terminate()

@@ -39,6 +39,11 @@ export class Doorbell {
     Atomics.store(this.#cells, SLEEPING, 0)
   }
 
+  /** True when it has rung since `sequence` was taken. */
+  rungSince(sequence: number): boolean {
+    return Atomics.load(this.#cells, SEQUENCE) !== sequence
+  }
+
   /**
    * Second half: resolves at a ring since `sequence` was taken, or after `timeoutMs`. Does not block the thread, so that messages and
    * callbacks of connectors run meanwhile.

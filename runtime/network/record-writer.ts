@@ -85,6 +85,8 @@ export interface RecordWriterOptions {
   /** Name of the operator before this writer, for messages. */
   operatorName: string
   recordsMax?: number
+  /** From 0 to 1; Math.random by default. */
+  random?: () => number
 }
 
 export class RecordWriter implements BatchOwner {
@@ -132,7 +134,8 @@ export class RecordWriter implements BatchOwner {
       type === undefined
         ? (batch, value, timestamp, hash) => this.#putUntyped(batch as ChannelBatch, value, timestamp, hash)
         : generatePut(type, this.#withHash, this.#recordsMax).makePut(this)
-    this.process = generateSelect(this.options.selector, this.#batches, put)
+    const { selector, random = Math.random } = this.options
+    this.process = generateSelect(selector, this.#batches, put, Math.floor(random() * this.#batches.length))
   }
 
   watermark(timestampMs: number): void {

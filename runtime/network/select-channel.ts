@@ -14,12 +14,14 @@ export type Selector =
   | { kind: 'key'; keyOf: (value: any) => Key; maxParallelism: number }
   | { kind: 'custom'; keyOf: (value: any) => any; partition: (key: any, channels: number) => number }
 
-/** The first channel of a round robin is random, so that many small senders do not all begin with subtask 0 [P-03]. */
+/**
+ * @param firstChannel of a round robin: random, so that many small senders do not all begin with subtask 0 [P-03]
+ */
 export function generateSelect(
   selector: Selector,
   batches: OpenBatch[],
   put: Put,
-  firstChannel = Math.floor(Math.random() * batches.length),
+  firstChannel: number,
 ): (value: any, timestamp: number) => void {
   const n = batches.length
   const bodies: Record<Selector['kind'], string> = {

@@ -3,6 +3,7 @@
  *
  * Everything of an enumerator happens on this thread, one call at a time. What it throws fails the job with the source's name.
  */
+import { type Schedule, systemSchedule } from '../core/clock.ts'
 import { errorToData, isTailraceError, TailraceError } from '../core/errors.ts'
 import type { EnumeratorContext, Source, SourceSplit, SplitEnumerator } from '../core/source.ts'
 import type { JobGraph, JobVertex } from '../graph/model.ts'
@@ -20,9 +21,11 @@ export class SourceCoordinators {
     graph: JobGraph,
     post: (message: FromProgram) => void,
     states: Readonly<Record<string, unknown>> = {},
+    schedule: Schedule = systemSchedule,
   ) {
     for (const vertex of graph.vertices) {
-      if (vertex.operators[0]!.node.isSource) this.#sources.set(vertex.id, new SourceCoordinator(jobId, vertex, post))
+      if (vertex.operators[0]!.node.isSource)
+        this.#sources.set(vertex.id, new SourceCoordinator(jobId, vertex, post, schedule))
     }
     for (const source of this.#sources.values()) source.start(states)
   }
@@ -52,14 +55,16 @@ class SourceCoordinator {
   readonly #vertex: JobVertex
   readonly #post: (message: FromProgram) => void
   readonly #readers = new Set<number>()
-  readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #schedule: Schedule
+  readonly #stopTimers = new Set<() => void>()
   #enumerator: SplitEnumerator<SourceSplit> | undefined
   #closed = false
 
-  constructor(jobId: string, vertex: JobVertex, post: (message: FromProgram) => void) {
+  constructor(jobId: string, vertex: JobVertex, post: (message: FromProgram) => void, schedule: Schedule) {
     this.#jobId = jobId
     this.#vertex = vertex
     this.#post = post
+    this.#schedule = schedule
   }
 
   start(states: Readonly<Record<string, unknown>>): void {
@@ -112,7 +117,7 @@ class SourceCoordinator {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    for (const timer of this.#timers) clearTimeout(timer)
+    for (const stop of this.#stopTimers) stop()
     try {
       this.#enumerator?.close()
     } catch {
@@ -144,11 +149,11 @@ class SourceCoordinator {
       return
     }
     if (everyMs === undefined) return
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
+    const stop = this.#schedule(everyMs, () => {
+      this.#stopTimers.delete(stop)
       void this.#callAsync(task, then, everyMs)
-    }, everyMs)
-    this.#timers.add(timer)
+    })
+    this.#stopTimers.add(stop)
   }
 
   #guard(work: () => void): void {

@@ -3,6 +3,7 @@
  *
  * Used by the program thread and, in one thread with everything else, by the inline cluster.
  */
+import type { Schedule } from '../core/clock.ts'
 import { type ErrorData, errorFromData, errorToData, TailraceError } from '../core/errors.ts'
 import { compileJobGraph } from '../graph/compile.ts'
 import type { JobGraph, LogicalGraph } from '../graph/model.ts'
@@ -37,6 +38,15 @@ interface Execute {
   observed: boolean
 }
 
+export interface SubmitContextOptions {
+  /** Called with the number of jobs under way when it changes. */
+  onPending?: (pending: number) => void
+  /** Whether slots run the program again; else collected values need not be kept. */
+  replayed?: boolean
+  /** Of what enumerators do again and again; by timers if not given. */
+  schedule?: Schedule
+}
+
 export class SubmitContext implements ExecutionContext {
   readonly args: readonly string[]
   readonly parameters: Readonly<Record<string, string>>
@@ -47,17 +57,15 @@ export class SubmitContext implements ExecutionContext {
   readonly #onceValues: Record<string, unknown> = {}
   readonly #onPending: (pending: number) => void
   readonly #replayed: boolean
+  readonly #schedule: Schedule | undefined
   #pending = 0
 
-  /**
-   * @param onPending called with the number of jobs under way when it changes
-   * @param replayed whether slots run the program again; else collected values need not be kept
-   */
   constructor(
     program: ProgramRef,
     port: Port<FromProgram, ToProgram>,
-    { onPending = () => {}, replayed = true }: { onPending?: (pending: number) => void; replayed?: boolean } = {},
+    { onPending = () => {}, replayed = true, schedule }: SubmitContextOptions = {},
   ) {
+    this.#schedule = schedule
     this.#onPending = onPending
     this.#replayed = replayed
     this.args = program.args
@@ -232,7 +240,7 @@ export class SubmitContext implements ExecutionContext {
     // Before the new ones are made: what they say comes after it.
     this.#port.post({ type: 'enumeratorsReset', jobId, attempt })
     const post = (message: FromProgram) => this.#port.post(message)
-    execute.coordinators = new SourceCoordinators(jobId, execute.graph!, post, states)
+    execute.coordinators = new SourceCoordinators(jobId, execute.graph!, post, states, this.#schedule)
   }
 
   #snapshotEnumerators(

@@ -7,6 +7,7 @@ import { BatchReader } from '../codec/batch-reader.ts'
 import { extendMsgpack } from '../codec/msgpack.ts'
 import type { Clock } from '../core/clock.ts'
 import { assert } from '../core/errors.ts'
+import type { CopyNumbers } from '../core/hot-copy.ts'
 import { keyGroupRange } from '../core/key-groups.ts'
 import type { TypeDescription } from '../core/types.ts'
 import type { JobEdge, JobGraph, JobVertex } from '../graph/model.ts'
@@ -35,6 +36,9 @@ export interface TaskSurroundings {
   graph: JobGraph
   deployment: Deployment
   clock: Clock
+  /** From 0 to 1. */
+  random: () => number
+  copies: CopyNumbers
   page: MetricsPage
   buffers: ChunkBuffers
   reads: StateReads
@@ -49,7 +53,7 @@ export interface BuiltTask {
 }
 
 export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings: TaskSurroundings): Promise<BuiltTask> {
-  const { graph, deployment, clock, page, buffers, post, wakeSlot } = surroundings
+  const { graph, deployment, clock, copies, page, buffers, post, wakeSlot } = surroundings
   const { checkpointing } = deployment
   const vertex = graph.vertices.find((v) => v.id === vertexId)
   assert(vertex !== undefined, `no vertex ${vertexId} in the plan`)
@@ -57,7 +61,8 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
   const overflow = new Overflow(exchangeSettings(graph.config.options).overflow)
   const writers = vertex.outputs.map((edge) => buildWriter(edge, vertex, subtask, surroundings, overflow))
   const { autoWatermarkIntervalMs, options } = graph.config
-  const chain = await buildChain(vertex, writers, { autoWatermarkIntervalMs, committer: committerSettings(options) })
+  const committer = committerSettings(options)
+  const chain = await buildChain(vertex, writers, { autoWatermarkIntervalMs, committer, copies })
   const readers = new Map<number, BatchReader>()
   const channels: InputChannel[] = []
   const gateMemory = deployment.wiring.gates[vertexId]![subtask]!
@@ -167,7 +172,7 @@ function buildWriter(
   surroundings: TaskSurroundings,
   overflow: Overflow,
 ): RecordWriter {
-  const { graph, deployment, post } = surroundings
+  const { graph, deployment, post, random } = surroundings
   const { wiring } = deployment
   const to = graph.vertices.find((v) => v.id === edge.to)!
   const targets = channelsOf(edge.partitioner.kind, vertex.parallelism, to.parallelism, subtask)
@@ -186,7 +191,8 @@ function buildWriter(
     edgeId: edge.id,
     epoch: deployment.attempt,
     channels,
-    selector: selectorOf(edge, to.maxParallelism),
+    selector: selectorOf(edge, to.maxParallelism, random),
+    random,
     overflow,
     type,
     proposeType: (edgeId, edgeType) => post({ type: 'proposeType', edgeId, edgeType }),
@@ -196,7 +202,7 @@ function buildWriter(
   })
 }
 
-function selectorOf(edge: JobEdge, maxParallelism: number): Selector {
+function selectorOf(edge: JobEdge, maxParallelism: number, random: () => number): Selector {
   const partitioner = edge.partitioner
   switch (partitioner.kind) {
     case 'key':
@@ -204,7 +210,7 @@ function selectorOf(edge: JobEdge, maxParallelism: number): Selector {
     case 'custom':
       return { kind: 'custom', keyOf: partitioner.keyOf, partition: partitioner.partition }
     case 'shuffle':
-      return { kind: 'shuffle', random: Math.random }
+      return { kind: 'shuffle', random }
     case 'auto':
       throw new Error('auto is resolved when the job graph is made')
     default:

@@ -2,7 +2,7 @@
  * Builds the operators of one task: loads a copy of each operator's module, and joins them into a line or tree of receivers that ends
  * in record writers.
  */
-import { acquireCopyNumber, hotCopy, releaseCopyNumber } from '../core/hot-copy.ts'
+import { type CopyNumbers, copiesOfThread, hotCopy } from '../core/hot-copy.ts'
 import type { JobVertex } from '../graph/model.ts'
 import type { RecordWriter } from '../network/record-writer.ts'
 import type { CommitterSettings } from '../operators/committer-settings.ts'
@@ -44,11 +44,12 @@ const NOWHERE: Receiver = {
 export async function buildChain(
   vertex: JobVertex,
   writers: readonly RecordWriter[],
-  settings: { autoWatermarkIntervalMs: number; committer?: CommitterSettings },
+  settings: { autoWatermarkIntervalMs: number; committer?: CommitterSettings; copies?: CopyNumbers },
 ): Promise<Chain> {
+  const { acquire: next, release } = settings.copies ?? copiesOfThread
   const copies: number[] = []
   const acquire = () => {
-    const n = acquireCopyNumber()
+    const n = next()
     copies.push(n)
     return n
   }
@@ -98,7 +99,7 @@ export async function buildChain(
   return {
     links,
     release: () => {
-      for (const n of copies) releaseCopyNumber(n)
+      for (const n of copies) release(n)
     },
   }
 }

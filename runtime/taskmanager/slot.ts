@@ -6,6 +6,7 @@
  */
 import { type Clock, systemClock } from '../core/clock.ts'
 import { errorToData, TailraceError } from '../core/errors.ts'
+import { type CopyNumbers, copiesOfThread } from '../core/hot-copy.ts'
 import { compileJobGraph } from '../graph/compile.ts'
 import { graphWithMaxParallelism } from '../graph/max-parallelism.ts'
 import type { LogicalGraph } from '../graph/model.ts'
@@ -16,13 +17,12 @@ import type { Port } from '../rpc/port.ts'
 import type { Deployment, FromSlot, ProgramRef, ProgramReplay, ToSlot } from '../rpc/slot-messages.ts'
 import { type BuiltTask, buildTask } from './build-task.ts'
 import { ChunkBuffers } from './chunk-buffers.ts'
+import { type SlotPace, threadPace } from './slot-pace.ts'
 import { StateReads } from './state-reads.ts'
 import type { Task } from './task.ts'
 
 /** The loop gives way to the event loop after this time. */
 const SLICE_MS = 2
-/** … or after this many passes: a clock that stands still must not hold the thread. */
-const SLICE_PASSES = 256
 /** Counters move into shared memory at least this often. */
 const PUBLISH_MS = 50
 /** A sleep that is this short, or the first ones after work, block the thread: it delays messages by no more, and wakes up cheaply. */
@@ -38,6 +38,12 @@ export interface SlotOptions {
   clock?: Clock
   /** The thread is the slot's own, so it may block for a moment. */
   ownThread?: boolean
+  /** Gives way and sleeps. */
+  pace?: SlotPace
+  /** From 0 to 1; Math.random by default. */
+  random?: () => number
+  /** Copies of operators' modules; those of the thread by default. */
+  copies?: CopyNumbers
   /** Runs the program again and gives the graph of execute number `replay.executeIndex`. */
   buildGraph(program: ProgramRef, replay: ProgramReplay): Promise<LogicalGraph>
 }
@@ -47,6 +53,9 @@ export class Slot {
   readonly #clock: Clock
   readonly #buildGraph: SlotOptions['buildGraph']
   readonly #ownThread: boolean
+  readonly #pace: SlotPace
+  readonly #random: () => number
+  readonly #copies: CopyNumbers
   /** Blocking sleeps since there was work. */
   #blocks = 0
   #built: BuiltTask[] = []
@@ -61,8 +70,8 @@ export class Slot {
   #running = false
   #asleep = false
   #publishedMs = 0
-  /** Holds the process while the loop sleeps: waiting on a doorbell does not. */
-  #alive: NodeJS.Timeout | undefined
+  /** Lets go of the process. */
+  #letGo: () => void = () => {}
   #stopClock: (() => void) | undefined
   /** Splits and types that came before the tasks were open. */
   #early: ToSlot[] | undefined = []
@@ -75,6 +84,9 @@ export class Slot {
     this.#clock = options.clock ?? systemClock
     this.#buildGraph = options.buildGraph
     this.#ownThread = options.ownThread ?? false
+    this.#pace = options.pace ?? threadPace
+    this.#random = options.random ?? Math.random
+    this.#copies = options.copies ?? copiesOfThread
     this.#port.onMessage((message) => this.#receive(message))
     this.#port.post({ type: 'ready' })
   }
@@ -171,6 +183,8 @@ export class Slot {
         graph,
         deployment,
         clock: this.#clock,
+        random: this.#random,
+        copies: this.#copies,
         page: this.#page,
         buffers: this.#buffers,
         reads: this.#reads,
@@ -208,7 +222,7 @@ export class Slot {
     this.#early = undefined
     for (const message of early) this.#deliver(message)
     this.#running = true
-    this.#alive = setInterval(() => {}, 2 ** 30)
+    this.#letGo = this.#pace.hold()
     this.#stopClock = this.#clock.onMove?.(() => this.#wake())
     this.#run()
   }
@@ -226,7 +240,7 @@ export class Slot {
   }
 
   #release(): void {
-    clearInterval(this.#alive)
+    this.#letGo()
     this.#stopClock?.()
     for (const { task } of this.#built) task.options.chain.release()
   }
@@ -253,9 +267,9 @@ export class Slot {
       if (this.step()) this.#blocks = 0
       else if (this.#sleep()) return
       const nowMs = this.#clock.monotonic()
-      if (nowMs - startMs > SLICE_MS || pass === SLICE_PASSES) {
+      if (nowMs - startMs > SLICE_MS || pass >= this.#pace.passesMax) {
         if (nowMs - this.#publishedMs > PUBLISH_MS) this.#publish()
-        setImmediate(this.#run)
+        this.#pace.giveWay(this.#run)
         return
       }
     }
@@ -296,14 +310,12 @@ export class Slot {
       return false
     }
     this.#publish()
-    const rung = bell.wait(sequence, dueMs - nowMs)
-    if (rung === undefined) return false
-    this.#asleep = true
     const attempt = this.#attempt
-    void rung.then(() => {
+    const sleeps = this.#pace.sleep(bell, sequence, dueMs - nowMs, () => {
       if (attempt === this.#attempt) this.#run()
     })
-    return true
+    if (sleeps) this.#asleep = true
+    return sleeps
   }
 
   #wake(): void {

@@ -2,7 +2,7 @@
  * Stands between a slot and the JobManager, in the main thread of the slot's process: stores the bytes of snapshots, puts real handles into the
  * acknowledgements, and reads state for a slot that is restored.
  *
- * Chunks are joined to files of {@link FILE_BYTES}. A slot's buffers come back when their bytes are copied, but no more than {@link WRITES_MAX} files
+ * Chunks are joined to files of {@link UPLOAD_SIZES}. A slot's buffers come back when their bytes are copied, but no more than {@link WRITES_MAX} files
  * are under way: beyond it buffers are held, and the slot's snapshot waits. A snapshot of few bytes goes into `_metadata` as a whole. The memory of a
  * file that is stored is used for the next one: fresh memory costs this thread four times what copying into it does, and every slot waits for it.
  *
@@ -13,10 +13,16 @@ import type { ListSnapshot, StateHandle, SubtaskSnapshot } from '../checkpoint/m
 import { errorToData } from '../core/errors.ts'
 import type { FromSlot, ToSlot } from '../rpc/slot-messages.ts'
 
-const FILE_BYTES = 8 << 20
 const WRITES_MAX = 4
-/** A subtask's snapshot up to this size is kept in `_metadata`. */
-export const INLINE_BYTES_MAX = 20 * 1024
+
+export interface UploadSizes {
+  /** Chunks are joined up to this size. */
+  fileBytes: number
+  /** A subtask's snapshot up to this size is kept in `_metadata`. */
+  inlineBytesMax: number
+}
+
+export const UPLOAD_SIZES: UploadSizes = { fileBytes: 8 << 20, inlineBytesMax: 20 * 1024 }
 
 /** What it needs of a store. */
 export interface StateBytes {
@@ -31,6 +37,7 @@ export interface SnapshotUploadsOptions {
   store(): StateBytes | undefined
   toSlot(message: ToSlot, transfer?: ArrayBuffer[]): void
   toJobManager(message: FromSlot): void
+  sizes?: UploadSizes
 }
 
 type Chunk = Extract<FromSlot, { type: 'stateChunk' }>
@@ -38,6 +45,7 @@ type Ack = Extract<FromSlot, { type: 'checkpointAck' }>
 
 export class SnapshotUploads {
   readonly #options: SnapshotUploadsOptions
+  readonly #sizes: UploadSizes
   readonly #snapshots = new Map<string, SnapshotFiles>()
   #writes = 0
   /** Buffers of the slot that come back when writes have ended. */
@@ -47,6 +55,7 @@ export class SnapshotUploads {
 
   constructor(options: SnapshotUploadsOptions) {
     this.#options = options
+    this.#sizes = options.sizes ?? UPLOAD_SIZES
   }
 
   /** Takes any message of the slot; what is not for the store goes on to the JobManager. */
@@ -75,11 +84,11 @@ export class SnapshotUploads {
     const key = keyOf(message)
     let files = this.#snapshots.get(key)
     if (files === undefined) {
-      files = new SnapshotFiles(message.checkpointId, this.#options.store(), {
+      files = new SnapshotFiles(message.checkpointId, this.#options.store(), this.#sizes.inlineBytesMax, {
         memory: (bytes) => this.#memory(bytes),
         begins: () => this.#writes++,
         stored: (memory) => {
-          if (memory.length === FILE_BYTES && this.#free.length < WRITES_MAX) this.#free.push(memory)
+          if (memory.length === this.#sizes.fileBytes && this.#free.length < WRITES_MAX) this.#free.push(memory)
         },
         ends: () => {
           this.#writes--
@@ -92,8 +101,9 @@ export class SnapshotUploads {
   }
 
   #memory(bytes: number): Buffer {
-    if (bytes > FILE_BYTES) return Buffer.allocUnsafeSlow(bytes)
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(FILE_BYTES)
+    const { fileBytes } = this.#sizes
+    if (bytes > fileBytes) return Buffer.allocUnsafeSlow(bytes)
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(fileBytes)
   }
 
   #chunk(message: Chunk): void {
@@ -168,6 +178,7 @@ interface Writes {
 class SnapshotFiles {
   readonly #checkpointId: number
   readonly #store: StateBytes | undefined
+  readonly #inlineBytesMax: number
   readonly #writes: Writes
   #open: Buffer | undefined
   #length = 0
@@ -175,9 +186,10 @@ class SnapshotFiles {
   /** Where chunk i lies. */
   readonly #chunks: { file: number; offset: number; length: number }[] = []
 
-  constructor(checkpointId: number, store: StateBytes | undefined, writes: Writes) {
+  constructor(checkpointId: number, store: StateBytes | undefined, inlineBytesMax: number, writes: Writes) {
     this.#checkpointId = checkpointId
     this.#store = store
+    this.#inlineBytesMax = inlineBytesMax
     this.#writes = writes
   }
 
@@ -192,7 +204,7 @@ class SnapshotFiles {
   async finish(snapshot: SubtaskSnapshot): Promise<SubtaskSnapshot> {
     const lists = snapshot.operators.flatMap((operator) => operator.lists)
     const listBytes = lists.reduce((n, { handle }) => n + ('bytes' in handle ? handle.bytes.length : 0), 0)
-    const inline = this.#files.length === 0 && this.#length + listBytes <= INLINE_BYTES_MAX
+    const inline = this.#files.length === 0 && this.#length + listBytes <= this.#inlineBytesMax
     if (!inline) {
       for (const { handle } of lists) if ('bytes' in handle) this.append(handle.bytes)
       this.#close()
