@@ -42,6 +42,8 @@ export interface SlotOptions {
   pace?: SlotPace
   /** From 0 to 1; Math.random by default. */
   random?: () => number
+  /** Buffers of snapshots that may be under way to the store. */
+  snapshotBuffersMax?: number
   /** Copies of operators' modules; those of the thread by default. */
   copies?: CopyNumbers
   /** Runs the program again and gives the graph of execute number `replay.executeIndex`. */
@@ -75,11 +77,12 @@ export class Slot {
   #stopClock: (() => void) | undefined
   /** Splits and types that came before the tasks were open. */
   #early: ToSlot[] | undefined = []
-  readonly #buffers = new ChunkBuffers()
+  readonly #buffers: ChunkBuffers
   readonly #reads: StateReads
 
   constructor(options: SlotOptions) {
     this.#port = options.port
+    this.#buffers = new ChunkBuffers(options.snapshotBuffersMax)
     this.#reads = new StateReads((message) => this.#port.post(message))
     this.#clock = options.clock ?? systemClock
     this.#buildGraph = options.buildGraph
@@ -103,7 +106,7 @@ export class Slot {
         this.#cancel()
         break
       case 'stateBuffer':
-        this.#buffers.give(message.buffer)
+        this.#buffers.returned(message.buffer)
         // A snapshot may wait for it.
         this.#wake()
         break

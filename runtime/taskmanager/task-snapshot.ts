@@ -129,10 +129,12 @@ export class TaskSnapshot {
   }
 
   #give(buffer: ArrayBuffer, length: number): number {
-    const { vertexId, subtask, post } = this.#options
+    const { vertexId, subtask, buffers, post } = this.#options
     const index = this.#chunks++
     this.#bytes += length
-    if (!this.#ended) {
+    if (this.#ended) buffers.keep(buffer)
+    else {
+      buffers.sent()
       const checkpointId = this.checkpointId
       post({ type: 'stateChunk', vertexId, subtask, checkpointId, index, buffer, length }, [buffer])
     }
