@@ -207,8 +207,15 @@ export class JobCheckpoints {
     const { retention } = this.settings
     const tookOne = (this.#coordinator?.statistics.numbers().numberOfCompletedCheckpoints ?? 0) > 0
     const decision = keep ? 'keep' : decideRetention({ status, retention, code, tookOne })
-    if (decision === 'delete') await store?.discardAll()
+    let failure: unknown
+    try {
+      if (decision === 'delete') await store?.discardAll()
+    } catch (error) {
+      failure = error
+    }
+    await this.#coordinator?.stopEnds(failure)
     await store?.close()
+    if (failure !== undefined) throw failure
   }
 }
 

@@ -83,11 +83,11 @@ export class CheckpointCoordinator {
   readonly #backlogs = new Set<string>()
   #failuresInRow = 0
   #restorePoint: RestorePoint | undefined
-  /** Of the savepoint that was to stop the job: its bytes stay until a later checkpoint is complete. */
-  #stopHandles: readonly StateHandle[] = []
   /** Completes one after the other. */
   #completing: Promise<void> = Promise.resolve()
   #stopTimer: () => void = () => {}
+  /** It is over, and nobody was told yet. */
+  #stopped: Stop | undefined
   /** An attempt runs. */
   #active = false
   /** The job has ended. */
@@ -159,16 +159,26 @@ export class CheckpointCoordinator {
     this.#requests.stop = undefined
     this.#ends('the job has ended', undefined)
     this.#closed = true
-    this.#forgetStop(this.#nextId - 1, [])
     if (stop === undefined) return
-    const { taken } = stop
-    // Every task has committed before it finished.
-    if (finished && taken !== undefined)
-      this.#completing = this.#completing.then(async () => {
-        await this.#options.markCommitted(taken.path)
-        stop.result.resolve(taken)
-      })
+    if (finished && stop.taken !== undefined) this.#stopped = stop
     else this.#stopFailed(stop, new TailraceError('TR-CHECKPOINT-001', 'the job has ended'))
+  }
+
+  /**
+   * Answers whoever stopped the job, which has finished; after {@link settled}. `error`: the job could not be ended in its store, so another owner may have gone on with it, or
+   * will: it was not stopped.
+   */
+  async stopEnds(error?: unknown): Promise<void> {
+    const stop = this.#stopped
+    this.#stopped = undefined
+    if (stop?.taken === undefined) return
+    if (error !== undefined) {
+      this.#stopFailed(stop, cannot(`end ${this.#job} in its store`, messageOf(error), error))
+      return
+    }
+    // Every task has committed before it finished.
+    await this.#options.markCommitted(stop.taken.path)
+    stop.result.resolve(stop.taken)
   }
 
   #ends(why: string, cause: unknown): void {
@@ -400,7 +410,15 @@ export class CheckpointCoordinator {
       }
       try {
         if (checkpoint.kind === 'checkpoint') this.#completed(checkpoint, await store.complete(metadata))
-        else this.#savepointTaken(checkpoint, metadata, await writeSavepoint(metadata, checkpoint.directory!))
+        else {
+          const written = await writeSavepoint(metadata, checkpoint.directory!)
+          const stops = checkpoint.kind === 'stop' && this.#active
+          this.#savepointTaken(
+            checkpoint,
+            written,
+            stops ? await store.complete({ ...metadata, kind: 'checkpoint' }) : undefined,
+          )
+        }
       } catch (error) {
         this.#notCompleted(checkpoint, error)
       }
@@ -410,7 +428,6 @@ export class CheckpointCoordinator {
   #completed(checkpoint: PendingCheckpoint, done: CompletedCheckpoint): void {
     this.#restorePoint = { metadata: done.metadata, path: done.path }
     this.#failuresInRow = 0
-    this.#forgetStop(checkpoint.id, [])
     this.#done(checkpoint, done)
     if (!this.#active) return
     this.#options.outlet.complete(checkpoint.id)
@@ -421,34 +438,26 @@ export class CheckpointCoordinator {
     this.#pump()
   }
 
-  #savepointTaken(checkpoint: PendingCheckpoint, metadata: CheckpointMetadata, done: WrittenSavepoint): void {
-    const handles = checkpoint.handles()
+  /**
+   * `kept`: of a savepoint that stops the job, as a checkpoint of the store. Tasks are about to commit up to it, so it is fenced like any other, and what whoever comes next
+   * goes on from: another attempt, or another process.
+   */
+  #savepointTaken(checkpoint: PendingCheckpoint, done: WrittenSavepoint, kept: CompletedCheckpoint | undefined): void {
     this.#done(checkpoint, done)
+    if (kept === undefined) this.#discard(checkpoint.id, checkpoint.handles())
+    else this.#restorePoint = { metadata: kept.metadata, path: kept.path }
     const stop = checkpoint.kind === 'stop' ? this.#requests.stop : undefined
-    if (stop === undefined) {
-      this.#discard(checkpoint.id, handles)
-    } else {
+    if (stop !== undefined) {
       stop.taken = { checkpointId: checkpoint.id, path: done.path }
       if (!this.#active) {
-        // The attempt has failed meanwhile, and nobody was told: the last checkpoint is as consistent.
-        this.#discard(checkpoint.id, handles)
         this.#requests.stop = undefined
         this.#stopFailed(stop, cannot(`stop ${this.#job}`, 'a task failed meanwhile'))
         return
       }
-      // Tasks commit up to it now, so it is what another attempt has to go on from.
-      this.#restorePoint = { metadata, path: done.path }
-      this.#forgetStop(checkpoint.id, handles)
       this.#options.outlet.complete(checkpoint.id)
       this.#letGo(checkpoint)
     }
     this.#pump()
-  }
-
-  /** Nobody goes back any more to an earlier savepoint that was to stop the job; to one with these bytes somebody may. */
-  #forgetStop(checkpointId: number, handles: readonly StateHandle[]): void {
-    this.#discard(checkpointId, this.#stopHandles)
-    this.#stopHandles = handles
   }
 
   #done(checkpoint: PendingCheckpoint, done: WrittenSavepoint): void {
@@ -478,7 +487,7 @@ export class CheckpointCoordinator {
       return
     }
     const what = checkpoint.kind === 'checkpoint' ? 'its store could not complete it' : 'it could not be written'
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     const reason = this.#active ? 'store' : 'failover'
     this.#fails(checkpoint, reason, `${what}: ${message}`, error)
     const { stop } = this.#requests
@@ -575,6 +584,10 @@ export class CheckpointCoordinator {
   #now(): number {
     return this.#options.clock.monotonic()
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function cannot(what: string, why: string, cause?: unknown): TailraceError {

@@ -124,10 +124,11 @@ describe('stopping with a savepoint', () => {
     say.state('FINISHED', ...TASKS)
     expect(committed).toEqual([])
     coordinator.jobEnds(true)
+    await coordinator.stopEnds()
     expect(await stopped).toEqual({ checkpointId: 1, path: '/sp/savepoint-1' })
     expect(committed).toEqual(['/sp/savepoint-1'])
-    expect(store.completed).toEqual([])
     expect(coordinator.statistics.view().latest.savepoint).toMatchObject({ type: 'SYNC_SAVEPOINT' })
+    expect(store.discarded).toEqual([])
   })
 
   it('goes before what was asked for, and nothing comes after it', async () => {
@@ -139,6 +140,7 @@ describe('stopping with a savepoint', () => {
     time.advance(1000)
     expect(heard()).toEqual(['enumerators 1', 'enumerators 2', 'trigger a0 2', 'trigger a1 2', 'complete 2'])
     coordinator.jobEnds(true)
+    await coordinator.stopEnds()
     expect((await stopped).checkpointId).toBe(2)
     await expect(asked).rejects.toMatchObject({ message: expect.stringContaining('the job has ended') })
   })
@@ -176,6 +178,7 @@ describe('stopping with a savepoint', () => {
     say.state('FINISHED', ...TASKS)
     expect(coordinator.holdsEnd).toBe(false)
     coordinator.jobEnds(true)
+    await coordinator.stopEnds()
     expect((await stopped).path).toBe('/sp/savepoint-1')
   })
 
@@ -192,6 +195,7 @@ describe('stopping with a savepoint', () => {
       [true, true],
     ])
     coordinator.jobEnds(true)
+    await coordinator.stopEnds()
     expect((await stopped).path).toBe('/sp/savepoint-1')
   })
 
@@ -260,13 +264,60 @@ describe('stopping with a savepoint', () => {
     expect(error?.message).toBe(text)
     await expect(stopped).rejects.toMatchObject({ message: text })
     // Tasks may have committed what the savepoint holds.
-    expect(coordinator.restorePoint).toMatchObject({ path: '/sp/savepoint-2', metadata: { checkpointId: 2 } })
-    expect(store.discarded).toEqual([])
+    expect(coordinator.restorePoint).toMatchObject({ path: 'memory:/chk-2/_metadata', metadata: { checkpointId: 2 } })
     run()
     time.advance(100)
     await take(3)
     expect(coordinator.restorePoint!.metadata.checkpointId).toBe(3)
-    expect(store.discarded).toEqual(['3:a0-2', '3:a1-2', '3:b0-2', '3:b1-2'])
+    expect(store.discarded).toEqual([])
+  })
+
+  // The simulation's seed 459: the process died right after tasks had committed, and the next one began from the checkpoint before.
+  it('is a checkpoint of the deployment before anyone is told, for whoever comes next', async () => {
+    const { coordinator, heard, savepoints, say, store, time } = beginCoordinator()
+    time.advance(10)
+    const stopped = coordinator.stopWithSavepoint('/sp', false)
+    say.enumerators(1)
+    for (const task of TASKS) say.ack(1, task)
+    heard()
+    await lets()
+    expect(savepoints[0]!.metadata.kind).toBe('savepoint')
+    expect(store.completed.map(({ metadata }) => [metadata.checkpointId, metadata.kind])).toEqual([[1, 'checkpoint']])
+    expect(heard()).toEqual(['complete 1'])
+    coordinator.jobEnds(true)
+    await coordinator.stopEnds()
+    await stopped
+  })
+
+  // The simulation's seed 335: a JobManager that another had taken over from stopped its job, and committed what the other did again.
+  it('is refused to a JobManager that another has taken over from, and nobody is told', async () => {
+    const { coordinator, failures, heard, savepoints, say, store } = beginCoordinator()
+    const stopped = coordinator.stopWithSavepoint('/sp', false)
+    const rejected = expect(stopped).rejects.toMatchObject({ message: expect.stringContaining('epoch 5 has claimed') })
+    say.enumerators(1)
+    store.complete = async () => {
+      throw new TailraceError('TR-CHECKPOINT-002', 'epoch 5 has claimed it')
+    }
+    for (const task of TASKS) say.ack(1, task)
+    heard()
+    await coordinator.settled()
+    await rejected
+    expect([savepoints.length, heard(), failures.map(({ code }) => code)]).toEqual([1, ['fail'], ['TR-CHECKPOINT-002']])
+  })
+
+  // The simulation's seed 767: while the job ended another JobManager took over and went on with it, and the user began it anew from the savepoint.
+  it('fails when another JobManager has taken over before the job was ended in its store', async () => {
+    const { committed, coordinator, say, take } = beginCoordinator()
+    const stopped = coordinator.stopWithSavepoint('/sp', false)
+    const rejected = expect(stopped).rejects.toMatchObject({
+      message: expect.stringMatching('"/sp/savepoint-1".*epoch 5 has claimed it'),
+    })
+    await take(1)
+    say.state('FINISHED', ...TASKS)
+    coordinator.jobEnds(true)
+    await coordinator.stopEnds(new TailraceError('TR-CHECKPOINT-002', 'epoch 5 has claimed it'))
+    await rejected
+    expect(committed).toEqual([])
   })
 
   it('says where the savepoint is also when the job failed while it was written; nobody was told of it, so the last checkpoint holds', async () => {
