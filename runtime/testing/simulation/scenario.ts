@@ -1,0 +1,174 @@
+/** Everything about a run that is fixed before it begins, drawn from its seed: the job, what it reads, how it is configured, and what goes wrong when. */
+import type { Pace } from './here.ts'
+import { type Assignment, type Lanes, makeLanes } from './input.ts'
+import { JOBS } from './jobs/index.ts'
+import type { Job } from './jobs/job.ts'
+import type { Random } from './random.ts'
+import { SINK_KINDS, type SinkKind } from './sinks.ts'
+
+export const FAULTS = [
+  'a function throws',
+  'a slot dies',
+  'a slot stands still',
+  'the program stands still',
+  'the store fails',
+  'the store is slow',
+  'the ledger loses calls',
+  'the process dies',
+  'the process stands still',
+  'another process takes over',
+  'another process takes over from one that stands still',
+  'a checkpoint is asked for',
+  'a savepoint is asked for',
+  'the job is stopped with a savepoint',
+] as const
+export type Fault = (typeof FAULTS)[number]
+
+/** What is worth to be disturbed. */
+const MOMENTS = [
+  'deploy arrives',
+  'deployed arrives',
+  'start arrives',
+  'stateRead arrives',
+  'assignSplits arrives',
+  'splits arrives',
+  'snapshotEnumerators arrives',
+  'enumeratorStates arrives',
+  'triggerCheckpoint is sent',
+  'triggerCheckpoint arrives',
+  'stateChunk arrives',
+  'checkpointAck is sent',
+  'checkpointAck arrives',
+  'checkpointDeclined arrives',
+  'checkpointAborted is sent',
+  'checkpointComplete is sent',
+  'checkpointComplete arrives',
+  'dataEnded arrives',
+  'cancel arrives',
+  'resetEnumerators is sent',
+  'a claim is stored',
+  'a start is stored',
+  'metadata is stored',
+  'state is stored',
+  'a batch is prepared',
+  'results are shown',
+] as const
+
+export interface PlannedFault {
+  fault: Fault
+  /** When it happens: after so many milliseconds, or so long after a moment has come for the nth time. */
+  when: { afterMs: number; moment?: { name: string; nth: number } }
+  /** Of what lasts. */
+  forMs: number
+}
+
+export interface Scenario {
+  job: Job
+  inputs: { first: Lanes; second: Lanes }
+  assignment: Assignment
+  pace: Pace
+  sink: SinkKind
+  mode: 'EXACTLY_ONCE' | 'AT_LEAST_ONCE'
+  /** Every result once; else at least once. */
+  exactly: boolean
+  /** Of the job, the same in every process. */
+  options: Record<string, string>
+  /** A process may have another one. */
+  parallelismMax: number
+  faults: PlannedFault[]
+}
+
+/** Key groups: every process has the same number. */
+const MAX_PARALLELISM = 12
+
+export function drawScenario(random: Random): Scenario {
+  const job = random.pick(JOBS)
+  const assignment = random.pick(['fixed', 'on request', 'discovered'] as const)
+  const lanes = assignment === 'fixed' ? random.whole(1, 5) : random.whole(3, 16)
+  const inputs = {
+    first: makeLanes(random, { lanes, events: random.whole(80, 360) }),
+    second: makeLanes(random, { lanes: random.whole(1, 4), events: random.whole(20, 80) }),
+  }
+  const sinks = SINK_KINDS.filter((kind) => kind !== 'direct' || job.sums !== true)
+  const sink = random.pick(sinks)
+  const mode = job.stateless === true && random.chance(0.2) ? 'AT_LEAST_ONCE' : 'EXACTLY_ONCE'
+  return {
+    job,
+    inputs,
+    assignment,
+    pace: { eventsMax: random.whole(1, 6), pauseMaxMs: random.between(2, 12) },
+    sink,
+    mode,
+    exactly: sink !== 'direct' && mode === 'EXACTLY_ONCE',
+    options: drawOptions(random, mode),
+    parallelismMax: random.whole(1, 3),
+    faults: drawFaults(random),
+  }
+}
+
+function drawOptions(random: Random, mode: Scenario['mode']): Record<string, string> {
+  const restart: Record<string, string>[] = [
+    { 'restart-strategy.type': 'none' },
+    {
+      'restart-strategy.type': 'fixed-delay',
+      'restart-strategy.fixed-delay.attempts': String(random.whole(1, 20)),
+      'restart-strategy.fixed-delay.delay': `${random.whole(0, 40)} ms`,
+    },
+    {
+      'restart-strategy.type': 'exponential-delay',
+      'restart-strategy.exponential-delay.initial-backoff': `${random.whole(1, 20)} ms`,
+    },
+  ]
+  const ms = (from: number, to: number) => `${random.whole(from, to)} ms`
+  const key = 'execution.checkpointing'
+  return {
+    ...restart[random.pick([0, 1, 1, 2, 2])],
+    'pipeline.max-parallelism': String(MAX_PARALLELISM),
+    'pipeline.operator-chaining.enabled': String(random.chance(0.7)),
+    'pipeline.auto-watermark-interval': ms(5, 60),
+    'execution.buffer-timeout.interval': random.pick(['0 ms', '1 ms', '5 ms', '20 ms']),
+    'tailrace.exchange.records-per-batch': String(random.pick([1, 2, 8, 256])),
+    'tailrace.exchange.buffers-per-slot': String(random.pick([1, 2, 4, 16])),
+    'tailrace.sink.committer.retry-interval': ms(1, 30),
+    'sink.committer.retries': String(random.pick([2, 10, 1000])),
+    [`${key}.interval`]: ms(10, random.pick([15, 60, 120])),
+    [`${key}.mode`]: mode,
+    [`${key}.timeout`]: ms(random.pick([10, 60]), random.pick([70, 1500])),
+    [`${key}.min-pause`]: ms(0, random.pick([0, 40])),
+    [`${key}.max-concurrent-checkpoints`]: String(random.pick([1, 1, 2, 3])),
+    [`${key}.tolerable-failed-checkpoints`]: String(random.pick([0, 1, 5, 50])),
+    [`${key}.num-retained`]: String(random.whole(1, 3)),
+    [`${key}.externalized-checkpoint-retention`]: 'RETAIN_ON_CANCELLATION',
+    'execution.state-recovery.claim-mode': random.pick(['NO_CLAIM', 'CLAIM']),
+  }
+}
+
+function drawFaults(random: Random): PlannedFault[] {
+  const count = random.pick([0, 1, 2, 3, 4, 6, 8, 12])
+  const spanMs = random.pick([300, 800, 2000])
+  return Array.from({ length: count }, (): PlannedFault => {
+    const soonMs = random.chance(0.5) ? 0 : random.between(0, 3)
+    const when = random.chance(0.4)
+      ? { afterMs: random.between(5, spanMs) }
+      : { afterMs: soonMs, moment: { name: random.pick(MOMENTS), nth: random.whole(1, random.pick([2, 10, 40])) } }
+    return { fault: random.pick(FAULTS), when, forMs: random.between(1, random.pick([10, 100, 600, 3000])) }
+  })
+}
+
+export function describeScenario({ job, inputs, sink, mode, assignment, options, faults, parallelismMax }: Scenario) {
+  const lanes = (all: Lanes) => all.map((lane) => lane.length).join('+')
+  const lines = [
+    `job "${job.name}" reads ${lanes(inputs.first)} and ${lanes(inputs.second)} events (${assignment}), parallelism up to ${parallelismMax}, sink ${sink}, ${mode}`,
+    ...Object.entries(options).map(([key, value]) => `  ${key}: ${value}`),
+    ...faults.map((planned) => `  ${describeFault(planned)}`),
+  ]
+  return lines.join('\n')
+}
+
+export function describeFault({ fault, when: { afterMs, moment }, forMs }: PlannedFault): string {
+  const when =
+    moment === undefined
+      ? `at ${afterMs.toFixed(1)} ms`
+      : `${afterMs.toFixed(1)} ms after "${moment.name}" for the ${moment.nth}. time`
+  return `${when}: ${fault} (${forMs.toFixed(0)} ms)`
+}

@@ -1,0 +1,364 @@
+/**
+ * A run: a deployment from its first process to the end of its job, through everything that the seed has planned for it, and then a look at what came out.
+ *
+ * @example
+ * const report = await simulate({ seed: 17 })
+ */
+import type { DataStream } from '../../api/data-stream.ts'
+import type { StreamExecutionEnvironment } from '../../api/environment.ts'
+import type { CheckpointStore } from '../../checkpoint/checkpoint-store.ts'
+import type { JobMaster } from '../../jobmanager/job-master.ts'
+import type { SessionEnd } from '../../jobmanager/program-session.ts'
+import { Hazards } from './hazards.ts'
+import type { Here } from './here.ts'
+import { type Event, inEventTime, laneSource } from './input.ts'
+import { Invariants, WatchedObjects } from './invariants.ts'
+import { Ledger } from './ledger.ts'
+import { SimulatedProcess } from './process.ts'
+import { Results } from './results.ts'
+import { describeScenario, drawScenario, type PlannedFault, type Scenario } from './scenario.ts'
+import { ledgerSink } from './sinks.ts'
+import { StoreTrouble, simulatedStore } from './storage.ts'
+import { messageOf, type Party, World } from './world.ts'
+
+export interface SimulateOptions {
+  seed: number
+  /** Gets every event in words. */
+  follow?: (line: string) => void
+}
+
+export interface Report {
+  seed: number
+  events: number
+  virtualMs: number
+  processes: number
+  /** Checkpoints that were complete. */
+  checkpoints: number
+  /** A number that tells this run from any other. */
+  fingerprint: number
+}
+
+/** A run that failed, with all that it takes to understand it. */
+export class FailedRun extends Error {
+  readonly seed: number
+  constructor(seed: number, cause: Error, scenario: string, trace: readonly string[]) {
+    const text = `Seed ${seed}: ${cause.message}`
+    super(
+      `${text}\n\n${scenario}\n\nThe last events:\n${trace.join('\n')}\n\n${text}\nRun it again: npm run simulate -- --seed ${seed}`,
+      { cause },
+    )
+    this.seed = seed
+  }
+}
+
+const EVENTS_MAX = 400_000
+/** A process that fails is started again after up to this time. */
+const START_AGAIN_MAX_MS = 60
+
+/** Throws {@link FailedRun}. */
+export async function simulate({ seed, follow }: SimulateOptions): Promise<Report> {
+  const world = new World({ seed, ...(follow === undefined ? {} : { follow }) })
+  const scenario = drawScenario(world.random.fork())
+  const run = new Run(world, scenario)
+  try {
+    await run.toTheEnd()
+  } catch (error) {
+    throw new FailedRun(seed, error as Error, describeScenario(scenario), world.trace.last())
+  }
+  return {
+    seed,
+    events: world.trace.count,
+    virtualMs: world.nowMs,
+    processes: run.processes.length,
+    checkpoints: run.objects.completeCount,
+    fingerprint: world.random.below(2 ** 32),
+  }
+}
+
+/** A deployment: a job that was stopped with a savepoint goes on in another one. */
+interface Place {
+  folder: string
+  /** What it begins from. */
+  savepoint: string | undefined
+  invariants: Invariants
+}
+
+class Run {
+  readonly objects: WatchedObjects
+  readonly processes: SimulatedProcess[] = []
+  readonly #world: World
+  readonly #scenario: Scenario
+  readonly #hazards: Hazards
+  readonly #ledger: Ledger
+  readonly #trouble = new StoreTrouble()
+  readonly #results: Results
+  readonly #places: Place[] = []
+  readonly #placeOf = new Map<SimulatedProcess, Place>()
+  /** What starts processes and plans faults; never dead. */
+  readonly #fate: Party
+  /** The job's end is known to whoever would start it again. */
+  #finished = false
+
+  constructor(world: World, scenario: Scenario) {
+    const { job, inputs, exactly, faults } = scenario
+    this.#world = world
+    this.#scenario = scenario
+    this.#hazards = new Hazards(world)
+    this.objects = new WatchedObjects(() => Math.floor(world.nowMs), world.happenings)
+    const { sums = false, mayLack = false } = job
+    this.#results = new Results(world, job.expected(inputs.first, inputs.second), { exactly, sums, mayLack })
+    this.#ledger = new Ledger(world, (values, by) => this.#results.shown(values, by))
+    this.#fate = world.party('fate')
+    for (const fault of faults) this.#plan(fault)
+    this.#newPlace(undefined)
+    this.#start()
+  }
+
+  async toTheEnd(): Promise<void> {
+    const check = () => this.#place.invariants.check()
+    await this.#world.run({ until: () => this.#finished && this.#isQuiet(), check, eventsMax: EVENTS_MAX })
+    this.#results.checkEnd()
+    if (this.#world.failure !== undefined) throw this.#world.failure
+  }
+
+  /** Processes that were taken over from have found out. */
+  #isQuiet(): boolean {
+    return this.processes.every((process) => process.dead || process.ended)
+  }
+
+  get #process(): SimulatedProcess {
+    return this.processes.at(-1)!
+  }
+  get #place(): Place {
+    return this.#places.at(-1)!
+  }
+
+  // --- deployments and their processes
+
+  #newPlace(savepoint: string | undefined): void {
+    const folder = `d${this.#places.length + 1}`
+    const invariants = new Invariants(this.#world, this.objects, folder)
+    this.#places.push({ folder, savepoint, invariants })
+    this.#world.note('fate', `the job is deployed as ${folder}${savepoint === undefined ? '' : `, from ${savepoint}`}`)
+  }
+
+  #start(): void {
+    const { random } = this.#world
+    const { parallelismMax } = this.#scenario
+    const place = this.#place
+    const parallelism = random.whole(1, parallelismMax)
+    const places = Array.from({ length: 3 }, () => random.whole(1, parallelismMax))
+    const name = `p${this.processes.length + 1}`
+    this.#world.note('fate', `${name} is started with parallelism ${parallelism}`)
+    const process = new SimulatedProcess({
+      world: this.#world,
+      name,
+      slots: parallelismMax + random.below(2),
+      main: (env, party) => this.#main(env, party, { parallelism, places, savepoint: place.savepoint }),
+      store: (party, url) => simulatedStore(party, this.objects, this.#trouble, url),
+      folder: place.folder,
+      onOpened: (process, store) => this.#opened(process, place, store),
+      onPost: (process, message) => place.invariants.toSlot(process, message),
+      onEnd: (process, end) => this.#ended(process, place, end),
+    })
+    this.#placeOf.set(process, place)
+    this.processes.push(process)
+  }
+
+  async #main(env: StreamExecutionEnvironment, party: Party, setting: ProcessSetting): Promise<void> {
+    const { job, inputs, assignment, options, pace, sink } = this.#scenario
+    const world = this.#world
+    for (const [key, value] of Object.entries(options)) env.configure(key, value)
+    if (setting.savepoint !== undefined) env.configure('execution.state-recovery.path', setting.savepoint)
+    env.setParallelism(setting.parallelism)
+    const here: Here = {
+      world,
+      party,
+      hazards: this.#hazards,
+      ledger: this.#ledger,
+      pace,
+      pause: (ms) => new Promise((resolve) => party.after(ms, 'has waited', resolve)),
+    }
+    const streams: Partial<Record<'first' | 'second', DataStream<Event>>> = {}
+    job.build({
+      env,
+      here,
+      inputs,
+      read: (which) =>
+        (streams[which] ??= env.fromSource(laneSource(inputs[which], assignment, here), inEventTime, which).uid(which)),
+      sink: (stream: DataStream<string>, name) => {
+        stream.sinkTo(ledgerSink(name, sink, here)).uid(`sink ${name}`)
+      },
+      parallelism: (place) => setting.places[place]!,
+    })
+    await env.execute(job.name)
+  }
+
+  #opened(process: SimulatedProcess, place: Place, store: CheckpointStore): void {
+    if (place === this.#place && !this.objects.of(place.folder).over) {
+      place.invariants.opened(process, store)
+      return
+    }
+    // It would begin the job anew. Whoever starts processes knows of the job's end by now, and stops it.
+    this.#world.note('fate', `${process.name} came after the end`)
+    place.invariants.over()
+    process.kill()
+    if (place === this.#place) this.#whatNext()
+  }
+
+  #ended(process: SimulatedProcess, place: Place, { status, error }: SessionEnd): void {
+    this.#world.note(process.name, `ends ${status}${error === undefined ? '' : `: ${error.message}`}`)
+    if (status !== 'FINISHED' && !FAILURES.includes(error?.code ?? ''))
+      this.#world.fail(`${process.name} ends ${status}: ${error?.message}`)
+    if (place === this.#place && (status === 'FINISHED' || process === this.#process)) this.#whatNext()
+  }
+
+  /** A process has ended, or died: after a while somebody looks, and starts what is missing. */
+  #whatNext(): void {
+    const inMs = this.#world.random.between(0, START_AGAIN_MAX_MS)
+    const place = this.#place
+    this.#fate.after(inMs, 'looks whether a process is missing', () => {
+      if (this.#finished || place !== this.#place) return
+      const { over, stoppedAt } = this.objects.of(place.folder)
+      if (stoppedAt !== undefined) {
+        this.#newPlace(stoppedAt)
+        this.#start()
+      } else if (over) this.#finished = true
+      else if (this.#process.dead || this.#process.ended) this.#start()
+    })
+  }
+
+  // --- what goes wrong
+
+  #plan(planned: PlannedFault): void {
+    const { afterMs, moment } = planned.when
+    const happens = () => {
+      if (!this.#finished) this.#happens(planned)
+    }
+    if (moment === undefined) this.#fate.after(afterMs, planned.fault, happens)
+    else
+      this.#world.happenings.wait(moment.name, moment.nth, () => {
+        if (afterMs > 0) this.#fate.after(afterMs, planned.fault, happens)
+        else {
+          this.#world.note('fate', `${planned.fault}, as "${moment.name}" comes true`)
+          happens()
+        }
+      })
+  }
+
+  #happens({ fault, forMs }: PlannedFault): void {
+    const { random } = this.#world
+    const process = this.#process
+    const later = (what: string, then: () => void) => this.#fate.after(forMs, what, then)
+    const standStill = (party: Party) => {
+      if (party.paused || party.dead) return
+      party.pause()
+      later(`${party.name} may go on`, () => {
+        if (!party.dead) party.resume()
+      })
+    }
+    switch (fault) {
+      case 'a function throws':
+        this.#hazards.throwNext()
+        break
+      case 'a slot dies':
+        if (process.slots.length > 0) random.pick(process.slots).end({ code: 1, error: new Error('a planned crash') })
+        break
+      case 'a slot stands still':
+        if (process.slots.length > 0) standStill(random.pick(process.slots).party)
+        break
+      case 'the program stands still':
+        standStill(process.program)
+        break
+      case 'the store fails':
+        this.#trouble.failShare = random.between(0.05, 0.9)
+        later('the store is well', () => {
+          this.#trouble.failShare = 0
+        })
+        break
+      case 'the store is slow':
+        this.#trouble.slowMs = random.between(10, 800)
+        later('the store is fast', () => {
+          this.#trouble.slowMs = 0
+        })
+        break
+      case 'the ledger loses calls':
+        this.#ledger.lostShare = random.between(0.05, 0.7)
+        later('the ledger is well', () => {
+          this.#ledger.lostShare = 0
+        })
+        break
+      case 'the process dies':
+        process.kill()
+        this.#whatNext()
+        break
+      case 'the process stands still':
+        this.#pause(process, later)
+        break
+      case 'another process takes over':
+        this.#start()
+        break
+      case 'another process takes over from one that stands still':
+        this.#pause(process, later)
+        this.#start()
+        break
+      case 'a checkpoint is asked for':
+        this.#ask(process, fault, (job) => job.takeCheckpoint())
+        break
+      case 'a savepoint is asked for':
+        this.#ask(process, fault, (job) => job.takeSavepoint('/savepoints'))
+        break
+      case 'the job is stopped with a savepoint':
+        this.#stop(process, fault)
+    }
+  }
+
+  /** Somebody asks the JobManager. */
+  #ask(process: SimulatedProcess, what: string, ask: (job: JobMaster) => Promise<unknown>): void {
+    process.main.after(this.#world.latencyMs(), what, () => {
+      if (process.job === undefined) return
+      const answer = (text: string) => this.#world.note(process.main.name, `answers: ${text}`)
+      ask(process.job).then(
+        (result) => answer(JSON.stringify(result)),
+        (error) => answer(messageOf(error)),
+      )
+    })
+  }
+
+  #stop(process: SimulatedProcess, what: string): void {
+    const { folder, invariants } = this.#placeOf.get(process)!
+    this.#ask(process, what, async (job) => {
+      const result = await job.stopWithSavepoint(`/stops/${folder}`, false)
+      invariants.stopped(process)
+      return result
+    })
+  }
+
+  #pause(process: SimulatedProcess, later: (what: string, then: () => void) => void): void {
+    if (process.dead || process.paused) return
+    process.pause(this.#world.random.chance(0.5))
+    later(`${process.name} may go on`, () => process.resume())
+  }
+}
+
+interface ProcessSetting {
+  parallelism: number
+  /** Of operators that have one of their own. */
+  places: readonly number[]
+  savepoint: string | undefined
+}
+
+/** With which a process may end, once it is not restarted any more. */
+const FAILURES: readonly string[] = [
+  'TR-TASK-001',
+  'TR-TASK-002',
+  'TR-CHECKPOINT-001',
+  'TR-CHECKPOINT-002',
+  'TR-CHECKPOINT-005',
+  'TR-CHECKPOINT-007',
+  'TR-SINK-001',
+  'TR-SINK-002',
+  'TR-SOURCE-001',
+  'TR-PROGRAM-001',
+  'TR-CLUSTER-001',
+]

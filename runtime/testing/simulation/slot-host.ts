@@ -1,0 +1,120 @@
+/**
+ * A slot as a party of its own: the code of taskmanager/slot.ts behind simulated ports, its loop in virtual time, and an end that can come at any moment.
+ */
+import { oneCopy } from '../../core/hot-copy.ts'
+import type { SlotHost } from '../../jobmanager/slot-pool.ts'
+import type { HostExit } from '../../rpc/host.ts'
+import type { FromSlot, ToSlot } from '../../rpc/slot-messages.ts'
+import { Slot, type SlotOptions } from '../../taskmanager/slot.ts'
+import type { SlotPace } from '../../taskmanager/slot-pace.ts'
+import { simulatedPorts } from './ports.ts'
+import type { Party, World } from './world.ts'
+
+export interface SimulatedSlotOptions {
+  /** Where the JobManager's end of it is. */
+  main: Party
+  party: Party
+  buildGraph: SlotOptions['buildGraph']
+  /** Hears what the JobManager says to it, when it says it. */
+  onPost(message: ToSlot): void
+}
+
+export class SimulatedSlot implements SlotHost {
+  readonly port: SlotHost['port']
+  readonly party: Party
+  readonly #main: Party
+  readonly #onExit: ((exit: HostExit) => void)[] = []
+  #exit: HostExit | undefined
+
+  constructor({ main, party, buildGraph, onPost }: SimulatedSlotOptions) {
+    this.party = party
+    this.#main = main
+    const { world } = party
+    const [near, far] = simulatedPorts<ToSlot, FromSlot>(main, party)
+    this.port = {
+      ...near,
+      post: (message, transfer) => {
+        onPost(message)
+        near.post(message, transfer)
+      },
+    }
+    const port: typeof far = {
+      ...far,
+      onMessage: (handler) =>
+        far.onMessage((message) => {
+          if (message.type === 'retire') this.end({ code: 0 })
+          else handler(message)
+        }),
+    }
+    party.after(world.random.between(1, 30), 'is up', () => {
+      const { random } = world
+      // With one buffer the snapshots of a slot wait for each other, while records change what they are about to take.
+      const snapshotBuffersMax = random.pick([1, 1, 8])
+      const pace = paceOf(party)
+      const { clock } = party
+      new Slot({ port, clock, pace, random: random.next, snapshotBuffersMax, copies: oneCopy, buildGraph })
+    })
+  }
+
+  onExit(handler: (exit: HostExit) => void): void {
+    if (this.#exit === undefined) this.#onExit.push(handler)
+    else this.#tell(handler, this.#exit)
+  }
+
+  terminate(): void {
+    this.end({ code: 1 })
+  }
+
+  /** Ends it now; the JobManager hears of it later, before or after the last messages. */
+  end(exit: HostExit): void {
+    if (this.#exit !== undefined) return
+    this.#exit = exit
+    this.party.kill()
+    for (const handler of this.#onExit) this.#tell(handler, exit)
+  }
+
+  #tell(handler: (exit: HostExit) => void, exit: HostExit): void {
+    const ms = this.party.world.latencyMs()
+    this.#main.after(
+      ms,
+      () => `hears that ${this.party.name} has ended`,
+      () => handler(exit),
+    )
+  }
+}
+
+/** The loop sleeps so long when nothing is due. */
+const NOTHING_DUE_MS = 900
+
+/** From one turn of the loop to the next: now and then a user's function takes its time. */
+function turnMs({ random }: World): number {
+  return random.chance(0.98) ? random.between(0.005, 0.15) : random.between(0.5, 12)
+}
+
+/** One pass over the tasks is one event; a ring wakes the loop after a moment. */
+function paceOf(party: Party): SlotPace {
+  const { world } = party
+  return {
+    passesMax: 1,
+    giveWay: (run) => void party.after(turnMs(world), 'turns', run),
+    sleep(bell, sequence, ms, run) {
+      if (bell.rungSince(sequence)) return false
+      // Nothing is due: only a ring ends this sleep, so one that is lost shows.
+      const wakesAfterMs = ms < NOTHING_DUE_MS ? ms + world.random.between(0, 0.2) : Number.POSITIVE_INFINITY
+      const stopTimer = party.after(wakesAfterMs, 'wakes up by itself', () => {
+        stopWatch()
+        run()
+      })
+      const stopWatch = world.watch({
+        party,
+        holds: () => bell.rungSince(sequence),
+        then: () => {
+          stopTimer()
+          party.after(turnMs(world), 'wakes up', run)
+        },
+      })
+      return true
+    },
+    hold: () => () => {},
+  }
+}
