@@ -102,6 +102,22 @@ export function objectStoreSuite(name: string, make: () => ObjectStoreCase | Pro
       expect(text(await store.get('k'))).toBe('mine')
     })
 
+    it('copies an object by its place, or says that it cannot', async () => {
+      const { store, another } = await open()
+      if (store.copyFrom === undefined) return
+      await store.put('from/some name+1', bytesOf('what it was'))
+      await store.put('other/k', bytesOf('one'))
+      expect(await store.copyFrom('to/copy', `${store.url}/from/some name+1`)).toBe(true)
+      await store.put('from/some name+1', bytesOf('changed'))
+      expect(text(await (await another()).get('to/copy'))).toBe('what it was')
+      await store.delete(['from/some name+1'])
+      expect(text(await store.get('to/copy'))).toBe('what it was')
+      expect((await store.list('to/')).map(({ key, size }) => [key, size])).toEqual([['to/copy', 11]])
+      expect(await store.copyFrom('to/none', `${store.url}/from/none`)).toBe(false)
+      expect(await store.copyFrom('to/none', 'memory:/other/k')).toBe(false)
+      expect(await store.get('to/none')).toBeUndefined()
+    })
+
     it('creates an object only where there is none', async () => {
       const { store, another } = await open()
       expect(await store.putIfAbsent('claims/1', bytesOf('first'))).toBe(true)

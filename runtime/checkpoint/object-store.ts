@@ -18,6 +18,11 @@ export interface ObjectStore {
    * again and may then see its own write as another's: callers read back and compare.
    */
   putIfAbsent(key: string, bytes: Uint8Array): Promise<boolean>
+  /**
+   * Makes `key` a copy of a whole object that never changes, given by its absolute place (`/data/x`, `s3://bucket/x`), without its bytes coming through this
+   * process; for a key that is not there. False: this store cannot, or not from there; put the bytes instead. Stores that never can have no such method.
+   */
+  copyFrom?(key: string, from: string): Promise<boolean>
   /** undefined: there is no such object. `range` is a part of it; what of the range lies behind its end is left out. */
   get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array | undefined>
   /** Objects below a prefix that ends with a slash (or is empty), in the order of their keys. */

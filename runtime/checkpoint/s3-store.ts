@@ -108,6 +108,23 @@ class S3Store implements ObjectStore {
     return created
   }
 
+  async copyFrom(key: string, from: string): Promise<boolean> {
+    const [, bucket, source] = /^s3:\/\/([^/]+)\/(.+)$/.exec(from) ?? []
+    if (bucket === undefined) return false
+    const path = source!.split('/').map(encodeURIComponent).join('/')
+    const input = { ...this.#object(key), CopySource: `${bucket}/${path}` }
+    try {
+      return await this.#request('copy', key, 0, async (abortSignal) => {
+        const { CopyObjectResult } = await this.#client.send(new this.#sdk.CopyObjectCommand(input), { abortSignal })
+        // A copy may fail after its answer has begun.
+        return CopyObjectResult?.ETag !== undefined
+      })
+    } catch {
+      // Not there, no permission, no such request: whoever copies the bytes says what is wrong.
+      return false
+    }
+  }
+
   async get(key: string, range?: { offset: number; length: number }): Promise<Uint8Array | undefined> {
     checkRange(range)
     // A range has a byte at least; whether the object is there must be known all the same.

@@ -16,9 +16,11 @@ import { encodeMetadata, METADATA_FILE } from './metadata.ts'
 import type { CheckpointMetadata, StateHandle } from './model.ts'
 import type { ObjectStore } from './object-store.ts'
 import type { OpenStore } from './savepoint.ts'
-import { below, savepointPath } from './savepoint-path.ts'
+import { below, isAbsolutePath, savepointPath } from './savepoint-path.ts'
 
 const INLINE_BYTES_MAX = 2048
+/** A file of a deployment (shared-files.ts) or of a savepoint. */
+const HASHED_NAME = /(?:^|\/)(?:shared\/\d+-\d+-|state-)([0-9a-f]{64})$/
 /** Reads and writes under way, of so many bytes at most unless one handle has more. */
 const COPIES_MAX = 8
 const RUN_BYTES_MAX = 8 * 1024 * 1024
@@ -28,6 +30,8 @@ export interface SavepointWriter {
   readonly folder: string
   /** Stores bytes under their hash, once; they must not change until it resolves. Safe to call for many at once: it is bounded inside. */
   write(bytes: Uint8Array): Promise<StateHandle>
+  /** Takes a whole file over by its absolute place, if the store can; its bytes need not come through this process. */
+  take(from: string, sha256: string): Promise<string | undefined>
   /** All handles of the metadata are of this writer. Throws TR-CHECKPOINT-001 when there is another savepoint in the folder. */
   complete(metadata: CheckpointMetadata): Promise<WrittenSavepoint>
   /** It was given up: what was written is deleted. */
@@ -52,7 +56,7 @@ export function savepointName(jobId: string, random: () => number): string {
 export function savepointWriter(store: ObjectStore, name: string): SavepointWriter {
   const folder = below(store.url, name)
   const bound = bounded(COPIES_MAX)
-  const files = new Map<string, Promise<void>>()
+  const files = new Map<string, Promise<unknown>>()
   let state: 'open' | 'completing' | 'taken' | 'discarded' = 'open'
   return {
     folder,
@@ -67,6 +71,21 @@ export function savepointWriter(store: ObjectStore, name: string): SavepointWrit
       }
       await written
       return { file, offset: 0, length: bytes.length }
+    },
+    async take(from, sha256) {
+      if (store.copyFrom === undefined) return undefined
+      const file = `state-${sha256}`
+      const known = files.get(file)
+      if (known === undefined) {
+        if (state === 'discarded') throw discarded()
+        // Before it is known whether it can: it may be there all the same, and is deleted with the others.
+        const taken = bound(() => store.copyFrom!(`${name}/${file}`, from))
+        files.set(file, taken)
+        if (await taken) return file
+        files.delete(file)
+        return undefined
+      }
+      return (await known) === false ? undefined : file
     },
     async complete(metadata) {
       for (const handle of handlesOf(metadata))
@@ -118,33 +137,38 @@ export interface SavepointDirectory {
 export async function writeSavepointInto(
   { directory, cwd, open, random }: SavepointDirectory,
   metadata: CheckpointMetadata,
-  read: (handle: StateHandle) => Promise<Uint8Array>,
+  from: SavepointSource,
 ): Promise<WrittenSavepoint> {
   const store = await open(savepointPath(directory, cwd).folder)
   try {
-    return await writeSavepoint(metadata, read, savepointWriter(store, savepointName(metadata.jobId, random)))
+    return await writeSavepoint(metadata, from, savepointWriter(store, savepointName(metadata.jobId, random)))
   } finally {
     await store.close()
   }
 }
 
-/**
- * Makes a savepoint of a checkpoint whose state lies elsewhere: copies the bytes, and leaves nothing when it fails.
- *
- * @param read bytes of the checkpoint's handles
- */
+/** Where the state of the checkpoint lies: its store. */
+export interface SavepointSource {
+  /** What its handles are relative to. */
+  readonly url: string
+  read(handle: StateHandle): Promise<Uint8Array>
+}
+
+/** Makes a savepoint of a checkpoint whose state lies elsewhere: takes its files over or copies their bytes, and leaves nothing when it fails. */
 export async function writeSavepoint(
   metadata: CheckpointMetadata,
-  read: (handle: StateHandle) => Promise<Uint8Array>,
+  from: SavepointSource,
   writer: SavepointWriter,
 ): Promise<WrittenSavepoint> {
   const bound = bounded(COPIES_MAX)
-  const runs = runsOf(handlesOf(metadata))
+  const handles = handlesOf(metadata)
+  const copied = await takeFiles(handles, from.url, writer)
+  const runs = runsOf(handles.filter((handle) => !copied.has(handle)))
   let failed = false
   const copy = async ({ handle }: Run): Promise<StateHandle> => {
     if (failed) return handle
     try {
-      return await writer.write(await read(handle))
+      return await writer.write(await from.read(handle))
     } catch (error) {
       failed = true
       throw error
@@ -152,7 +176,6 @@ export async function writeSavepoint(
   }
   const copies = await Promise.allSettled(runs.map((run) => bound(() => copy(run))))
   try {
-    const copied = new Map<StateHandle, StateHandle>()
     for (const [i, outcome] of copies.entries()) {
       if (outcome.status === 'rejected') throw outcome.reason
       for (const [handle, at] of runs[i]!.parts) copied.set(handle, partOf(outcome.value, at, handleBytes(handle)))
@@ -163,6 +186,23 @@ export async function writeSavepoint(
     await writer.discard().catch(() => {})
     throw error
   }
+}
+
+/** Has the writer take over files whose names say their hash; gives what handles of them become. */
+async function takeFiles(handles: readonly StateHandle[], url: string, writer: SavepointWriter) {
+  const files = Map.groupBy(
+    handles.filter((handle) => 'file' in handle),
+    ({ file }) => file,
+  )
+  const taken = new Map<StateHandle, StateHandle>()
+  const take = async (file: string, of: readonly Extract<StateHandle, { file: string }>[]) => {
+    const sha256 = HASHED_NAME.exec(file)?.[1]
+    if (sha256 === undefined || of.reduce((n, { length }) => n + length, 0) <= INLINE_BYTES_MAX) return
+    const name = await writer.take(isAbsolutePath(file) ? file : below(url, file), sha256)
+    if (name !== undefined) for (const handle of of) taken.set(handle, { ...handle, file: name })
+  }
+  await Promise.all([...files].map(([file, of]) => take(file, of)))
+  return taken
 }
 
 /** Bytes that are copied together, and the handles that name parts of them. */

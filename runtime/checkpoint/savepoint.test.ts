@@ -102,10 +102,13 @@ function checkpoint(): { metadata: CheckpointMetadata; read: (handle: StateHandl
   }
 }
 
+/** A store that other stores cannot take files from. */
+const from = (read: (handle: StateHandle) => Promise<Uint8Array>) => ({ url: 'memory:', read })
+
 async function written(disk: Disk): Promise<string> {
   const { metadata, read } = checkpoint()
   const store = await disk.open('/data')
-  const { folder } = await writeSavepoint(metadata, read, savepointWriter(store, NAME))
+  const { folder } = await writeSavepoint(metadata, from(read), savepointWriter(store, NAME))
   await store.close()
   return folder
 }
@@ -219,7 +222,7 @@ describe('a savepoint that cannot be written', () => {
       if (++reads === 2) throw new Error('gone')
       return read(handle)
     }
-    await expect(writeSavepoint(metadata, broken, writer)).rejects.toThrow('gone')
+    await expect(writeSavepoint(metadata, from(broken), writer)).rejects.toThrow('gone')
     expect(disk.names()).toEqual([])
     await expect(writer.write(bytesOf(9, LARGE))).rejects.toMatchObject({ code: 'TR-CHECKPOINT-001' })
     expect(disk.names()).toEqual([])
@@ -231,7 +234,7 @@ describe('a savepoint that cannot be written', () => {
     const before = disk.names()
     const { metadata, read } = checkpoint()
     const writer = savepointWriter(await disk.open('/data'), NAME)
-    await expect(writeSavepoint({ ...metadata, checkpointId: 8 }, read, writer)).rejects.toMatchObject({
+    await expect(writeSavepoint({ ...metadata, checkpointId: 8 }, from(read), writer)).rejects.toMatchObject({
       code: 'TR-CHECKPOINT-001',
       message: expect.stringContaining(`"/data/${NAME}": there is another one already`),
     })
@@ -249,7 +252,7 @@ describe('a savepoint that cannot be written', () => {
         return store.putIfAbsent(key, bytes)
       },
     }
-    const { folder } = await writeSavepoint(metadata, read, savepointWriter(twice, NAME))
+    const { folder } = await writeSavepoint(metadata, from(read), savepointWriter(twice, NAME))
     expect(folder).toBe(`/data/${NAME}`)
   })
 
@@ -304,7 +307,7 @@ describe('savepointsOf()', () => {
   it('writes into a directory of the user, marks, reads and disposes, and leaves no store open', async () => {
     const disk = new Disk()
     const { metadata, read } = checkpoint()
-    const savepoints = savepointsOf({ cwd: '/data', open: disk.open, random: () => 0.5, read })
+    const savepoints = savepointsOf({ cwd: '/data', open: disk.open, random: () => 0.5, from: from(read) })
     const { path, metadataBytes } = await savepoints.writeSavepoint(metadata, 'kept/')
     expect(path).toBe('/data/kept/savepoint-ab12cd-888888888888')
     expect(disk.objects.get(`${path.slice(1)}/_metadata`)).toHaveLength(metadataBytes)
@@ -334,7 +337,7 @@ describe('the files of a savepoint', () => {
           if ('bytes' in handle) return handle.bytes
           return files[Number(handle.file)]!.slice(handle.offset, handle.offset + handle.length)
         }
-        await writeSavepoint(metadata, read, savepointWriter(await disk.open('/data'), NAME))
+        await writeSavepoint(metadata, from(read), savepointWriter(await disk.open('/data'), NAME))
         const opened = await openSavepoint(`/data/${NAME}`, { open: disk.open, cwd: '/' })
         expect(await contents(opened.metadata, opened.read)).toEqual(await contents(metadata, read))
       }),

@@ -1,14 +1,14 @@
 /**
  * Savepoints as a JobManager uses them: by a user's paths, each with a store that is open meanwhile.
  */
-import type { CheckpointMetadata, StateHandle } from './model.ts'
+import type { CheckpointMetadata } from './model.ts'
 import { markCommitted, type OpenSavepointOptions, openSavepoint } from './savepoint.ts'
-import { writeSavepointInto } from './savepoint-writer.ts'
+import { type SavepointSource, writeSavepointInto } from './savepoint-writer.ts'
 
 export interface SavepointsOptions extends OpenSavepointOptions {
   random(): number
-  /** Bytes of the handles that are copied: those of the job's checkpoint store. */
-  read(handle: StateHandle): Promise<Uint8Array>
+  /** The job's checkpoint store. */
+  from: SavepointSource
 }
 
 export interface Savepoints {
@@ -21,7 +21,7 @@ export interface Savepoints {
 }
 
 export function savepointsOf(options: SavepointsOptions): Savepoints {
-  const { read } = options
+  const { from } = options
   return {
     async readSavepoint(path) {
       const opened = await openSavepoint(path, options)
@@ -29,7 +29,7 @@ export function savepointsOf(options: SavepointsOptions): Savepoints {
       return { metadata: opened.metadata, path: opened.path, committed: opened.committed }
     },
     async writeSavepoint(metadata, directory) {
-      const { folder, metadataBytes } = await writeSavepointInto({ ...options, directory }, metadata, read)
+      const { folder, metadataBytes } = await writeSavepointInto({ ...options, directory }, metadata, from)
       return { path: folder, metadataBytes }
     },
     markCommitted: (path) => markCommitted(path, options),

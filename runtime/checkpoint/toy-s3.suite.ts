@@ -16,8 +16,8 @@ export interface ToyS3 {
   objects: Map<string, Uint8Array>
   /** `PUT key`, in order. */
   requests: string[]
-  /** What it cannot do: answers 501 to deleting many, or ignores conditions. */
-  lacks: Set<'deleteMany' | 'conditions'>
+  /** What it cannot do: answers 501 to deleting many, or ignores conditions, or copies nothing and says nothing. */
+  lacks: Set<'deleteMany' | 'conditions' | 'copy'>
   close(): Promise<void>
 }
 
@@ -70,6 +70,13 @@ export async function startToyS3(): Promise<ToyS3> {
     return { status: 200, body: '<?xml version="1.0"?><DeleteResult></DeleteResult>' }
   }
 
+  const copy = (key: string, source: string): Answer => {
+    const bytes = source.startsWith(`${bucket}/`) ? objects.get(source.slice(bucket.length + 1)) : undefined
+    if (bytes === undefined) return refusal(404, 'NoSuchKey')
+    objects.set(key, bytes)
+    return { status: 200, body: '<CopyObjectResult><ETag>"toy"</ETag></CopyObjectResult>' }
+  }
+
   const answer = (request: IncomingMessage, body: Uint8Array): Answer => {
     const { pathname, searchParams } = new URL(request.url!, 'http://toy')
     const [, name, ...rest] = decodeURIComponent(pathname).split('/')
@@ -84,6 +91,8 @@ export async function startToyS3(): Promise<ToyS3> {
       objects.delete(key)
       return { status: 204 }
     }
+    const source = request.headers['x-amz-copy-source']
+    if (typeof source === 'string' && !lacks.has('copy')) return copy(key, decodeURIComponent(source))
     const conditional = request.headers['if-none-match'] === '*' && !lacks.has('conditions')
     if (conditional && objects.has(key)) return refusal(412, 'PreconditionFailed')
     objects.set(key, body)

@@ -64,7 +64,7 @@ export function jobStorage(options: StorageOptions): OpenStorage {
       await close()
       await objects.close()
     }
-    return { store, ...savepointsOf({ open, cwd, random, read: (handle) => store.read(handle) }) }
+    return { store, ...savepointsOf({ open, cwd, random, from: store }) }
   }
 }
 

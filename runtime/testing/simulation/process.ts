@@ -162,7 +162,7 @@ export class SimulatedProcess {
     const { random } = world
     return {
       store: opened,
-      ...savepointsOf({ open, cwd: '/', random: random.next, read: (handle) => opened.read(handle) }),
+      ...savepointsOf({ open, cwd: '/', random: random.next, from: opened }),
     }
   }
 
