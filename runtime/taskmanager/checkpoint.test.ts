@@ -1,5 +1,6 @@
 /** Checkpoints through slots: barriers, snapshots, uploads, and what a job does that goes on from them. */
 import { describe, expect, it } from 'vitest'
+import { CHUNK_BYTES } from '../checkpoint/keyed-snapshot.ts'
 import type { CheckpointMetadata } from '../checkpoint/model.ts'
 import { sequenceSource } from '../connectors/sequence/index.ts'
 import { KeyedProcessFunction, type OnTimerContext } from '../core/functions.ts'
@@ -7,6 +8,7 @@ import type { Source } from '../core/source.ts'
 import { type ValueState, ValueStateDescriptor } from '../core/state.ts'
 import { WatermarkStrategy } from '../core/watermarks.ts'
 import { TumblingEventTimeWindows } from '../core/windows.ts'
+import { type SlotPace, threadPace } from './slot-pace.ts'
 import { type Build, TestJob, type TestJobOptions } from './test-job.suite.ts'
 
 const COUNT = 100_000
@@ -166,6 +168,38 @@ describe('a job that is interrupted behind a checkpoint', () => {
 })
 
 describe('a job with checkpoints', () => {
+  // A snapshot of a million keys took a second longer whenever a slot with nothing else to do fell asleep in the middle of it.
+  it('wakes a slot that sleeps while its snapshot waits for buffers', async () => {
+    const pace: SlotPace = {
+      ...threadPace,
+      // For ever, where nothing is due.
+      sleep: (bell, sequence, ms, run) => threadPace.sleep(bell, sequence, ms > 900 ? 2 ** 30 : ms, run),
+    }
+    class Texts extends KeyedProcessFunction<number, number, never> {
+      #text!: ValueState<string>
+      override open(context: any) {
+        this.#text = context.getState(new ValueStateDescriptor('text'))
+      }
+      processElement(n: number) {
+        this.#text.update(`${n} `.repeat(100))
+      }
+    }
+    const self = (n: number) => n
+    const texts: Build = (add) => {
+      const source = add('numbers', 'source', {
+        source: sequenceSource(1, 3000),
+        strategy: WatermarkStrategy.noWatermarks(),
+      })
+      add('texts', 'keyed-process', { fn: new Texts(), keyOf: self }, source, { kind: 'key', keyOf: self })
+    }
+    const one = job({ parallelism: 1, build: texts, slot: { pace, snapshotBuffersMax: 1 } })
+    await one.dataEnded
+    await one.checkpoint(1, { then: 'end' })
+    await one.ended
+    expect(one.error).toBeUndefined()
+    expect(one.stats.reduce((n, { bytes }) => n + bytes, 0)).toBeGreaterThan(4 * CHUNK_BYTES)
+  })
+
   it('waits at its end for one that holds it, and is over when that is complete', async () => {
     const one = job()
     await one.dataEnded

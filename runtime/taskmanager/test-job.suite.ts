@@ -17,7 +17,7 @@ import { MetricsPage } from '../metrics/page.ts'
 import { allocateWiring } from '../network/wiring.ts'
 import { portPair } from '../rpc/port.ts'
 import type { CheckpointingMode, Deployment, FromSlot, ToSlot } from '../rpc/slot-messages.ts'
-import { Slot } from './slot.ts'
+import { Slot, type SlotOptions } from './slot.ts'
 import { SnapshotUploads, type StateBytes } from './snapshot-uploads.ts'
 
 export type AddNode = (
@@ -39,6 +39,8 @@ export interface TestJobOptions {
   options?: Record<string, string>
   change?: (plan: Plan) => Plan
   checkpointing?: CheckpointingMode
+  /** How its slots run. */
+  slot?: Pick<SlotOptions, 'pace' | 'snapshotBuffersMax'>
   /** What `checkpoint` gave. */
   restore?: { metadata: CheckpointMetadata; files: Map<string, Uint8Array>; committed?: boolean }
 }
@@ -139,7 +141,7 @@ export class TestJob {
         },
       })
       port.onMessage((message) => uploads.receive(message))
-      new Slot({ port: slotPort, buildGraph: async () => buildGraph() })
+      new Slot({ port: slotPort, buildGraph: async () => buildGraph(), ...this.#options.slot })
     }
   }
 
