@@ -71,11 +71,13 @@ export class IndexedEnumerator implements SplitEnumerator<IndexedSplit, IndexedS
 
 interface Reading<T> {
   split: IndexedSplit
-  output: SplitOutput<T> | undefined
+  output: SplitOutput<T>
 }
 
 /** Reads its splits in turn. */
 export abstract class IndexedReader<T> implements SourceReader<T, IndexedSplit> {
+  /** Not yet opened: opening needs the output, which comes with `poll`. */
+  #assigned: IndexedSplit[] = []
   #reading: Reading<T>[] = []
   #turn = 0
   #noMore = false
@@ -91,13 +93,15 @@ export abstract class IndexedReader<T> implements SourceReader<T, IndexedSplit> 
   start(): void {}
 
   poll(output: ReaderOutput<T>, max: number): PollStatus {
+    // All before the first record: each holds the watermark back from then on.
+    for (const split of this.#assigned) this.#reading.push({ split, output: output.split(split.id) })
+    this.#assigned = []
     if (this.#reading.length === 0) return this.#noMore ? 'end' : 'idle'
     const admitted = this.admit(max)
     if (admitted === 0) return 'idle'
     this.#turn = (this.#turn + 1) % this.#reading.length
     const reading = this.#reading[this.#turn]!
     const { split } = reading
-    reading.output ??= output.split(split.id)
     this.emit(split, reading.output, admitted)
     if (split.next >= split.end) {
       output.release(split.id)
@@ -107,13 +111,13 @@ export abstract class IndexedReader<T> implements SourceReader<T, IndexedSplit> 
   }
 
   addSplits(splits: IndexedSplit[]): void {
-    for (const split of splits) this.#reading.push({ split: { ...split }, output: undefined })
+    for (const split of splits) this.#assigned.push({ ...split })
   }
   noMoreSplits(): void {
     this.#noMore = true
   }
   snapshot(): IndexedSplit[] {
-    return this.#reading.map(({ split }) => ({ ...split }))
+    return [...this.#reading.map(({ split }) => split), ...this.#assigned].map((split) => ({ ...split }))
   }
   close(): void {}
 }

@@ -181,6 +181,34 @@ describe('fileSource()', () => {
     await driver.close()
   })
 
+  // A job with two readers that went on with one found the rest of the second reader's file late.
+  it('lets a split that was begun before a restore hold the watermark back while it waits, and reads those first', async () => {
+    const lineOf = (file: string) => Array.from({ length: 30 }, (_, i) => `${file}${i}\n`).join('')
+    const path = directory({ a: lineOf('a'), b: lineOf('b'), c: 'c\n', d: 'd\n' })
+    const source = fileSource({ path, format: textLines() })
+    const two = new SourceDriver(source, { max: 1, parallelism: 2 })
+    while (two.readers.some(({ output }) => output.values.length === 0)) {
+      two.step()
+      await two.settle()
+    }
+    const restore = two.snapshot()
+    expect(restore.splits.filter((split) => 'offset' in split)).toHaveLength(2)
+    const before = new Set(two.values)
+    await two.close()
+    const one = new SourceDriver(source, { max: 1, restore })
+    await one.until(() => one.values.length === 1)
+    const { open, idle } = one.readers[0]!.output
+    const names = (ids: Set<string>) => [...ids].map((id) => id.slice(path.length + 1)).sort()
+    expect(names(open)).toEqual(['a:0', 'b:0', 'c:0', 'd:0'])
+    expect(names(idle)).toEqual(['c:0', 'd:0'])
+    await one.untilEnd()
+    const rest = [...lineOf('a').split('\n'), ...lineOf('b').split('\n')].filter(
+      (line) => line !== '' && !before.has(line),
+    )
+    expect(one.values).toEqual([...rest, 'c', 'd'])
+    await one.close()
+  })
+
   it('finds new files when watching, once they have content, each once', async () => {
     const path = directory({ a: '1\n', empty: '' })
     const source = fileSource({ path, format: textLines(), watch: 5 })

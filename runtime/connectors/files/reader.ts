@@ -6,6 +6,9 @@
  *
  * The next split is asked for when the last bytes of the current one are in memory, and its first chunk is read meanwhile. Until its turn
  * it is marked idle: it waits for this reader, so it must not hold the watermark back.
+ *
+ * A split that was begun before a restore does hold it back while it waits: at another parallelism a reader goes on with what several have begun side by side, and the rest
+ * of each must not be late for that reason. Those come first.
  */
 import { assert } from '../../core/errors.ts'
 import type { PollStatus, ReaderContext, ReaderOutput, SourceReader, SplitOutput } from '../../core/source.ts'
@@ -30,6 +33,9 @@ interface Reading<T> {
 }
 
 const LINE_END = 10
+
+/** Records of it were read in an earlier life. */
+const isBegun = (split: FileSplit): boolean => split.offset !== undefined
 
 export class FileReader<T> implements SourceReader<T, FileSplit> {
   readonly #context: ReaderContext
@@ -75,7 +81,7 @@ export class FileReader<T> implements SourceReader<T, FileSplit> {
   }
 
   addSplits(splits: FileSplit[]): void {
-    this.#assigned.push(...splits)
+    this.#assigned.push(...splits.filter(isBegun), ...splits.filter((split) => !isBegun(split)))
     this.#asked = false
   }
   noMoreSplits(): void {
@@ -110,7 +116,7 @@ export class FileReader<T> implements SourceReader<T, FileSplit> {
       onReady: () => this.#context.wake(),
     })
     const reading = { split, range, output: output.split(split.id), decoder: undefined, aligning }
-    if (this.#readings.push(reading) > 1) reading.output.markIdle()
+    if (this.#readings.push(reading) > 1 && !isBegun(split)) reading.output.markIdle()
   }
 
   #nextChunk(reading: Reading<T>, output: ReaderOutput<T>): boolean {
@@ -150,7 +156,8 @@ export class FileReader<T> implements SourceReader<T, FileSplit> {
     this.#readings.shift()
     reading.range.close()
     // The next one first: the reader must not look idle in between.
-    this.#readings[0]?.output.markActive()
+    const next = this.#readings[0]
+    if (next !== undefined && !isBegun(next.split)) next.output.markActive()
     output.release(reading.split.id)
   }
 }
