@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { directoryError } from './directory-errors.ts'
 import { openDirectoryStore } from './directory-store.ts'
 import { objectStoreSuite } from './object-store.suite.ts'
+import { smallDisk } from './small-disk.suite.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'tailrace-directory-store-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -145,26 +145,10 @@ describe('directoryError()', () => {
   })
 })
 
-/** A disk of 256 KB, where the system lets a test mount one: as root on Linux. */
-function smallDisk(): string | undefined {
-  const path = fresh()
-  mkdirSync(path)
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', path], { stdio: 'ignore' })
-    return path
-  } catch {
-    const text = 'directory store: no disk of its own to fill; run as root on Linux'
-    if (process.env.TAILRACE_REQUIRE_ALL === '1') throw new Error(text)
-    console.log(`${text} (skipped)`)
-    return undefined
-  }
-}
-
 describe('openDirectoryStore() on a full disk', () => {
-  const path = smallDisk()
-  afterAll(() => {
-    if (path !== undefined) execFileSync('umount', [path])
-  })
+  const disk = smallDisk(fresh(), '256k', 'directory store')
+  const path = disk?.path
+  afterAll(() => disk?.unmount())
 
   it.skipIf(path === undefined)(
     'fails the write by name, keeps what was there, and works again when there is room',

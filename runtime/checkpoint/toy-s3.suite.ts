@@ -18,6 +18,8 @@ export interface ToyS3 {
   requests: string[]
   /** What it cannot do: answers 501 to deleting many, or ignores conditions, or copies nothing and says nothing. */
   lacks: Set<'deleteMany' | 'conditions' | 'copy'>
+  /** Asked for each `PUT key`: before it has taken effect, and before it is answered. What it gives is waited for. */
+  hold: (request: string, when: 'before' | 'after') => Promise<void> | undefined
   close(): Promise<void>
 }
 
@@ -102,23 +104,28 @@ export async function startToyS3(): Promise<ToyS3> {
   const server = createServer((request, response) => {
     const chunks: Uint8Array[] = []
     request.on('data', (chunk) => chunks.push(chunk))
-    request.on('end', () => {
+    request.on('end', async () => {
+      const [, ...path] = decodeURIComponent(new URL(request.url!, 'http://toy').pathname).slice(1).split('/')
+      const what = `${request.method} ${path.join('/')}`
+      await toy.hold(what, 'before')
       const { status, body = '', headers = {} } = answer(request, Buffer.concat(chunks))
+      await toy.hold(what, 'after')
       response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
       response.end(body)
     })
   })
-  const endpoint = await listen(server)
-  return {
-    endpoint,
+  const toy: ToyS3 = {
+    endpoint: await listen(server),
     bucket,
     accessKeyId: 'toykey',
     secretAccessKey: 'toysecret',
     objects,
     requests,
     lacks,
+    hold: () => undefined,
     close: () => closeServer(server),
   }
+  return toy
 }
 
 export async function listen(server: Server): Promise<string> {
