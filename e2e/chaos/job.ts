@@ -1,0 +1,139 @@
+/**
+ * The job under chaos: files → state, timers and windows of keys → exactly-once files. Parameters: `in`, `out`, `end` (above every event's time), `rate` (records per second
+ * and subtask).
+ */
+import {
+  type Collector,
+  type KeyedProcessContext,
+  KeyedProcessFunction,
+  type MapState,
+  MapStateDescriptor,
+  type OnTimerContext,
+  OutputTag,
+  type RuntimeContext,
+  type StreamExecutionEnvironment,
+  TumblingEventTimeWindows,
+  type ValueState,
+  ValueStateDescriptor,
+  WatermarkStrategy,
+} from 'tailrace'
+import { fileSink, fileSource } from 'tailrace/connectors/files'
+import { jsonLines } from 'tailrace/formats/json'
+import { textLines } from 'tailrace/formats/text'
+import { DISORDER_MS, type Event, recordLine, SPAN_MS, spanEnd, WINDOW_MS } from './events.ts'
+
+interface Sums {
+  n: number
+  sum: number
+}
+
+/** Each event as it is, what came within each span, and all in all. */
+class Spans extends KeyedProcessFunction<string, Event, string> {
+  readonly #endMs: number
+  #total!: ValueState<Sums>
+  #spans!: MapState<number, Sums>
+
+  constructor(endMs: number) {
+    super()
+    this.#endMs = endMs
+  }
+
+  override open(context: RuntimeContext): void {
+    this.#total = context.getState(new ValueStateDescriptor<Sums>('total'))
+    this.#spans = context.getMapState(new MapStateDescriptor<number, Sums>('spans'))
+  }
+
+  processElement(event: Event, { timerService }: KeyedProcessContext<string>, out: Collector<string>): void {
+    const endMs = spanEnd(event.atMs, SPAN_MS)
+    const span = this.#spans.get(endMs) ?? { n: 0, sum: 0 }
+    this.#spans.put(endMs, { n: span.n + 1, sum: span.sum + event.amount })
+    // In place: the version that a checkpoint under way wants is another.
+    const total = this.#total.value() ?? { n: 0, sum: 0 }
+    total.n++
+    total.sum += event.amount
+    this.#total.update(total)
+    timerService.registerEventTimeTimer(endMs)
+    timerService.registerEventTimeTimer(this.#endMs)
+    out.collect(recordLine(event.id, event.key))
+  }
+
+  override onTimer(atMs: number, context: OnTimerContext<string>, out: Collector<string>): void {
+    const key = context.getCurrentKey()
+    const span = this.#spans.get(atMs)
+    if (span !== undefined && span !== null) {
+      out.collect(`span ${key} ${atMs} ${span.n} ${span.sum}`)
+      this.#spans.remove(atMs)
+    }
+    if (atMs < this.#endMs) return
+    const total = this.#total.value()!
+    out.collect(`total ${key} ${atMs} ${total.n} ${total.sum}`)
+    this.#total.clear()
+  }
+}
+
+/** Sleeps as a slow function does, so that there is time to die in. */
+function paced(perSecond: number): (event: Event) => Event {
+  const bell = new Int32Array(new SharedArrayBuffer(4))
+  let startMs: number | undefined
+  let count = 0
+  return (event) => {
+    if (count++ % 32 === 0) {
+      const nowMs = performance.now()
+      startMs ??= nowMs
+      const aheadMs = (count / perSecond) * 1000 - (nowMs - startMs)
+      if (aheadMs > 0) Atomics.wait(bell, 0, 0, aheadMs)
+    }
+    return event
+  }
+}
+
+export default async function main(env: StreamExecutionEnvironment) {
+  const { in: input, out, end, rate } = env.parameters
+  const late = new OutputTag<Event>('late')
+  const times = WatermarkStrategy.forBoundedOutOfOrderness<Event>(DISORDER_MS).withTimestampAssigner(
+    (event) => event.atMs,
+  )
+  const events = env
+    .fromSource(fileSource({ path: input!, format: jsonLines<Event>(), chunkBytes: 4_096 }), times, 'events')
+    .uid('events')
+    .map(paced(Number(rate)))
+    .uid('paced')
+    .keyBy((event) => event.key)
+  const spans = events.process(new Spans(Number(end))).uid('spans')
+  const windows = events
+    .window(TumblingEventTimeWindows.of(WINDOW_MS))
+    .sideOutputLateData(late)
+    .aggregate(
+      {
+        createAccumulator: (): Sums => ({ n: 0, sum: 0 }),
+        add(event, sums) {
+          sums.n++
+          sums.sum += event.amount
+          return sums
+        },
+        getResult: (sums) => sums,
+      },
+      (key, window, [sums]): string[] => [`window ${key} ${window.end} ${sums!.n} ${sums!.sum}`],
+    )
+    .uid('windows')
+  // Parts that roll now and then, and parts that stay open through many checkpoints.
+  const target = `${out}/`
+  spans
+    .sinkTo(
+      fileSink({
+        path: `${target}spans`,
+        format: textLines(),
+        bucketAssigner: { getBucketId: (line) => line.slice(0, line.indexOf(' ')) },
+        rollingPolicy: { maxPartSize: '16kb' },
+      }),
+    )
+    .uid('span-files')
+  windows.sinkTo(fileSink({ path: `${target}windows`, format: textLines() })).uid('window-files')
+  windows
+    .getSideOutput(late)
+    .map((event) => `late ${event.id}`)
+    .uid('late')
+    .sinkTo(fileSink({ path: `${target}late`, format: textLines(), rollingPolicy: { onCheckpoint: true } }))
+    .uid('late-files')
+  await env.execute('chaos')
+}

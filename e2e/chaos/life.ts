@@ -1,0 +1,114 @@
+/**
+ * One life of the process under chaos: `tailrace run` as a user starts it, until it ends or is killed.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { CheckpointPlace } from './checkpoint-place.ts'
+import { type Blow, describeBlow, type Moment } from './schedule.ts'
+import type { KillSlot, SlotReport } from './slot-killer.ts'
+
+const root = join(import.meta.dirname, '../..')
+/** A process that takes longer hangs: it should take a few seconds. */
+const LIFE_MS_MAX = 90_000
+
+export interface LifeOptions {
+  /** Of `tailrace run`, behind the job's file. */
+  args: readonly string[]
+  blows: readonly Blow[]
+  place: CheckpointPlace
+  /** What it prints goes there. */
+  logFile: string
+  /** Gets the process, for blows of its own. */
+  onSpawn?(child: ChildProcess): void
+}
+
+export interface LifeEnd {
+  /** null: it was killed. */
+  code: number | null
+  hung: boolean
+  /** Blows that have hit, as they happened. */
+  hits: string[]
+  slotsKilled: number
+  /** Threads that were started in the place of others. */
+  slotsReplaced: number
+}
+
+/** Without coverage: a process that is killed leaves half of a file of it. */
+function environment(): NodeJS.ProcessEnv {
+  const { NODE_V8_COVERAGE: _, NODE_DISABLE_COMPILE_CACHE: __, ...rest } = process.env
+  return { ...rest, NO_COLOR: '1' }
+}
+
+export function live({ args, blows, place, logFile, onSpawn }: LifeOptions): Promise<LifeEnd> {
+  const startedMs = performance.now()
+  const url = (path: string) => new URL(path, import.meta.url).href
+  const child = spawn(
+    process.execPath,
+    [
+      ...['--import', url('../../scripts/register-tailrace.mjs'), '--import', url('./slot-killer.ts')],
+      join(root, 'runtime/cli/main.ts'),
+      ...['run', join(import.meta.dirname, 'job.ts')],
+      ...args,
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: environment() },
+  )
+  onSpawn?.(child)
+  const end: LifeEnd = { code: null, hung: false, hits: [], slotsKilled: 0, slotsReplaced: 0 }
+  const timers: NodeJS.Timeout[] = []
+  const note = (text: string) => {
+    const ms = Math.round(performance.now() - startedMs)
+    end.hits.push(`${text} (${ms} ms)`)
+    appendFileSync(logFile, `--- ${text} after ${ms} ms\n`)
+  }
+  const strike = (blow: Blow) => {
+    if (blow.what === 'process') {
+      note(describeBlow(blow))
+      child.kill('SIGKILL')
+    } else if (child.connected) child.send({ killSlot: blow.slot } satisfies KillSlot, () => {})
+  }
+  const reach = (since: Moment['since'], nth?: number) => {
+    for (const blow of blows) {
+      if (blow.at.since !== since || (blow.at.since === 'checkpoint' && blow.at.nth !== nth)) continue
+      timers.push(setTimeout(() => strike(blow), blow.at.ms))
+    }
+  }
+
+  let checkpoints = 0
+  place.listen(() => reach('checkpoint', ++checkpoints))
+  const started = new Set<string>()
+  child.on('message', (report: SlotReport) => {
+    if ('started' in report) {
+      if (started.has(report.started)) end.slotsReplaced++
+      started.add(report.started)
+    } else if (report.killed !== null) {
+      end.slotsKilled++
+      note(`${report.killed} ended`)
+    }
+  })
+  let announced = false
+  const print = (chunk: Buffer) => {
+    appendFileSync(logFile, chunk)
+    // The line of the job that begins.
+    if (!announced && chunk.includes('▶')) {
+      announced = true
+      reach('job')
+    }
+  }
+  child.stdout!.on('data', print)
+  child.stderr!.on('data', print)
+  reach('spawn')
+  timers.push(
+    setTimeout(() => {
+      end.hung = true
+      child.kill('SIGKILL')
+    }, LIFE_MS_MAX),
+  )
+  return new Promise((resolve) => {
+    child.once('close', (code) => {
+      for (const timer of timers) clearTimeout(timer)
+      place.listen(() => {})
+      resolve({ ...end, code })
+    })
+  })
+}

@@ -1,0 +1,70 @@
+/**
+ * `npm run chaos -- --runs N [--seed S] [--kind slot|process|store]`: a real job, from files to exactly-once files, in a process of its own whose slot threads are ended, which is
+ * killed (SIGKILL) and started again, and whose store fails; at the end its output is what an oracle says, nothing lost and nothing doubled.
+ *
+ * A line per run and a summary. Run i has the seed S + i; without `--kind` kinds take turns. A run that fails prints its seed and what happened when, and keeps its folder; the
+ * exit code is 1 then. The same seed strikes at the same moments, as far as a clock can tell.
+ */
+import { parseArgs } from 'node:util'
+import { chaosRun, type Outcome } from './run.ts'
+import { describeChaos, KINDS, type Kind } from './schedule.ts'
+
+const { values: args } = parseArgs({
+  options: { runs: { type: 'string', default: '10' }, seed: { type: 'string' }, kind: { type: 'string' } },
+})
+const runs = wholeNumber('runs', args.runs, 1)
+const firstSeed = args.seed === undefined ? Math.floor(Math.random() * 1_000_000) : wholeNumber('seed', args.seed, 0)
+const kind = args.kind as Kind | undefined
+if (kind !== undefined && !KINDS.includes(kind)) usage(`"${kind}" is no kind, wanted: ${KINDS.join(', ')}`)
+
+const outcomes: Outcome[] = []
+for (let i = 0; i < runs; i++) {
+  const seed = firstSeed + i
+  const outcome = await chaosRun(seed, kind ?? KINDS[seed % KINDS.length]!)
+  outcomes.push(outcome)
+  console.log(lineOf(outcome))
+  if (outcome.problems.length > 0) console.log(story(outcome))
+}
+const failed = outcomes.filter(({ problems }) => problems.length > 0)
+const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + of(outcome), 0)
+console.log(
+  `\n${runs} runs, ${failed.length} failed${failed.length > 0 ? ` (seeds ${failed.map(({ seed }) => seed).join(', ')})` : ''}: ` +
+    `${sum((o) => o.processesKilled)} processes and ${sum((o) => o.slotsKilled)} slot threads killed, ` +
+    `${sum((o) => o.slotsReplaced)} threads replaced, ${sum((o) => o.checkpoints)} checkpoints, ` +
+    `${sum((o) => o.storeFaults)} failures of the store; ${(sum((o) => o.seconds) / runs).toFixed(1)} s per run`,
+)
+process.exitCode = failed.length > 0 ? 1 : 0
+
+function lineOf(o: Outcome): string {
+  const { kind, lives } = o.chaos
+  const parallelism = lives.slice(0, o.hits.length).map((life) => life.parallelism)
+  return (
+    `${o.problems.length === 0 ? 'ok    ' : 'FAILED'} seed ${o.seed} ${kind.padEnd(7)} parallelism ${parallelism.join(' ')}: ` +
+    `${o.processesKilled} processes and ${o.slotsKilled} slots killed, ${o.checkpoints} checkpoints` +
+    `${o.storeFaults > 0 ? `, ${o.storeFaults} failures of the store` : ''}, ${o.seconds.toFixed(1)} s`
+  )
+}
+
+function story({ seed, chaos, problems, hits, folder }: Outcome): string {
+  const happened = hits.map((life, i) => `    process ${i + 1}: ${life.join(', ') || 'nothing'}`)
+  return [
+    ...problems.map((problem) => `  ${problem}`),
+    '  planned:',
+    describeChaos(chaos),
+    '  happened:',
+    ...happened,
+    `  its folder: ${folder}`,
+    `  again: npm run chaos -- --runs 1 --seed ${seed} --kind ${chaos.kind}`,
+  ].join('\n')
+}
+
+function wholeNumber(option: string, text: string, min: number): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < min) usage(`--${option} ${text}: a whole number from ${min} is wanted`)
+  return value
+}
+
+function usage(problem: string): never {
+  console.error(`Cannot run: ${problem}`)
+  process.exit(2)
+}
