@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { savepointPath } from './savepoint-path.ts'
+import { savepointDirectory, savepointPath } from './savepoint-path.ts'
 
 test.each([
   ['/data/sp-1', '/data/sp-1', '/data', 'sp-1/'],
@@ -31,5 +31,18 @@ test.each([
 ])('%j is no path of a savepoint', (path, found) => {
   expect(() => savepointPath(path, '/')).toThrow(
     expect.objectContaining({ code: 'TR-CHECKPOINT-003', message: expect.stringContaining(`"${path}": ${found}`) }),
+  )
+})
+
+test('a directory for savepoints is a folder, whatever its name', () => {
+  expect(savepointDirectory('savepoints/', '/home/me')).toBe('/home/me/savepoints')
+  expect(savepointDirectory('/data/_metadata', '/')).toBe('/data/_metadata')
+  expect(savepointDirectory('s3a://bucket', '/')).toBe('s3://bucket')
+  expect(() => savepointDirectory('ftp://nowhere', '/')).toThrow(
+    expect.objectContaining({
+      code: 'TR-CHECKPOINT-006',
+      message:
+        'Cannot write a savepoint into "ftp://nowhere": its scheme is "ftp:", wanted: a path, file:///… or s3://bucket/…, of a directory',
+    }),
   )
 })

@@ -16,7 +16,7 @@ import { encodeMetadata, METADATA_FILE } from './metadata.ts'
 import type { CheckpointMetadata, StateHandle } from './model.ts'
 import type { ObjectStore } from './object-store.ts'
 import type { OpenStore } from './savepoint.ts'
-import { below, isAbsolutePath, savepointPath } from './savepoint-path.ts'
+import { below, isAbsolutePath, savepointDirectory } from './savepoint-path.ts'
 
 const INLINE_BYTES_MAX = 2048
 /** A file of a deployment (shared-files.ts) or of a savepoint. */
@@ -24,6 +24,8 @@ const HASHED_NAME = /(?:^|\/)(?:shared\/\d+-\d+-|state-)([0-9a-f]{64})$/
 /** Reads and writes under way, of so many bytes at most unless one handle has more. */
 const COPIES_MAX = 8
 const RUN_BYTES_MAX = 8 * 1024 * 1024
+/** Of no use but to be written; always the same, so that there is one at most. */
+const PROBE = 'savepoint-probe'
 
 export interface SavepointWriter {
   /** Absolute: what a user restores from. */
@@ -133,13 +135,32 @@ export interface SavepointDirectory {
   random(): number
 }
 
+/**
+ * Writes something there and deletes it: a directory that is no good is found before a job has stopped for its savepoint.
+ * Throws TR-CHECKPOINT-006 for what is no directory, 005 when nothing can be written into it, 007 when it does not answer.
+ */
+export async function checkSavepointDirectory({
+  directory,
+  cwd,
+  open,
+}: Omit<SavepointDirectory, 'random'>): Promise<void> {
+  const store = await open(savepointDirectory(directory, cwd))
+  try {
+    await store.put(PROBE, new TextEncoder().encode('a savepoint is to be written here'))
+    // Where nothing may be deleted there is room for savepoints all the same.
+    await store.delete([PROBE]).catch(() => {})
+  } finally {
+    await store.close()
+  }
+}
+
 /** {@link writeSavepoint} into a directory, with a store that is open meanwhile. */
 export async function writeSavepointInto(
   { directory, cwd, open, random }: SavepointDirectory,
   metadata: CheckpointMetadata,
   from: SavepointSource,
 ): Promise<WrittenSavepoint> {
-  const store = await open(savepointPath(directory, cwd).folder)
+  const store = await open(savepointDirectory(directory, cwd))
   try {
     return await writeSavepoint(metadata, from, savepointWriter(store, savepointName(metadata.jobId, random)))
   } finally {

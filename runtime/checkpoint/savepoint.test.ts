@@ -8,7 +8,7 @@ import { encodeMetadata } from './metadata.ts'
 import type { CheckpointMetadata, StateHandle } from './model.ts'
 import type { ObjectStore } from './object-store.ts'
 import { markCommitted, openSavepoint } from './savepoint.ts'
-import { savepointName, savepointWriter, writeSavepoint } from './savepoint-writer.ts'
+import { checkSavepointDirectory, savepointName, savepointWriter, writeSavepoint } from './savepoint-writer.ts'
 import { savepointsOf } from './savepoints.ts'
 
 const NAME = 'savepoint-ab12cd-0123456789ab'
@@ -320,6 +320,22 @@ describe('savepointsOf()', () => {
     await savepoints.disposeSavepoint(`file://${path}`)
     await expect(savepoints.readSavepoint(path)).rejects.toMatchObject({ code: 'TR-CHECKPOINT-003' })
     expect([disk.names(), disk.opened]).toEqual([[], 0])
+  })
+})
+
+describe('checkSavepointDirectory()', () => {
+  const cases: [what: string, fails: Operation['kind'] | undefined, directory: string, code: string | undefined][] = [
+    ['leaves nothing', undefined, 'kept', undefined],
+    ['refuses what cannot be written into', 'put', 'kept', 'Error'],
+    ['takes what nothing may be deleted from', 'delete', 's3://bucket', undefined],
+    ['refuses what is no directory', undefined, 'ftp://nowhere', 'TailraceError'],
+  ]
+  it.each(cases)('%s', async (_, fails, directory, refusal) => {
+    const disk = new Disk()
+    disk.fault = ({ kind }) => (kind === fails ? 'before' : undefined)
+    const checked = checkSavepointDirectory({ directory, cwd: '/data', open: disk.open })
+    expect(await checked.catch((error: Error) => error.constructor.name)).toBe(refusal)
+    expect([disk.names(), disk.opened]).toEqual([fails === 'delete' ? [expect.stringMatching(/probe$/)] : [], 0])
   })
 })
 

@@ -3,7 +3,7 @@
  */
 import type { CheckpointMetadata } from './model.ts'
 import { markCommitted, type OpenSavepointOptions, openSavepoint } from './savepoint.ts'
-import { type SavepointSource, writeSavepointInto } from './savepoint-writer.ts'
+import { checkSavepointDirectory, type SavepointSource, writeSavepointInto } from './savepoint-writer.ts'
 
 export interface SavepointsOptions extends OpenSavepointOptions {
   random(): number
@@ -14,6 +14,8 @@ export interface SavepointsOptions extends OpenSavepointOptions {
 export interface Savepoints {
   /** What a savepoint, or a checkpoint of anyone, holds; files of its handles are absolute. Throws TR-CHECKPOINT-003. */
   readSavepoint(path: string): Promise<{ metadata: CheckpointMetadata; path: string; committed: boolean }>
+  /** Throws unless {@link writeSavepoint} can write there. */
+  checkDirectory(directory: string): Promise<void>
   /** Copies what `metadata` names into a folder of its own below `directory`; `path` is that folder. */
   writeSavepoint(metadata: CheckpointMetadata, directory: string): Promise<{ path: string; metadataBytes: number }>
   markCommitted(path: string): Promise<void>
@@ -28,6 +30,7 @@ export function savepointsOf(options: SavepointsOptions): Savepoints {
       await opened.close()
       return { metadata: opened.metadata, path: opened.path, committed: opened.committed }
     },
+    checkDirectory: (directory) => checkSavepointDirectory({ ...options, directory }),
     async writeSavepoint(metadata, directory) {
       const { folder, metadataBytes } = await writeSavepointInto({ ...options, directory }, metadata, from)
       return { path: folder, metadataBytes }

@@ -31,6 +31,8 @@ export interface JobStorage {
   readonly store: CheckpointStore
   /** What a savepoint, or a retained checkpoint of anyone, holds; its handles can be read through `store`. */
   readSavepoint(path: string): Promise<RestorePoint>
+  /** Throws unless a savepoint can be written there. */
+  checkDirectory(directory: string): Promise<void>
   /** Copies what `metadata` names out of `store`, into a folder of its own below `directory`. */
   writeSavepoint(metadata: CheckpointMetadata, directory: string): Promise<WrittenSavepoint>
   /** Of a savepoint that {@link writeSavepoint} wrote. */
@@ -172,14 +174,16 @@ export class JobCheckpoints {
     )
   }
 
-  /** Where a savepoint goes; throws TR-CHECKPOINT-006 when nobody says it. */
-  directory(given: string | undefined): string {
+  /** Where a savepoint goes, once it is sure that it can; throws TR-CHECKPOINT-006 when nobody says where. Needs the storage to be open. */
+  async directory(given: string | undefined): Promise<string> {
     const directory = given ?? this.settings.savepointDirectory
-    if (directory !== undefined) return directory
-    throw new TailraceError(
-      'TR-CHECKPOINT-006',
-      `Cannot take a savepoint of the job "${this.#options.plan.config.jobName}": a target directory is wanted, in the request or as execution.checkpointing.savepoint-dir`,
-    )
+    if (directory === undefined)
+      throw new TailraceError(
+        'TR-CHECKPOINT-006',
+        `Cannot take a savepoint of the job "${this.#options.plan.config.jobName}": a target directory is wanted, in the request or as execution.checkpointing.savepoint-dir`,
+      )
+    await this.#storage!.checkDirectory(directory)
+    return directory
   }
 
   /** The job has ended. Resolves, whatever happens. */

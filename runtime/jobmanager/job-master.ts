@@ -180,15 +180,15 @@ export class JobMaster {
   /** `cancel`: the job is cancelled once it is there [SV-05]. */
   async takeSavepoint(directory: string | undefined, { cancel = false } = {}): Promise<CheckpointResult> {
     const coordinator = this.#needCoordinator('take a savepoint')
-    const result = await coordinator.takeSavepoint(this.#checkpoints!.directory(directory))
+    const result = await coordinator.takeSavepoint(await this.#checkpoints!.directory(directory))
     if (cancel) this.cancel()
     return result
   }
 
-  /** Resolves when the job has finished behind its savepoint. A failure fails the job's attempt [SV-03]. */
+  /** Resolves when the job has finished behind its savepoint. A failure fails the job's attempt [SV-03], but a directory that is no good is found before. */
   async stopWithSavepoint(directory: string | undefined, drain: boolean): Promise<CheckpointResult> {
     const coordinator = this.#needCoordinator('stop with a savepoint')
-    return coordinator.stopWithSavepoint(this.#checkpoints!.directory(directory), drain)
+    return coordinator.stopWithSavepoint(await this.#checkpoints!.directory(directory), drain)
   }
 
   /** Fails the job for a reason outside of its tasks; it restarts if its strategy says so. */

@@ -32,6 +32,9 @@ async function begin({ config = {}, ...more }: FakeJobOptions = {}, found?: Chec
       savepoints.push(`${directory}/${checkpointId}`)
       return { path: `${directory}/${checkpointId}`, metadataBytes: 1 }
     },
+    checkDirectory: async (directory) => {
+      if (directory === '/full') throw new TailraceError('TR-CHECKPOINT-005', 'the disk is full')
+    },
     markCommitted: async (path) => void marked.push(path),
     disposeSavepoint: async (path) => void disposed.push(path),
   }
@@ -440,6 +443,18 @@ describe('savepoints of a job', () => {
     expect(await stopped).toEqual({ checkpointId: 1, path: '/sp/1' })
     await tick()
     expect([ends, marked]).toMatchObject([[{ status: 'FINISHED' }], ['/sp/1']])
+  })
+
+  it('that could not be written leave the job as it is', async () => {
+    const { a, b, ends, job, run } = await begin()
+    run()
+    const heard = [[...a.heard], [...b.heard]]
+    const refused = { code: 'TR-CHECKPOINT-005' }
+    await expect(job.stopWithSavepoint('/full', false)).rejects.toMatchObject(refused)
+    await expect(job.stopWithSavepoint('/full', true)).rejects.toMatchObject(refused)
+    await expect(job.takeSavepoint('/full', { cancel: true })).rejects.toMatchObject(refused)
+    await tick()
+    expect([job.status, ends, a.heard, b.heard]).toEqual(['RUNNING', [], ...heard])
   })
 
   it('drain the job first', async () => {
