@@ -42,7 +42,11 @@ export interface LiveNumbers {
   vertices: VertexNumbers[]
   /** Records per second, in the order of the plan's edges; null where several edges share a counter. */
   edges: (number | null)[]
+  /** What ended the last attempt that failed, first, and what failed with it. */
   exceptions: LiveException[]
+  numRestarts: number
+  /** The last completed one, or savepoint; null before that. */
+  lastCheckpoint: { id: number; timestamp: number } | null
 }
 
 export interface VertexNumbers {

@@ -47,11 +47,18 @@ export function liveNumbers(job: JobView, reader: JobReader, nowMs: number, time
     vertices,
     edges: edgeRates(job, vertices),
     exceptions: job.exceptions
-      .toReversed()
+      .slice(-1)
       .flatMap((one) => [one, ...one.concurrent])
       .slice(0, EXCEPTIONS_MAX)
       .map(exceptionOf),
+    numRestarts: job.numRestarts,
+    lastCheckpoint: lastCheckpointOf(job),
   }
+}
+
+function lastCheckpointOf({ checkpoints }: JobView): LiveNumbers['lastCheckpoint'] {
+  if (checkpoints === undefined || checkpoints.lastCompletedCheckpointId < 0) return null
+  return { id: checkpoints.lastCompletedCheckpointId, timestamp: checkpoints.lastCheckpointCompletedTimestamp }
 }
 
 function vertexNumbers(vertex: VertexView, plan: PlanVertex, reader: JobReader, nowMs: number): VertexNumbers {

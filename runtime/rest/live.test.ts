@@ -72,6 +72,25 @@ test('an edge whose ends count several edges together has no rate', () => {
   expect(numbers().edges).toEqual([0, null, 0, null])
 })
 
+test('what failed last is there with what failed because of it, beside restarts and the last checkpoint', () => {
+  const { clock, job, numbers } = running()
+  expect(numbers()).toMatchObject({ exceptions: [], numRestarts: 0, lastCheckpoint: null })
+  const failure = (message: string) => ({
+    timestamp: clock.now(),
+    error: { code: 'TR-TASK-001' as const, message, stack: '' },
+    labels: {},
+    concurrent: [],
+  })
+  job.exceptions.push(failure('first'), { ...failure('second'), concurrent: [failure('third')] })
+  job.numRestarts = 2
+  job.checkpoint(7)
+  clock.advance(40)
+  job.statistics.completed(7, { path: '/ckp/chk-7', metadataBytes: 1 })
+  const { exceptions, lastCheckpoint, numRestarts } = numbers()
+  expect(exceptions.map(({ message }) => message)).toEqual(['second', 'third'])
+  expect([numRestarts, lastCheckpoint]).toEqual([2, { id: 7, timestamp: START_MS + 40 }])
+})
+
 test('GET /live sends the plan, then numbers, and ends with the job', async () => {
   const { cluster, job, metrics } = running()
   const rest = await startRest({ dispatcher: cluster, metrics, port: 0 })
