@@ -10,7 +10,7 @@ import { shortName } from './format.ts'
 
 /** Less room than this is a phone's. */
 const NARROW_PX = 720
-const BOX_WIDTH = 286
+const BOX_WIDTH = 300
 /** Characters of a vertex's name that fit a line of a box, beside the parallelism. */
 const LINE_CHARS = 29
 const LINES_MAX = 3
@@ -109,7 +109,7 @@ function across(from: Box, to: Box, points: readonly Point[]): Arrow {
 
 function column(plan: LivePlan, roomPx: number): Picture {
   const skips = plan.edges.filter(({ from, to }) => to - from !== 1)
-  const width = Math.max(BOX_WIDTH - 30, roomPx - 4 - (skips.length > 0 ? 10 + LANE * skips.length : 0))
+  const width = Math.max(BOX_WIDTH - 44, roomPx - 4 - (skips.length > 0 ? 10 + LANE * skips.length : 0))
   const boxes = plan.vertices.map(({ name }) => boxOf(name, width))
   let y = 2
   for (const box of boxes) {
