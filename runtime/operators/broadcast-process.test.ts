@@ -451,7 +451,7 @@ describe('copies of broadcast state in checkpoints [B-03, B-04]', () => {
     const old = await openSubtasks(make, 3)
     for (const [i, subtask] of old.entries()) write(subtask, 'of', i)
     const [a, , c] = takeSnapshots(old)
-    const subtasks = await openSubtasks(make, 3, [a!, null, c!])
+    const subtasks = await openSubtasks(make, 3, [a!, { ...a!, state: null }, c!])
     expect(await Promise.all(subtasks.map(copyOf))).toEqual([[['of', 0]], [['of', 2]], [['of', 2]]])
   })
 
@@ -513,7 +513,9 @@ describe('copies of broadcast state in checkpoints [B-03, B-04]', () => {
     const old = await openSubtasks(make, 1)
     write(old[0]!, 'a', 1)
     const [snapshot] = takeSnapshots(old)
-    const asList = { ...snapshot!, lists: snapshot!.lists.map((list) => ({ ...list, mode: 'split' as const })) }
+    const { state } = snapshot!
+    const lists = state!.lists.map((list) => ({ ...list, mode: 'split' as const }))
+    const asList = { ...snapshot!, state: { ...state!, lists } }
     await expect(openSubtasks(make, 1, [asList], 'check')).rejects.toMatchObject({
       code: 'TR-CHECKPOINT-004',
       message:

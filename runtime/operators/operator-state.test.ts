@@ -289,7 +289,7 @@ describe('a function of', () => {
 
   it('a lambda has nothing of it', async () => {
     const subtasks = await openSubtasks(() => new MapOperator({ fn: (n: number) => n }), 1)
-    expect(takeSnapshots(subtasks)).toEqual([null])
+    expect(takeSnapshots(subtasks)).toMatchObject([{ state: null }])
     expect(await subtasks[0]!.operator.notifyCheckpointComplete(1)).toBeUndefined()
   })
 })

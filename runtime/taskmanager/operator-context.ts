@@ -21,7 +21,7 @@ export function createOperatorContext(
     operatorId: link.operatorId,
     clock,
     metrics,
-    runtime: createRuntimeContext(task, info, metrics),
+    runtime: createRuntimeContext(task.options.parameters, task.accumulators, info, metrics),
     copy: link.copy,
     sideOutput: (tagId) => link.sideOutputs.get(tagId),
     registerTimer: (timeMs, callback) => task.timers.register(timeMs, callback),
@@ -51,7 +51,12 @@ export function createOperatorContext(
 }
 
 /** For operators that are not keyed; keyed ones put their state in place of the getters. */
-function createRuntimeContext(task: Task, info: TaskInfo, metrics: OperatorMetrics): RuntimeContext {
+export function createRuntimeContext(
+  parameters: Readonly<Record<string, string>>,
+  accumulators: Map<string, { value: number }>,
+  info: TaskInfo,
+  metrics: OperatorMetrics,
+): RuntimeContext {
   const refuse = (): never => {
     throw new TailraceError(
       'TR-STATE-002',
@@ -60,13 +65,13 @@ function createRuntimeContext(task: Task, info: TaskInfo, metrics: OperatorMetri
   }
   return {
     task: info,
-    parameters: task.options.parameters,
+    parameters,
     metrics: metrics.group,
     accumulator: (name) => {
-      let cell = task.accumulators.get(name)
+      let cell = accumulators.get(name)
       if (cell === undefined) {
         cell = { value: 0 }
-        task.accumulators.set(name, cell)
+        accumulators.set(name, cell)
       }
       const counter = cell
       return {

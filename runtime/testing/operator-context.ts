@@ -8,11 +8,10 @@
  * out.values // [2]
  */
 import { ManualClock } from '../core/clock.ts'
-import { TailraceError } from '../core/errors.ts'
 import type { RuntimeContext, TaskInfo } from '../core/functions.ts'
-import type { Counter } from '../core/metrics.ts'
 import { MetricsPage, O, type OperatorMetricName, type OperatorMetrics } from '../metrics/page.ts'
 import type { BaseOperator, OperatorContext, Receiver } from '../operators/operator.ts'
+import { createRuntimeContext } from '../taskmanager/operator-context.ts'
 
 export type ReceivedEvent =
   | { type: 'record'; value: any; timestamp: number; keyHash?: number }
@@ -90,7 +89,6 @@ export class FakeContext implements OperatorContext {
   readonly collected: { collectId: string; values: unknown[] }[] = []
   readonly failures: unknown[] = []
   readonly sourceEvents: unknown[] = []
-  readonly accumulators: Record<string, number> = {}
   splitRequests = 0
   wakes = 0
   /** Smallest time asked for by `wakeAt`; Infinity when none. */
@@ -99,8 +97,11 @@ export class FakeContext implements OperatorContext {
   blocked = false
   readonly coordinator: OperatorContext['coordinator']
   readonly slot: OperatorContext['slot']
+  /** Only timers of commits fire from now on. */
+  inputEnded = false
+  readonly #accumulators = new Map<string, { value: number }>()
   readonly #tags: ReadonlySet<string> | undefined
-  readonly #timers = new Map<number, { timeMs: number; callback: (timeMs: number) => void }>()
+  readonly #timers = new Map<number, { timeMs: number; callback: (timeMs: number) => void; commits: boolean }>()
   readonly #acks = new Map<string, (count: number) => void>()
   #nextTimer = 1
 
@@ -122,7 +123,10 @@ export class FakeContext implements OperatorContext {
     this.restored = options.restored
     this.checkpointing = options.checkpointing ?? false
     this.#tags = options.sideOutputs === undefined ? undefined : new Set(options.sideOutputs)
-    this.runtime = { ...this.#runtime(options.parameters ?? {}), ...options.runtime }
+    this.runtime = {
+      ...createRuntimeContext(options.parameters ?? {}, this.#accumulators, this.task, this.metrics),
+      ...options.runtime,
+    }
     this.coordinator = {
       requestSplit: () => {
         this.splitRequests++
@@ -144,30 +148,8 @@ export class FakeContext implements OperatorContext {
     }
   }
 
-  #runtime(parameters: Record<string, string>): RuntimeContext {
-    const accumulators = this.accumulators
-    const noState = (): never => {
-      throw new TailraceError('TR-STATE-002', 'Cannot get keyed state here: the stream is not keyed')
-    }
-    return {
-      task: this.task,
-      parameters,
-      metrics: this.metrics.group,
-      accumulator: (name): Counter => {
-        accumulators[name] ??= 0
-        return {
-          inc: (by = 1) => {
-            accumulators[name]! += by
-          },
-          value: () => accumulators[name]!,
-        }
-      },
-      getState: noState,
-      getListState: noState,
-      getMapState: noState,
-      getReducingState: noState,
-      getAggregatingState: noState,
-    }
+  get accumulators(): Record<string, number> {
+    return Object.fromEntries([...this.#accumulators].map(([name, cell]) => [name, cell.value]))
   }
 
   sideOutput(tagId: string): CollectingReceiver | undefined {
@@ -177,16 +159,16 @@ export class FakeContext implements OperatorContext {
     return side
   }
 
-  registerTimer(timeMs: number, callback: (timeMs: number) => void): number {
+  registerTimer(timeMs: number, callback: (timeMs: number) => void, commits = false): number {
     const handle = this.#nextTimer++
-    this.#timers.set(handle, { timeMs, callback })
+    this.#timers.set(handle, { timeMs, callback, commits })
     return handle
   }
   cancelTimer(handle: number): void {
     this.#timers.delete(handle)
   }
   registerCommitTimer(timeMs: number, callback: () => void): () => void {
-    const handle = this.registerTimer(timeMs, callback)
+    const handle = this.registerTimer(timeMs, callback, true)
     return () => this.cancelTimer(handle)
   }
   wake(): void {
@@ -208,18 +190,23 @@ export class FakeContext implements OperatorContext {
   }
 
   advanceTo(timeMs: number): void {
-    for (;;) {
-      let due: number | undefined
-      for (const [handle, timer] of this.#timers) {
-        if (timer.timeMs <= timeMs && (due === undefined || timer.timeMs < this.#timers.get(due)!.timeMs)) due = handle
-      }
-      if (due === undefined) break
-      const { timeMs: at, callback } = this.#timers.get(due)!
-      this.#timers.delete(due)
-      if (at > this.clock.now()) this.clock.set(at)
-      callback(at)
-    }
+    while (this.fireNext(timeMs));
     this.clock.set(timeMs)
+  }
+
+  /** Fires the earliest timer, at its own time, if that is `timeMs` or earlier; false when there is none. */
+  fireNext(timeMs: number): boolean {
+    let due: number | undefined
+    for (const [handle, timer] of this.#timers) {
+      if (timer.timeMs > timeMs || (this.inputEnded && !timer.commits)) continue
+      if (due === undefined || timer.timeMs < this.#timers.get(due)!.timeMs) due = handle
+    }
+    if (due === undefined) return false
+    const { timeMs: at, callback } = this.#timers.get(due)!
+    this.#timers.delete(due)
+    if (at > this.clock.now()) this.clock.set(at)
+    callback(at)
+    return true
   }
 
   /** Times of the timers that are registered, ascending. */

@@ -1,27 +1,33 @@
 /**
- * Takes the state of one operator at a barrier and gives it back to others, in memory: what a task and the store of checkpoints do, for tests that drive
- * operators by hand. Rows and elements are encoded when they are given, so a test sees what a job would see: later changes of a value are not in it.
+ * Takes the state of one operator at a barrier and gives it back to others, in memory, by the code of jobs: what is taken is encoded, dealt out and decoded
+ * as in a checkpoint, whatever the parallelism, so later changes of a value are not in it.
  *
  * @example
  * const taken = await takeSnapshot(operator, barrier(1))
  * const second = await openOperator(new Operator(options), { restored: restoredFrom([taken], 0, 1) })
  */
-import { Packr } from 'msgpackr'
-import type { ListMode, StateTable } from '../checkpoint/model.ts'
+import type { OperatorSnapshot, StateHandle } from '../checkpoint/model.ts'
+import { dealKeyed, dealLists, type OldSubtasks } from '../checkpoint/redistribute.ts'
+import { createUnpackr } from '../codec/msgpack.ts'
 import type { Barrier } from '../core/checkpoint.ts'
-import { assert } from '../core/errors.ts'
+import { systemClock } from '../core/clock.ts'
+import { assert, errorFromData } from '../core/errors.ts'
 import { keyGroupRange } from '../core/key-groups.ts'
-import type { BaseOperator, RestoredState, SnapshotWriter, TableWriter } from '../operators/operator.ts'
+import type { BaseOperator, RestoredState } from '../operators/operator.ts'
+import type { FromSlot } from '../rpc/slot-messages.ts'
+import { ChunkBuffers } from '../taskmanager/chunk-buffers.ts'
+import { RestoredOperator } from '../taskmanager/restored-state.ts'
+import { TaskSnapshot } from '../taskmanager/task-snapshot.ts'
 
-const packr = new Packr({ moreTypes: true, useBigIntExtension: true })
+const OPERATOR_ID = '0123456789abcdef0123456789abcdef'
 
 /** What one subtask gave. */
 export interface TakenSnapshot {
-  barrier: Barrier
-  tables: { table: StateTable; rows: { row: Uint8Array; keyHash: number; timestamp: number }[] }[]
-  lists: { name: string; mode: ListMode; elements: Uint8Array[] }[]
+  readonly barrier: Barrier
+  /** null: nothing. */
+  readonly state: OperatorSnapshot | null
   /** It had finished all of its data. */
-  finished: boolean
+  readonly finished: boolean
 }
 
 /** A barrier of a periodic checkpoint, or another. */
@@ -29,74 +35,94 @@ export function barrier(checkpointId: number, more: Partial<Barrier> = {}): Barr
   return { checkpointId, timestampMs: checkpointId * 1000, kind: 'checkpoint', then: 'go on', ...more }
 }
 
-/** A snapshot whose synchronous part is over; its long work goes on in {@link step}, as between the records of a task. */
-export class SnapshotUnderWay implements SnapshotWriter {
-  readonly barrier: Barrier
-  readonly #taken: TakenSnapshot
-  readonly #waits: Promise<void>[] = []
-  #steps: (() => boolean)[] = []
-  #closed = false
+/** A snapshot whose synchronous part is over; the rest of it is done when its end is asked for. */
+export class SnapshotUnderWay {
+  readonly #barrier: Barrier
+  readonly #snapshot: TaskSnapshot
+  readonly #buffers = new ChunkBuffers()
+  readonly #chunks: Uint8Array[] = []
+  #end: FromSlot | undefined
+  #wake: () => void = () => {}
 
-  constructor(of: Barrier) {
-    this.barrier = of
-    this.#taken = { barrier: of, tables: [], lists: [], finished: of.then === 'end' }
-  }
-
-  table(table: StateTable): TableWriter {
-    this.#assertNew(this.#taken.tables.map((t) => t.table.name).includes(table.name), table.name)
-    const rows: TakenSnapshot['tables'][number]['rows'] = []
-    this.#taken.tables.push({ table, rows })
-    const put: TableWriter['put'] = (row, keyHash, timestamp) => {
-      assert(!this.#closed, `a row of "${table.name}" came after the snapshot was closed`)
-      rows.push({ row: Buffer.from(packr.pack(row)), keyHash, timestamp })
-    }
-    return { put, putEarly: put }
-  }
-  list(name: string, mode: ListMode, elements: Iterable<unknown>): void {
-    this.#assertNew(this.#taken.lists.map((list) => list.name).includes(name), name)
-    this.#taken.lists.push({ name, mode, elements: [...elements].map((e) => Buffer.from(packr.pack(e))) })
-  }
-  later(step: () => boolean): void {
-    this.#steps.push(step)
-  }
-  wait(promise: Promise<void>): void {
-    promise.catch(() => {})
-    this.#waits.push(promise)
+  constructor(operator: BaseOperator, of: Barrier, maxParallelism: number) {
+    this.#barrier = of
+    this.#snapshot = new TaskSnapshot({
+      barrier: of,
+      vertexId: 'vertex',
+      subtask: 0,
+      maxParallelism,
+      clock: systemClock,
+      buffers: this.#buffers,
+      startDelayMs: 0,
+      alignmentMs: 0,
+      finished: of.then === 'end',
+      post: (message) => this.#post(message),
+      wake: () => this.#wake(),
+    })
+    this.#snapshot.take(OPERATOR_ID, operator)
+    this.#snapshot.synchronousPartDone()
   }
 
-  #assertNew(known: boolean, name: string): void {
-    assert(!this.#closed, `"${name}" came after the snapshot was closed`)
-    assert(!known, `the snapshot has two states of the name "${name}"`)
-  }
-
-  /** One piece of long work; true when there is none left. */
-  step(): boolean {
-    const [first] = this.#steps
-    if (first === undefined) return true
-    if (first()) this.#steps = this.#steps.slice(1)
-    return this.#steps.length === 0
-  }
-
-  /** Does all that is left, and waits for what the operator waits for. Rejects where the checkpoint would be declined. */
+  /** Waits for what the operator waits for. Rejects where the checkpoint would be declined. */
   async end(): Promise<TakenSnapshot> {
-    while (!this.step());
-    // What it waits for may ask to wait for more.
-    for (let i = 0; i < this.#waits.length; i++) await this.#waits[i]
-    this.#closed = true
-    return this.#taken
+    for (;;) {
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+      if (this.#run()) return this.#taken()
+      await woken
+    }
+  }
+
+  /** For operators that wait for nothing. */
+  endNow(): TakenSnapshot {
+    assert(this.#run(), 'the operator waits for something')
+    return this.#taken()
+  }
+
+  /** True when it has ended. */
+  #run(): boolean {
+    for (;;) {
+      const step = this.#snapshot.step()
+      if (step !== 'worked') return step === 'done'
+    }
+  }
+
+  #post(message: FromSlot): void {
+    if (message.type !== 'stateChunk') {
+      this.#end = message
+      return
+    }
+    this.#chunks[message.index] = new Uint8Array(message.buffer, 0, message.length).slice()
+    this.#buffers.give(message.buffer)
+  }
+
+  #taken(): TakenSnapshot {
+    const end = this.#end!
+    if (end.type === 'checkpointDeclined') throw errorFromData(end.error!)
+    assert(end.type === 'checkpointAck', 'a snapshot ends with its acknowledgement')
+    const { operators, finished } = end.snapshot
+    const [state] = operators
+    if (state?.keyed === undefined) return { barrier: this.#barrier, state: state ?? null, finished }
+    const chunks = state.keyed.chunks.map((chunk) => ({ ...chunk, handle: this.#bytesOf(chunk.handle) }))
+    return { barrier: this.#barrier, state: { ...state, keyed: { ...state.keyed, chunks } }, finished }
+  }
+
+  /** Chunks are named by their numbers until somebody stores them. */
+  #bytesOf(handle: StateHandle): StateHandle {
+    assert('offset' in handle, 'a chunk is named by its number')
+    return { bytes: this.#chunks[handle.offset]! }
   }
 }
 
 /** Lets a barrier pass and ends the synchronous part. */
-export function beginSnapshot(operator: BaseOperator, of: Barrier): SnapshotUnderWay {
+export function beginSnapshot(operator: BaseOperator, of: Barrier, maxParallelism = 128): SnapshotUnderWay {
   operator.prepareBarrier(of)
-  const writer = new SnapshotUnderWay(of)
-  operator.snapshot(writer)
-  return writer
+  return new SnapshotUnderWay(operator, of, maxParallelism)
 }
 
-export function takeSnapshot(operator: BaseOperator, of: Barrier): Promise<TakenSnapshot> {
-  return beginSnapshot(operator, of).end()
+export function takeSnapshot(operator: BaseOperator, of: Barrier, maxParallelism = 128): Promise<TakenSnapshot> {
+  return beginSnapshot(operator, of, maxParallelism).end()
 }
 
 /** What subtask `subtask` of `parallelism` gets of the snapshots of all subtasks of one checkpoint. */
@@ -104,36 +130,36 @@ export function restoredFrom(
   snapshots: readonly TakenSnapshot[],
   subtask: number,
   parallelism: number,
-  maxParallelism = 128,
+  { maxParallelism = 128, committed = false }: { maxParallelism?: number; committed?: boolean } = {},
 ): RestoredState {
-  const range = keyGroupRange(maxParallelism, parallelism, subtask)
-  const lists = new Map(snapshots.flatMap((snapshot) => snapshot.lists).map(({ name, mode }) => [name, { name, mode }]))
-  return {
-    lists: [...lists.values()],
+  const old: OldSubtasks = snapshots.map(({ state }) => state)
+  return new RestoredOperator({
     checkpointId: snapshots[0]!.barrier.checkpointId,
-    finished: snapshots.every((snapshot) => snapshot.finished),
-    async readTables(take) {
-      for (const { table, rows } of snapshots.flatMap((snapshot) => snapshot.tables)) {
-        const put = take(table)
-        for (const { row, keyHash, timestamp } of rows) {
-          const group = (keyHash >>> 0) % maxParallelism
-          if (group >= range.start && group <= range.end) put?.(packr.unpack(row), keyHash, timestamp)
-        }
-      }
+    committed,
+    restore: {
+      operatorId: OPERATOR_ID,
+      keyed: dealKeyed(old, maxParallelism, parallelism)[subtask]!,
+      lists: dealLists(old, parallelism)[subtask]!,
+      finished: snapshots.every(({ finished }) => finished),
     },
-    async list(name) {
-      const parts = snapshots.map((snapshot) => snapshot.lists.find((list) => list.name === name))
-      const mode = lists.get(name)?.mode
-      const all = parts.flatMap((part) => part?.elements ?? [])
-      let own = all
-      if (mode === 'split') own = all.filter((_, i) => i % parallelism === subtask)
-      else if (mode === 'broadcast') own = parts[subtask % parts.length]?.elements ?? []
-      return own.map((element) => packr.unpack(element))
-    },
-  }
+    range: keyGroupRange(maxParallelism, parallelism, subtask),
+    maxParallelism,
+    read: async (handle) => bytesOf(handle),
+  })
 }
 
 /** Names and elements of the list states, for assertions. */
-export function listsOf(snapshot: TakenSnapshot): Record<string, unknown[]> {
-  return Object.fromEntries(snapshot.lists.map(({ name, elements }) => [name, elements.map((e) => packr.unpack(e))]))
+export function listsOf({ state }: TakenSnapshot): Record<string, unknown[]> {
+  const unpackr = createUnpackr()
+  return Object.fromEntries(
+    (state?.lists ?? []).map(({ name, handle, offsets }) => {
+      const bytes = bytesOf(handle)
+      return [name, offsets.map((from, i) => unpackr.unpack(bytes.slice(from, offsets[i + 1] ?? bytes.length)))]
+    }),
+  )
+}
+
+function bytesOf(handle: StateHandle): Uint8Array {
+  assert('bytes' in handle, 'state of a test lies in memory')
+  return handle.bytes
 }
