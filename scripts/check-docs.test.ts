@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MiniCluster } from '../runtime/testing/index.ts'
 import { brokenLinks, filesOf, type Page, pages, type Snippet, snippetsOf, typeErrors } from './check-docs.ts'
@@ -52,14 +53,30 @@ describe('jobs in the documentation', () => {
   })
 })
 
+describe('tests in the documentation', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'tailrace-docs-'))
+  afterAll(() => rmSync(dir, { recursive: true, force: true }))
+  symlinkSync(join(import.meta.dirname, '../node_modules'), join(dir, 'node_modules'), 'junction')
+  writeFileSync(join(dir, 'package.json'), '{ "type": "module" }')
+  for (const [i, { page, line, code }] of snippets.filter((snippet) => snippet.test === true).entries()) {
+    const file = join(dir, `${i}.ts`)
+    writeFileSync(file, code)
+    // Its tests become tests of this file.
+    describe(`${page}:${line}`, async () => {
+      await import(pathToFileURL(file).href)
+    })
+  }
+})
+
 describe('check-docs', () => {
   const page = (text: string): Page => ({ path: 'docs/page.md', text })
 
   test('snippetsOf() finds blocks with their line, mark and output', () => {
-    const text = '# Page\n\n```ts run\nlet a = 1\n```\n\n```text\none\ntwo\n```\n\n```sh\nls\n```\n\n```ts\nb\n```\n'
+    const text =
+      '# Page\n\n```ts run\nlet a = 1\n```\n\n```text\none\ntwo\n```\n\n```sh\nls\n```\n\n```ts test\nb\n```\n'
     expect(snippetsOf(page(text))).toEqual([
       { page: 'docs/page.md', line: 4, code: 'let a = 1\n', run: true, printed: ['one', 'two'] },
-      { page: 'docs/page.md', line: 17, code: 'b\n', run: false, printed: undefined },
+      { page: 'docs/page.md', line: 17, code: 'b\n', run: false, test: true, printed: undefined },
     ])
   })
 

@@ -4,6 +4,7 @@
  * Why it exists: a snippet that does not compile costs a reader more than none. What must hold:
  * - every `ts` block type-checks, each as a module of its own, with the names of docs/snippets.d.ts given;
  * - a block that is marked `ts run` is a whole job: it runs, and prints what the `text` block after it says, if there is one;
+ * - a block that is marked `ts test` is a file of tests, and they pass;
  * - links between the pages, and to headings in them, lead somewhere.
  *
  * A job that reads a file gets it from a comment in the page: `<!-- file book.txt`, its lines, `-->`. check-docs.test.ts is where it runs.
@@ -32,6 +33,8 @@ export interface Snippet {
   /** Imports that it does without; on the code's first line, so that lines stay where they are. */
   imports?: string
   run: boolean
+  /** It is a file of tests. */
+  test?: boolean
   /** What it prints, if the page says so. */
   printed: string[] | undefined
 }
@@ -60,6 +63,7 @@ export function snippetsOf({ path, text }: Page): Snippet[] {
       line: text.slice(0, block.index).split('\n').length + 1,
       code,
       run: marks.trim() === 'run',
+      ...(marks.trim() === 'test' && { test: true }),
       printed: follows ? next[3].trimEnd().split('\n') : undefined,
     }
   })

@@ -2,7 +2,6 @@
  * Picks the channels of a record and puts it there: the code is generated per edge, because it is the last step of every record.
  */
 
-import type { OpenBatch, Put } from '../codec/codec.ts'
 import type { Key } from '../core/functions.ts'
 import { hashKey, hashNumber } from '../core/hash.ts'
 import { subtaskOfKeyGroup } from '../core/key-groups.ts'
@@ -15,12 +14,13 @@ export type Selector =
   | { kind: 'custom'; keyOf: (value: any) => any; partition: (key: any, channels: number) => number }
 
 /**
+ * @param batches what `put` puts a record into, one per channel
  * @param firstChannel of a round robin: random, so that many small senders do not all begin with subtask 0 [P-03]
  */
-export function generateSelect(
+export function generateSelect<B>(
   selector: Selector,
-  batches: OpenBatch[],
-  put: Put,
+  batches: B[],
+  put: (batch: B, value: any, timestamp: number, hash: number) => void,
   firstChannel: number,
 ): (value: any, timestamp: number) => void {
   const n = batches.length

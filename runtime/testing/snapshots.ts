@@ -94,7 +94,7 @@ export class SnapshotUnderWay {
       return
     }
     this.#chunks[message.index] = new Uint8Array(message.buffer, 0, message.length).slice()
-    this.#buffers.give(message.buffer)
+    this.#buffers.returned(message.buffer)
   }
 
   #taken(): TakenSnapshot {
