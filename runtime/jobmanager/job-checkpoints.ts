@@ -213,7 +213,10 @@ export class JobCheckpoints {
     const decision = keep ? 'keep' : decideRetention({ status, retention, code, tookOne })
     let failure: unknown
     try {
-      if (decision === 'delete') await store?.discardAll()
+      if (decision === 'delete') {
+        await store?.discardAll()
+        this.#coordinator?.statistics.keeps([])
+      }
     } catch (error) {
       failure = error
     }

@@ -236,6 +236,7 @@ describe('a job with checkpoints', () => {
     for (const slot of [a, b]) slot.all('CANCELED')
     await tick()
     expect([ends.length, store.discardedAll, store.closed]).toEqual([1, deleted, 1])
+    expect(job.checkpoint(1)!.discarded).toBe(deleted === 1)
   })
 
   it('keeps them when it is the cluster that ends', async () => {

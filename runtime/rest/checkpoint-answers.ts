@@ -110,7 +110,7 @@ const CLASS = { IN_PROGRESS: 'in_progress', COMPLETED: 'completed', FAILED: 'fai
 
 function lineOf(view: CheckpointView): CheckpointStatistics {
   const isSavepoint = view.type !== 'CHECKPOINT'
-  const { externalPath, failureMessage, failureTimestamp, metadataSize } = view
+  const { discarded = false, externalPath, failureMessage, failureTimestamp, metadataSize } = view
   return {
     className: CLASS[view.status],
     id: view.id,
@@ -127,7 +127,7 @@ function lineOf(view: CheckpointView): CheckpointStatistics {
     num_acknowledged_subtasks: view.numAcknowledged,
     checkpoint_type: view.type,
     tasks: {},
-    ...(externalPath === undefined ? {} : { external_path: folderOf(externalPath), discarded: false }),
+    ...(externalPath === undefined ? {} : { external_path: folderOf(externalPath), discarded }),
     ...(metadataSize === undefined ? {} : { metadata_size: metadataSize }),
     ...(failureMessage === undefined ? {} : { failure_message: failureMessage, failure_timestamp: failureTimestamp! }),
   }

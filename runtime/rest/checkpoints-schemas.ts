@@ -42,6 +42,7 @@ export const checkpointStatistics = taskCheckpoint.extend({
   tasks: z.record(z.string(), taskCheckpoint),
   /** Of a completed one: its folder. */
   external_path: z.string().optional(),
+  /** Its files are deleted. */
   discarded: z.boolean().optional(),
   /** Ours: bytes of its `_metadata`. */
   metadata_size: z.number().optional(),

@@ -95,6 +95,14 @@ describe('GET /jobs/:jobid/checkpoints', () => {
     })
   })
 
+  it('says of which ones the files are gone', async () => {
+    takeSome()
+    job.statistics.keeps([])
+    const { history, latest } = (await get('')).body
+    const of = (id: number) => history.find((one: { id: number }) => one.id === id).discarded
+    expect([latest.completed.discarded, of(1), of(2), of(3)]).toEqual([true, true, undefined, false])
+  })
+
   it('is there before the first one', async () => {
     expect(await get('')).toEqual({
       status: 200,

@@ -162,6 +162,22 @@ describe('CheckpointCoordinator', () => {
     expect(store.completed.map((c) => c.metadata.checkpointId)).toEqual([2])
   })
 
+  it('tells which ones the store has let go of', async () => {
+    const { coordinator, store, take, time } = beginCoordinator()
+    for (let id = 1; id <= 3; id++) {
+      // It keeps two.
+      if (id === 3) store.completed.shift()
+      time.advance(100)
+      await take(id)
+    }
+    const view = coordinator.statistics.view()
+    expect(view.history.map((one) => [one.id, one.discarded])).toEqual([
+      [3, false],
+      [2, false],
+      [1, true],
+    ])
+  })
+
   it('goes on with ids above all that any owner has used', () => {
     const store = new FakeCheckpointStore()
     store.nextCheckpointId = 41

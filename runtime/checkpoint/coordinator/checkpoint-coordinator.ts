@@ -429,6 +429,7 @@ export class CheckpointCoordinator {
     this.#restorePoint = { metadata: done.metadata, path: done.path }
     this.#failuresInRow = 0
     this.#done(checkpoint, done)
+    this.statistics.keeps(this.#options.store.completed.map(({ metadata }) => metadata.checkpointId))
     if (!this.#active) return
     this.#options.outlet.complete(checkpoint.id)
     for (const older of [...this.#pending.values()])

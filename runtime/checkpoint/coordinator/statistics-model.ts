@@ -50,6 +50,8 @@ export interface CheckpointView {
   /** Once completed. */
   externalPath?: string
   metadataSize?: number
+  /** Its files are deleted, for there are newer ones or the job has ended. */
+  discarded?: boolean
   /** Once failed. */
   failureTimestamp?: number
   failureMessage?: string

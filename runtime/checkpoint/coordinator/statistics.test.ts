@@ -58,6 +58,19 @@ describe('CheckpointStatistics', () => {
     ])
   })
 
+  it('says whose files are gone', () => {
+    const { complete, statistics } = begin()
+    for (let id = 1; id <= 2; id++) complete(id, 1, 2)
+    statistics.begins(3, 'SAVEPOINT')
+    statistics.completed(3, { path: '/sp', metadataBytes: 1 })
+    const discarded = () => [1, 2, 3].map((id) => statistics.detail(id)!.discarded)
+    expect(discarded()).toEqual([false, false, false])
+    statistics.keeps([2])
+    expect(discarded()).toEqual([true, false, false])
+    statistics.keeps([])
+    expect([discarded(), statistics.view().latest.completed!.discarded]).toEqual([[true, true, false], true])
+  })
+
   it('sums up over all of them, with quantiles', () => {
     const { complete, statistics } = begin()
     for (let id = 1; id <= 100; id++) complete(id, id, 1000)

@@ -73,6 +73,13 @@ export class CheckpointStatistics {
     this.#checkpointedSizes.add(record.checkpointedSize)
   }
 
+  /** The store has let go of all but these; savepoints are nobody's to delete but the user's. */
+  keeps(ids: Iterable<number>): void {
+    const kept = new Set(ids)
+    for (const record of [...this.#ended, this.#latest.completed])
+      if (record?.type === 'CHECKPOINT' && !kept.has(record.id)) record.discarded = true
+  }
+
   failed(id: number, message: string): void {
     const record = this.#end(id, 'FAILED')
     if (record === undefined) return
@@ -150,6 +157,7 @@ class CheckpointRecord {
   endTimestamp = -1
   externalPath: string | undefined
   metadataBytes = 0
+  discarded = false
   failureMessage: string | undefined
   stateSize = 0
   checkpointedSize = 0
@@ -215,7 +223,9 @@ class CheckpointRecord {
       numSubtasks: this.#expected.size,
       numAcknowledged: this.#acks.size,
       tasks,
-      ...(this.externalPath === undefined ? {} : { externalPath: this.externalPath, metadataSize: this.metadataBytes }),
+      ...(this.externalPath === undefined
+        ? {}
+        : { externalPath: this.externalPath, metadataSize: this.metadataBytes, discarded: this.discarded }),
       ...(this.failureMessage === undefined
         ? {}
         : { failureTimestamp: this.endTimestamp, failureMessage: this.failureMessage }),
