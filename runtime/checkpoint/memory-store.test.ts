@@ -8,6 +8,13 @@ objectStoreSuite('memoryStore()', () => {
   return { store: memoryStore(objects), another: () => memoryStore(objects) }
 })
 
+objectStoreSuite('memoryStore() that copies', () => {
+  const objects = new MemoryObjects()
+  const url = 'memory:here'
+  const keyOf = (place: string) => (place.startsWith(`${url}/`) ? place.slice(url.length + 1) : undefined)
+  return { store: memoryStore(objects, { url, keyOf }), another: () => memoryStore(objects, { url, keyOf }) }
+})
+
 const bytes = Uint8Array.of(1)
 
 describe('memoryStore() with faults', () => {

@@ -13,7 +13,7 @@ import { wait } from './retry.ts'
 
 /** What is about to be done. */
 export interface MemoryOperation {
-  kind: 'put' | 'putIfAbsent' | 'get' | 'list' | 'delete'
+  kind: 'put' | 'putIfAbsent' | 'copyFrom' | 'get' | 'list' | 'delete'
   /** A prefix for `list`, the first key for `delete`. */
   key: string
 }
@@ -39,6 +39,8 @@ export interface MemoryStoreOptions {
   fault?(operation: MemoryOperation): MemoryFault | undefined
   /** Needed by faults that take time. */
   schedule?: Schedule
+  /** The key of an absolute place, for a store that copies; undefined: the place is not here. */
+  keyOf?(place: string): string | undefined
 }
 
 /** Bytes by key, with the time of the last write. */
@@ -101,6 +103,16 @@ export function memoryStore(objects: MemoryObjects, options: MemoryStoreOptions 
         return true
       })
     },
+    ...(options.keyOf && {
+      async copyFrom(key, from) {
+        checkKey(key)
+        return run({ kind: 'copyFrom', key }, () => {
+          const source = objects.objects.get(options.keyOf!(from) ?? '')
+          if (source !== undefined) objects.set(key, source.bytes)
+          return source !== undefined
+        })
+      },
+    }),
     async get(key, range) {
       checkKey(key)
       checkRange(range)
