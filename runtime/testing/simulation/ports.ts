@@ -3,14 +3,40 @@
  * to the seed; what is under way arrives though its sender has died.
  */
 import type { Port } from '../../rpc/port.ts'
-import type { Party } from './world.ts'
+import type { Party, World } from './world.ts'
+
+/** Messages about checkpoints: whoever waits for one that is lost gives the checkpoint up in the end. All others are what a job is made of, and nothing works without them. */
+const MAY_BE_LOST: readonly string[] = [
+  'triggerCheckpoint',
+  'checkpointAck',
+  'checkpointDeclined',
+  'checkpointAborted',
+  'checkpointComplete',
+  'snapshotEnumerators',
+  'enumeratorStates',
+]
+
+/** How bad the ways are at the moment. */
+export class Network {
+  /** How many of the messages about checkpoints are lost, from 0 to 1. */
+  lostShare = 0
+  /** A job that is told to stop hears once that it may commit, so this is not lost any more. */
+  stops = false
+
+  loses({ type }: { type: string }, { random }: World): boolean {
+    if (this.lostShare === 0 || !MAY_BE_LOST.includes(type) || (this.stops && type === 'checkpointComplete'))
+      return false
+    return random.chance(this.lostShare)
+  }
+}
 
 export function simulatedPorts<A extends { type: string }, B extends { type: string }>(
   near: Party,
   far: Party,
+  network: Network,
 ): [Port<A, B>, Port<B, A>] {
-  const there = new Way<A>(near, far)
-  const back = new Way<B>(far, near)
+  const there = new Way<A>(near, far, network)
+  const back = new Way<B>(far, near, network)
   return [
     {
       post: (message, transfer) => there.post(message, transfer),
@@ -29,15 +55,17 @@ export function simulatedPorts<A extends { type: string }, B extends { type: str
 class Way<M extends { type: string }> {
   readonly #from: Party
   readonly #to: Party
+  readonly #network: Network
   #lastMs = 0
   #handler: ((message: M) => void) | undefined
   /** Arrived before anyone listened. */
   #early: M[] = []
   #closed = false
 
-  constructor(from: Party, to: Party) {
+  constructor(from: Party, to: Party, network: Network) {
     this.#from = from
     this.#to = to
+    this.#network = network
   }
 
   post(message: M, transfer: ArrayBuffer[] = []): void {
@@ -46,6 +74,10 @@ class Way<M extends { type: string }> {
     const { world } = this.#to
     world.happenings.tell(`${message.type} is sent`)
     const copy = structuredClone(message, { transfer })
+    if (this.#network.loses(message, world)) {
+      world.note(this.#from.name, () => `sends to ${this.#to.name}, which is lost: ${describe(copy)}`)
+      return
+    }
     this.#lastMs = Math.max(this.#lastMs + 1e-4, world.nowMs + world.latencyMs())
     const from = this.#from.name
     this.#to.after(

@@ -19,7 +19,8 @@ import { programError, rebuild } from '../../program/load.ts'
 import { SubmitContext } from '../../program/submit-context.ts'
 import type { FromProgram, ToProgram } from '../../rpc/program-messages.ts'
 import type { ProgramRef, ToSlot } from '../../rpc/slot-messages.ts'
-import { simulatedPorts } from './ports.ts'
+import type { PlantedBug } from './planted.ts'
+import { type Network, simulatedPorts } from './ports.ts'
 import { SimulatedSlot } from './slot-host.ts'
 import type { Party, World } from './world.ts'
 
@@ -28,6 +29,8 @@ export interface ProcessOptions {
   /** Unique. */
   name: string
   slots: number
+  network: Network
+  planted: PlantedBug | undefined
   /** Runs in the program's thread, and again in each slot. */
   main(env: StreamExecutionEnvironment, party: Party): Promise<unknown>
   /** The store at a URL. */
@@ -102,6 +105,8 @@ export class SimulatedProcess {
       const host = new SimulatedSlot({
         main: this.main,
         party,
+        network: this.#options.network,
+        planted: this.#options.planted,
         onPost: (message) => this.#options.onPost(this, message),
         buildGraph: (program, replay) =>
           rebuild(
@@ -167,9 +172,9 @@ export class SimulatedProcess {
   }
 
   #programHost(ref: ProgramRef): ProgramHost {
-    const { main } = this.#options
+    const { main, network } = this.#options
     const party = this.program
-    const [near, far] = simulatedPorts<ToProgram, FromProgram>(this.main, party)
+    const [near, far] = simulatedPorts<ToProgram, FromProgram>(this.main, party, network)
     const context = new SubmitContext(ref, far, { schedule: party.schedule })
     const run = async (context: ExecutionContext & { drain(): Promise<void>; executes: number }) => {
       try {

@@ -14,6 +14,7 @@ export const FAULTS = [
   'the store fails',
   'the store is slow',
   'the ledger loses calls',
+  'messages are lost',
   'the process dies',
   'the process stands still',
   'another process takes over',

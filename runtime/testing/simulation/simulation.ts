@@ -14,23 +14,33 @@ import type { Here } from './here.ts'
 import { type Event, inEventTime, laneSource } from './input.ts'
 import { Invariants, WatchedObjects } from './invariants.ts'
 import { Ledger } from './ledger.ts'
+import { type PlantedBug, storeWith } from './planted.ts'
+import { Network } from './ports.ts'
 import { SimulatedProcess } from './process.ts'
 import { Results } from './results.ts'
-import { describeScenario, drawScenario, type PlannedFault, type Scenario } from './scenario.ts'
+import { describeScenario, drawScenario, type Fault, type PlannedFault, type Scenario } from './scenario.ts'
 import { ledgerSink } from './sinks.ts'
 import { StoreTrouble, simulatedStore } from './storage.ts'
+import { warmUp } from './warm-up.ts'
 import { messageOf, type Party, World } from './world.ts'
 
 export interface SimulateOptions {
   seed: number
   /** Gets every event in words. */
   follow?: (line: string) => void
+  /** To see whether the run finds it. */
+  planted?: PlantedBug
 }
 
 export interface Report {
   seed: number
+  job: string
+  /** What went wrong, or was asked for, in order. */
+  faults: readonly Fault[]
   events: number
   virtualMs: number
+  /** One more than the times that the job was stopped and went on from its savepoint. */
+  deployments: number
   processes: number
   /** Checkpoints that were complete. */
   checkpoints: number
@@ -56,10 +66,11 @@ const EVENTS_MAX = 400_000
 const START_AGAIN_MAX_MS = 60
 
 /** Throws {@link FailedRun}. */
-export async function simulate({ seed, follow }: SimulateOptions): Promise<Report> {
+export async function simulate({ seed, follow, planted }: SimulateOptions): Promise<Report> {
+  await warmUp()
   const world = new World({ seed, ...(follow === undefined ? {} : { follow }) })
   const scenario = drawScenario(world.random.fork())
-  const run = new Run(world, scenario)
+  const run = new Run(world, scenario, planted)
   try {
     await run.toTheEnd()
   } catch (error) {
@@ -67,8 +78,11 @@ export async function simulate({ seed, follow }: SimulateOptions): Promise<Repor
   }
   return {
     seed,
+    job: scenario.job.name,
+    faults: run.faults,
     events: world.trace.count,
     virtualMs: world.nowMs,
+    deployments: run.deployments,
     processes: run.processes.length,
     checkpoints: run.objects.completeCount,
     fingerprint: world.random.below(2 ** 32),
@@ -86,11 +100,14 @@ interface Place {
 class Run {
   readonly objects: WatchedObjects
   readonly processes: SimulatedProcess[] = []
+  readonly faults: Fault[] = []
+  readonly #planted: PlantedBug | undefined
   readonly #world: World
   readonly #scenario: Scenario
   readonly #hazards: Hazards
   readonly #ledger: Ledger
   readonly #trouble = new StoreTrouble()
+  readonly #network = new Network()
   readonly #results: Results
   readonly #places: Place[] = []
   readonly #placeOf = new Map<SimulatedProcess, Place>()
@@ -99,7 +116,8 @@ class Run {
   /** The job's end is known to whoever would start it again. */
   #finished = false
 
-  constructor(world: World, scenario: Scenario) {
+  constructor(world: World, scenario: Scenario, planted: PlantedBug | undefined) {
+    this.#planted = planted
     const { job, inputs, exactly, faults } = scenario
     this.#world = world
     this.#scenario = scenario
@@ -126,6 +144,9 @@ class Run {
     return this.processes.every((process) => process.dead || process.ended)
   }
 
+  get deployments(): number {
+    return this.#places.length
+  }
   get #process(): SimulatedProcess {
     return this.processes.at(-1)!
   }
@@ -154,8 +175,10 @@ class Run {
       world: this.#world,
       name,
       slots: parallelismMax + random.below(2),
+      network: this.#network,
+      planted: this.#planted,
       main: (env, party) => this.#main(env, party, { parallelism, places, savepoint: place.savepoint }),
-      store: (party, url) => simulatedStore(party, this.objects, this.#trouble, url),
+      store: (party, url) => storeWith(this.#planted, simulatedStore(party, this.objects, this.#trouble, url)),
       folder: place.folder,
       onOpened: (process, store) => this.#opened(process, place, store),
       onPost: (process, message) => place.invariants.toSlot(process, message),
@@ -167,8 +190,10 @@ class Run {
 
   async #main(env: StreamExecutionEnvironment, party: Party, setting: ProcessSetting): Promise<void> {
     const { job, inputs, assignment, options, pace, sink } = this.#scenario
+    const planted = this.#planted
     const world = this.#world
     for (const [key, value] of Object.entries(options)) env.configure(key, value)
+    if (planted === 'barriers are not aligned') env.configure('execution.checkpointing.mode', 'AT_LEAST_ONCE')
     if (setting.savepoint !== undefined) env.configure('execution.state-recovery.path', setting.savepoint)
     env.setParallelism(setting.parallelism)
     const here: Here = {
@@ -177,6 +202,7 @@ class Run {
       hazards: this.#hazards,
       ledger: this.#ledger,
       pace,
+      planted,
       pause: (ms) => new Promise((resolve) => party.after(ms, 'has waited', resolve)),
     }
     const streams: Partial<Record<'first' | 'second', DataStream<Event>>> = {}
@@ -247,6 +273,7 @@ class Run {
   }
 
   #happens({ fault, forMs }: PlannedFault): void {
+    this.faults.push(fault)
     const { random } = this.#world
     const process = this.#process
     const later = (what: string, then: () => void) => this.#fate.after(forMs, what, then)
@@ -288,6 +315,12 @@ class Run {
           this.#ledger.lostShare = 0
         })
         break
+      case 'messages are lost':
+        this.#network.lostShare = random.between(0.05, 0.7)
+        later('messages arrive', () => {
+          this.#network.lostShare = 0
+        })
+        break
       case 'the process dies':
         process.kill()
         this.#whatNext()
@@ -327,6 +360,7 @@ class Run {
 
   #stop(process: SimulatedProcess, what: string): void {
     const { folder, invariants } = this.#placeOf.get(process)!
+    this.#network.stops = true
     this.#ask(process, what, async (job) => {
       const result = await job.stopWithSavepoint(`/stops/${folder}`, false)
       invariants.stopped(process)

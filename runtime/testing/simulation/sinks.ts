@@ -78,13 +78,17 @@ class BatchWriter implements SinkWriter<string, string, string> {
     const values = this.#open
     this.#open = values.splice(values.length - keep)
     if (values.length === 0) return []
-    const { ledger, party, world } = this.#here
+    const { ledger, party, planted, world } = this.#here
     const batch = `${this.#name}-${world.random.hex(8)}`
     if (this.#kind === 'quick') {
       ledger.prepareNow(batch, values)
       return [batch]
     }
-    return ledger.prepare(party, batch, values).then(() => [batch])
+    return ledger.prepare(party, batch, values).then(async () => {
+      if (planted !== 'a sink commits early') return [batch]
+      await ledger.commit(party, batch)
+      return []
+    })
   }
 
   close(): void {}
@@ -97,7 +101,8 @@ class LedgerCommitter implements Committer<string> {
   }
 
   async commit(requests: readonly CommitRequest<string>[]): Promise<void> {
-    const { ledger, party } = this.#here
+    const { ledger, party, planted } = this.#here
+    if (planted === 'a sink forgets to commit') return
     await Promise.all(
       requests.map(async (request) => {
         try {

@@ -7,13 +7,16 @@ import type { HostExit } from '../../rpc/host.ts'
 import type { FromSlot, ToSlot } from '../../rpc/slot-messages.ts'
 import { Slot, type SlotOptions } from '../../taskmanager/slot.ts'
 import type { SlotPace } from '../../taskmanager/slot-pace.ts'
-import { simulatedPorts } from './ports.ts'
+import { messageWith, type PlantedBug } from './planted.ts'
+import { type Network, simulatedPorts } from './ports.ts'
 import type { Party, World } from './world.ts'
 
 export interface SimulatedSlotOptions {
   /** Where the JobManager's end of it is. */
   main: Party
   party: Party
+  network: Network
+  planted: PlantedBug | undefined
   buildGraph: SlotOptions['buildGraph']
   /** Hears what the JobManager says to it, when it says it. */
   onPost(message: ToSlot): void
@@ -26,11 +29,11 @@ export class SimulatedSlot implements SlotHost {
   readonly #onExit: ((exit: HostExit) => void)[] = []
   #exit: HostExit | undefined
 
-  constructor({ main, party, buildGraph, onPost }: SimulatedSlotOptions) {
+  constructor({ main, party, network, planted, buildGraph, onPost }: SimulatedSlotOptions) {
     this.party = party
     this.#main = main
     const { world } = party
-    const [near, far] = simulatedPorts<ToSlot, FromSlot>(main, party)
+    const [near, far] = simulatedPorts<ToSlot, FromSlot>(main, party, network)
     this.port = {
       ...near,
       post: (message, transfer) => {
@@ -40,6 +43,7 @@ export class SimulatedSlot implements SlotHost {
     }
     const port: typeof far = {
       ...far,
+      post: (message, transfer) => far.post(messageWith(planted, message), transfer),
       onMessage: (handler) =>
         far.onMessage((message) => {
           if (message.type === 'retire') this.end({ code: 0 })

@@ -29,6 +29,8 @@ export function simulatedStore(party: Party, objects: MemoryObjects, trouble: St
   const store = memoryStore(objects, {
     url,
     schedule: (ms, callback) => network.after(ms, `an operation of ${party.name}`, callback),
+    // Some places of a store are not within reach of others.
+    keyOf: (place) => (world.random.chance(0.8) ? place.slice(1) : undefined),
     fault: ({ kind, key }) => {
       const fault = trouble.fault(world)
       world.note(party.name, () => `${kind} ${key}${fault.fail === undefined ? '' : ` (fails ${fault.fail})`}`)
@@ -51,6 +53,7 @@ export function simulatedStore(party: Party, objects: MemoryObjects, trouble: St
     url,
     put: (key, bytes) => call(`put ${key}`, () => store.put(inside(key), bytes)),
     putIfAbsent: (key, bytes) => call(`putIfAbsent ${key}`, () => store.putIfAbsent(inside(key), bytes)),
+    copyFrom: (key, from) => call(`copy ${from} to ${key}`, () => store.copyFrom!(inside(key), from)),
     get: (key, range) => call(`get ${key}`, () => store.get(inside(key), range)),
     list: (below) =>
       call(`list ${below}`, async () => {

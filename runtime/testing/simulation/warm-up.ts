@@ -7,7 +7,13 @@ import { hotCopy, oneCopy } from '../../core/hot-copy.ts'
 
 const FOLDERS = ['operators', 'state/heap', 'state/slices']
 
-export async function warmUp(): Promise<void> {
+let warm: Promise<void> | undefined
+
+export function warmUp(): Promise<void> {
+  return (warm ??= loadAll())
+}
+
+async function loadAll(): Promise<void> {
   const copy = oneCopy.acquire()
   const modules = FOLDERS.flatMap((folder) =>
     readdirSync(new URL(`../../${folder}/`, import.meta.url)).flatMap((file) => {
@@ -15,5 +21,6 @@ export async function warmUp(): Promise<void> {
       return name === undefined ? [] : [`${folder}/${name}`]
     }),
   )
-  await Promise.all([...modules.map((path) => hotCopy(path, copy)), import('../../program/load.ts')])
+  const plain = [import('../../program/load.ts'), import('../../state/slices/snapshot.ts')]
+  await Promise.all([...modules.map((path) => hotCopy(path, copy)), ...plain])
 }

@@ -1,13 +1,36 @@
 /** Jobs with state of keys. Where the order of records matters all records of a key come from one lane. */
-import type { Collector, KeyedProcessContext, OnTimerContext, RuntimeContext } from '../../../core/functions.ts'
+import type {
+  AggregateFunction,
+  Collector,
+  KeyedProcessContext,
+  OnTimerContext,
+  RuntimeContext,
+} from '../../../core/functions.ts'
 import { KeyedProcessFunction } from '../../../core/functions.ts'
-import type { ListState, MapState, ValueState } from '../../../core/state.ts'
-import { ListStateDescriptor, MapStateDescriptor, ValueStateDescriptor } from '../../../core/state.ts'
+import type { AggregatingState, ListState, MapState, ReducingState, ValueState } from '../../../core/state.ts'
+import {
+  AggregatingStateDescriptor,
+  ListStateDescriptor,
+  MapStateDescriptor,
+  ReducingStateDescriptor,
+  ValueStateDescriptor,
+} from '../../../core/state.ts'
 import type { Here } from '../here.ts'
 import type { Event } from '../input.ts'
 import { groupBy, type Job, sum } from './job.ts'
 
 const laneKey = ({ lane, key }: Event) => `${lane}:${key}`
+
+/** The largest less the smallest; its accumulator is changed in place. */
+const spread: AggregateFunction<number, { min: number; max: number }, number> = {
+  createAccumulator: () => ({ min: Number.MAX_VALUE, max: -Number.MAX_VALUE }),
+  add(value, range) {
+    range.min = Math.min(range.min, value)
+    range.max = Math.max(range.max, value)
+    return range
+  },
+  getResult: ({ min, max }) => max - min,
+}
 
 /** All kinds of state, and a value that is changed in place. */
 class Running extends KeyedProcessFunction<string, Event, string> {
@@ -15,6 +38,8 @@ class Running extends KeyedProcessFunction<string, Event, string> {
   #total!: ValueState<{ n: number; sum: number }>
   #recent!: ListState<number>
   #seen!: MapState<number, number>
+  #largest!: ReducingState<number>
+  #spread!: AggregatingState<number, number>
   constructor(here: Here) {
     super()
     this.#here = here
@@ -23,6 +48,8 @@ class Running extends KeyedProcessFunction<string, Event, string> {
     this.#total = context.getState(new ValueStateDescriptor('total'))
     this.#recent = context.getListState(new ListStateDescriptor('recent'))
     this.#seen = context.getMapState(new MapStateDescriptor('seen'))
+    this.#largest = context.getReducingState(new ReducingStateDescriptor<number>('largest', Math.max))
+    this.#spread = context.getAggregatingState(new AggregatingStateDescriptor('spread', spread))
   }
   processElement({ value }: Event, context: KeyedProcessContext<string>, out: Collector<string>): void {
     this.#here.hazards.pass('a keyed function')
@@ -33,7 +60,10 @@ class Running extends KeyedProcessFunction<string, Event, string> {
     this.#recent.update([...this.#recent.get(), value].slice(-3))
     this.#seen.put(value % 5, (this.#seen.get(value % 5) ?? 0) + 1)
     if (total.n % 7 === 0) this.#seen.remove(0)
-    out.collect(lineOf(context.getCurrentKey(), total, [...this.#recent.get()], new Map(this.#seen.entries())))
+    this.#largest.add(value)
+    this.#spread.add(value)
+    const key = `${context.getCurrentKey()} ${this.#largest.get()} ${this.#spread.get()}`
+    out.collect(lineOf(key, total, [...this.#recent.get()], new Map(this.#seen.entries())))
   }
 }
 
@@ -56,8 +86,9 @@ export const running: Job = {
         total.sum += value
         seen.set(value % 5, (seen.get(value % 5) ?? 0) + 1)
         if (total.n % 7 === 0) seen.delete(0)
-        const recent = events.slice(Math.max(0, i - 2), i + 1).map((event) => event.value)
-        return lineOf(key, total, recent, seen)
+        const values = events.slice(0, i + 1).map((event) => event.value)
+        const largest = Math.max(...values)
+        return lineOf(`${key} ${largest} ${largest - Math.min(...values)}`, total, values.slice(-3), seen)
       })
     }),
 }

@@ -1,0 +1,66 @@
+/**
+ * Bugs that a run can be given, so that a test can show that it would find them: a simulation that never fails proves nothing.
+ */
+import type { ObjectStore, StoredObject } from '../../checkpoint/object-store.ts'
+import type { FromSlot } from '../../rpc/slot-messages.ts'
+
+export type PlantedBug =
+  /** A sink shows a batch when it is prepared, before the checkpoint is complete. */
+  | 'a sink commits early'
+  /** A committer says that it has committed, and has not. */
+  | 'a sink forgets to commit'
+  /** The store says that it has stored a file of state, and now and then has not. */
+  | 'the store forgets files'
+  /** Whoever has taken over the job sees no claim that came later, as from a directory's old listing: nobody is fenced. */
+  | 'the store lists what was'
+  /** The last rows of a keyed state are not in the snapshot. */
+  | 'a snapshot lacks rows'
+  /** Barriers do not hold back what overtakes them. */
+  | 'barriers are not aligned'
+
+/** Every so many files is forgotten. */
+const FORGETS = 5
+
+/** The store as it is with `bug`. */
+export function storeWith(bug: PlantedBug | undefined, store: ObjectStore): ObjectStore {
+  let files = 0
+  let started = false
+  let claims: Promise<StoredObject[]> | undefined
+  switch (bug) {
+    case 'the store forgets files':
+      return {
+        ...store,
+        putIfAbsent: async (key, bytes) =>
+          key.includes('/shared/') && ++files % FORGETS === 0 ? true : store.putIfAbsent(key, bytes),
+        put: async (key, bytes) => {
+          if (!key.includes('/shared/') || ++files % FORGETS !== 0) await store.put(key, bytes)
+        },
+      }
+    case 'the store lists what was':
+      return {
+        ...store,
+        list(prefix) {
+          if (!prefix.endsWith('/claims/')) return store.list(prefix)
+          const listed = claims ?? store.list(prefix)
+          if (started) claims = listed
+          return listed
+        },
+        async putIfAbsent(key, bytes) {
+          started ||= key.endsWith('.start')
+          return store.putIfAbsent(key, bytes)
+        },
+      }
+    default:
+      return store
+  }
+}
+
+/** What a slot says with `bug`. */
+export function messageWith(bug: PlantedBug | undefined, message: FromSlot): FromSlot {
+  if (bug !== 'a snapshot lacks rows' || message.type !== 'checkpointAck') return message
+  const operators = message.snapshot.operators.map(({ keyed, ...operator }) => ({
+    ...operator,
+    ...(keyed === undefined ? {} : { keyed: { ...keyed, chunks: keyed.chunks.slice(0, -1) } }),
+  }))
+  return { ...message, snapshot: { ...message.snapshot, operators } }
+}
