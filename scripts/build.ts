@@ -18,6 +18,7 @@ const NOT_SHIPPED = [
   '*.{js,d.ts,js.map,d.ts.map}',
   '{examples,bench,scripts,e2e}',
   'runtime/web',
+  'runtime/testing/simulation',
   '**/*.{test,suite}.*',
 ]
 

@@ -1,6 +1,6 @@
 /**
  * The gate: every check a change has to pass, then one line that counts them. `npm test` runs it whole, `npm run ok` its quick
- * half (`--quick`: no slow tests, no coverage, no package) in under a minute.
+ * half (`--quick`: no slow tests, no thousand simulated clusters, no coverage, no package) in under a minute.
  *
  * The last line is always `N passed, N failed`, alone on its line, where N counts tests and steps; the exit code is 1 if
  * anything failed. A step's output is shown when it fails. Slow tests are files named `*.slow.test.ts`.
@@ -14,6 +14,8 @@ import { runTests } from './run-tests.ts'
 
 const root = dirname(import.meta.dirname)
 const STEP_TIMEOUT_MS = 5 * 60_000
+/** Of simulated clusters, about 30 s on two cores. */
+const SEEDS = 1000
 
 interface Outcome {
   ok: boolean
@@ -77,6 +79,7 @@ async function gate(quick: boolean): Promise<void> {
   } finally {
     rmSync(coverageDir, { recursive: true, force: true })
   }
+  await step(`simulation: ${SEEDS} seeds`, program('scripts/simulate.ts', '--seeds', String(SEEDS)))
   const built = await step('build', program('scripts/build.ts'))
   for (const check of ['publint', 'attw', 'smoke']) {
     const name = `package: ${check}`
