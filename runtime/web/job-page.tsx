@@ -3,10 +3,10 @@ import { useState } from 'preact/hooks'
 import type { JobLine } from '../rest/jobs-schemas.ts'
 import type { LiveNumbers, LivePlan } from '../rest/live-messages.ts'
 import { type Live, useLive } from './api.ts'
-import { CancelButton } from './cancel-button.tsx'
 import { Exceptions } from './exceptions.tsx'
 import { date, dateTime, duration, exact, percent, perSecond, shortName, time } from './format.ts'
 import { Graph } from './graph.tsx'
+import { JobActions } from './job-actions.tsx'
 import { Sparkline } from './sparkline.tsx'
 import { Status } from './status.tsx'
 import { VertexTable } from './vertex-table.tsx'
@@ -20,6 +20,7 @@ export function JobPage({ jobId, line }: { jobId: string; line: JobLine | undefi
   if (plan === undefined || now === undefined)
     return <p class="empty">{live.lost ? 'The cluster does not answer' : ''}</p>
   const status = (live.lost ? undefined : now.status) ?? line?.state ?? now.status
+  const running = status === 'RUNNING' || status === 'CREATED' || status === 'INITIALIZING' || status === 'RESTARTING'
   document.title = `${plan.name} · Tailrace`
   return (
     <section>
@@ -38,9 +39,7 @@ export function JobPage({ jobId, line }: { jobId: string; line: JobLine | undefi
             </code>
           </p>
         </div>
-        {(status === 'RUNNING' || status === 'CREATED' || status === 'INITIALIZING') && (
-          <CancelButton jobId={jobId} name={plan.name} />
-        )}
+        <JobActions jobId={jobId} name={plan.name} running={running} />
       </div>
       <Exceptions exceptions={now.exceptions} />
       <Tiles plan={plan} live={live} now={now} />
