@@ -1,19 +1,22 @@
-/** One job: how it is, its graph with rates, its vertices, and why it failed. */
+/** One job: how it is, its graph with rates and its vertices; why it failed or was restarted. */
 import { useState } from 'preact/hooks'
 import type { JobLine } from '../rest/jobs-schemas.ts'
 import type { LiveNumbers, LivePlan } from '../rest/live-messages.ts'
 import { type Live, useLive } from './api.ts'
-import { Exceptions } from './exceptions.tsx'
+import { ExceptionHistory, LastFailure, times } from './exceptions.tsx'
 import { date, dateTime, duration, exact, percent, perSecond, shortName, time } from './format.ts'
 import { Graph } from './graph.tsx'
 import { JobActions } from './job-actions.tsx'
-import { Sparkline } from './sparkline.tsx'
 import { Status } from './status.tsx'
+import { Tile } from './tile.tsx'
 import { VertexTable } from './vertex-table.tsx'
 
-export function JobPage({ jobId, line }: { jobId: string; line: JobLine | undefined }) {
+/** What is shown of a job; the overview has no word in the URL. */
+export const VIEWS = ['overview', 'exceptions'] as const
+export type View = (typeof VIEWS)[number]
+
+export function JobPage({ jobId, view, line }: { jobId: string; view: View; line: JobLine | undefined }) {
   const live = useLive(jobId)
-  const [selected, setSelected] = useState<string>()
   const { plan, numbers } = live
   const now = numbers.at(-1)
   if (live.error !== undefined) return <p class="empty">{live.error}</p>
@@ -33,6 +36,7 @@ export function JobPage({ jobId, line }: { jobId: string; line: JobLine | undefi
           <p class="about">
             <Status state={status} />
             <span>{duration((now.endTime < 0 ? now.now : now.endTime) - now.startTime)}</span>
+            {now.numRestarts > 0 && <a href={`#/jobs/${jobId}/exceptions`}>restarted {times(now.numRestarts)}</a>}
             <span class="wide">since {dateTime(now.startTime)}</span>
             <code class="wide" title="Job id">
               {jobId}
@@ -41,11 +45,44 @@ export function JobPage({ jobId, line }: { jobId: string; line: JobLine | undefi
         </div>
         <JobActions jobId={jobId} name={plan.name} running={running} />
       </div>
-      <Exceptions exceptions={now.exceptions} />
+      <nav class="tabs" aria-label="Views of the job">
+        {VIEWS.map((one) => (
+          <a
+            key={one}
+            href={one === 'overview' ? `#/jobs/${jobId}` : `#/jobs/${jobId}/${one}`}
+            aria-current={one === view ? 'page' : undefined}
+          >
+            {one}
+          </a>
+        ))}
+      </nav>
+      {view === 'overview' && <Overview plan={plan} live={live} now={now} failing={FAILING.includes(status)} />}
+      {view === 'exceptions' && (
+        <ExceptionHistory jobId={jobId} numRestarts={now.numRestarts} failed={status === 'FAILED'} />
+      )}
+    </section>
+  )
+}
+
+/** Why it failed matters as long as it has not come back. */
+const FAILING: readonly string[] = ['FAILING', 'FAILED', 'RESTARTING']
+
+interface OverviewProps {
+  plan: LivePlan
+  live: Live
+  now: LiveNumbers
+  failing: boolean
+}
+
+function Overview({ plan, live, now, failing }: OverviewProps) {
+  const [selected, setSelected] = useState<string>()
+  return (
+    <>
+      {failing && <LastFailure exceptions={now.exceptions} />}
       <Tiles plan={plan} live={live} now={now} />
       <Graph plan={plan} numbers={now} selected={selected} onSelect={setSelected} />
       <VertexTable plan={plan} numbers={now} selected={selected} onSelect={setSelected} />
-    </section>
+    </>
   )
 }
 
@@ -101,27 +138,6 @@ function Records({ label, live, now, places, rate, total }: RecordsProps) {
       note={`${exact(all)} so far`}
       chart={live.numbers.map((one) => sum(one, rate))}
     />
-  )
-}
-
-interface TileProps {
-  label: string
-  value: string
-  note: string
-  chart?: number[]
-  max?: number
-}
-
-function Tile({ label, value, note, chart, max }: TileProps) {
-  return (
-    <div class="card tile">
-      <h2>{label}</h2>
-      <p class="value">{value}</p>
-      <p class="note" title={note}>
-        {note}
-      </p>
-      {chart !== undefined && <Sparkline values={chart} max={max} />}
-    </div>
   )
 }
 
