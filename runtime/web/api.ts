@@ -9,8 +9,12 @@ export interface Polled<T> {
   error?: string
 }
 
-/** Fetches now, then every `everyMs`; not while the page is hidden. */
-export function usePolled<T>(path: string, everyMs: number): Polled<T> {
+/** Fetches now, then every `everyMs`, until an answer is the `last` one (undefined: it was an error); not while the page is hidden. */
+export function usePolled<T>(
+  path: string,
+  everyMs: number,
+  last: (data: T | undefined) => boolean = () => false,
+): Polled<T> {
   const [state, setState] = useState<Polled<T>>({})
   useEffect(() => {
     let stopped = false
@@ -21,7 +25,8 @@ export function usePolled<T>(path: string, everyMs: number): Polled<T> {
           (data): Polled<T> => ({ data }),
           (error: Error): Polled<T> => ({ error: error.message }),
         )
-        if (!stopped) setState((last) => ({ ...last, error: undefined, ...next }))
+        if (!stopped) setState((before) => ({ ...before, error: undefined, ...next }))
+        if (last(next.data)) return
       }
       if (!stopped) timer = setTimeout(again, everyMs) as unknown as number
     }

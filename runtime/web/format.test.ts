@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bytes, count, duration, percent, perSecond } from './format.ts'
+import { ago, bytes, count, duration, percent, perSecond } from './format.ts'
 
 test('count() keeps three digits that count', () => {
   const shown = [0, 0.04, 0.4, 7, 42, 999, 999.6, 1234, 12_345, 999_499, 999_600, 4_560_000, 2.1e9].map(count)
@@ -24,6 +24,10 @@ test('count() keeps three digits that count', () => {
 test('duration() has the two largest units', () => {
   const shown = [-5, 0, 850, 12_000, 185_000, 3_600_000, 8_040_000, 277_000_000].map(duration)
   expect(shown).toEqual(['0 ms', '0 ms', '850 ms', '12 s', '3 min 5 s', '1 h', '2 h 14 min', '3 d 4 h'])
+})
+
+test('ago() does not count parts of a second', () => {
+  expect([-3, 0, 999, 1000, 61_000].map(ago)).toEqual(['just now', 'just now', 'just now', '1 s ago', '1 min 1 s ago'])
 })
 
 test('bytes() and percent() stay short, and a little is not nothing', () => {

@@ -54,6 +54,9 @@ export function duration(ms: number): string {
     .join(' ')
 }
 
+/** `just now`, `4 s ago`. */
+export const ago = (ms: number) => (ms < 1000 ? 'just now' : `${duration(ms)} ago`)
+
 const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
 const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' })
 
@@ -64,3 +67,6 @@ export const time = (ms: number) => TIME.format(ms)
 
 /** A vertex's name with arrows for people. */
 export const shortName = (name: string) => name.replaceAll(' -> ', ' → ')
+
+/** The name at the end of a path. */
+export const lastPart = (path: string | undefined) => path?.split('/').at(-1) ?? ''

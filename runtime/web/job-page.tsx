@@ -1,10 +1,11 @@
-/** One job: how it is, its graph with rates and its vertices; why it failed or was restarted. */
+/** One job: how it is, its graph with rates and its vertices; its checkpoints; why it failed or was restarted. */
 import { useState } from 'preact/hooks'
 import type { JobLine } from '../rest/jobs-schemas.ts'
 import type { LiveNumbers, LivePlan } from '../rest/live-messages.ts'
 import { type Live, useLive } from './api.ts'
+import { Checkpoints } from './checkpoints.tsx'
 import { ExceptionHistory, LastFailure, times } from './exceptions.tsx'
-import { date, dateTime, duration, exact, percent, perSecond, shortName, time } from './format.ts'
+import { ago, date, dateTime, duration, exact, percent, perSecond, shortName, time } from './format.ts'
 import { Graph } from './graph.tsx'
 import { JobActions } from './job-actions.tsx'
 import { Status } from './status.tsx'
@@ -12,7 +13,7 @@ import { Tile } from './tile.tsx'
 import { VertexTable } from './vertex-table.tsx'
 
 /** What is shown of a job; the overview has no word in the URL. */
-export const VIEWS = ['overview', 'exceptions'] as const
+export const VIEWS = ['overview', 'checkpoints', 'exceptions'] as const
 export type View = (typeof VIEWS)[number]
 
 export function JobPage({ jobId, view, line }: { jobId: string; view: View; line: JobLine | undefined }) {
@@ -37,6 +38,9 @@ export function JobPage({ jobId, view, line }: { jobId: string; view: View; line
             <Status state={status} />
             <span>{duration((now.endTime < 0 ? now.now : now.endTime) - now.startTime)}</span>
             {now.numRestarts > 0 && <a href={`#/jobs/${jobId}/exceptions`}>restarted {times(now.numRestarts)}</a>}
+            {now.lastCheckpoint !== null && (
+              <a href={`#/jobs/${jobId}/checkpoints`}>checkpoint {ago(now.now - now.lastCheckpoint.timestamp)}</a>
+            )}
             <span class="wide">since {dateTime(now.startTime)}</span>
             <code class="wide" title="Job id">
               {jobId}
@@ -57,6 +61,7 @@ export function JobPage({ jobId, view, line }: { jobId: string; view: View; line
         ))}
       </nav>
       {view === 'overview' && <Overview plan={plan} live={live} now={now} failing={FAILING.includes(status)} />}
+      {view === 'checkpoints' && <Checkpoints plan={plan} now={now.now} running={running} />}
       {view === 'exceptions' && (
         <ExceptionHistory jobId={jobId} numRestarts={now.numRestarts} failed={status === 'FAILED'} />
       )}

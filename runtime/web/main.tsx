@@ -1,6 +1,6 @@
 /**
  * The page: the list of jobs, and one job live. It knows the cluster by REST alone; paths are relative to where it was loaded from,
- * and the place in it is in the URL's hash (`#/jobs/<id>/exceptions`), so that any file server can serve it.
+ * and the place in it is in the URL's hash (`#/jobs/<id>/checkpoints`), so that any file server can serve it.
  */
 import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
