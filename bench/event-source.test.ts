@@ -9,11 +9,14 @@ type Context = Parameters<EventSource['createReader']>[0]
 function read(options: typeof OPTIONS, splits: EventSplit[], stopAfterPolls = Number.POSITIVE_INFINITY) {
   const found: [Event, number][] = []
   const waits: number[] = []
+  let emitted = 0
+  const metrics = { counter: () => ({ inc: (by: number) => (emitted += by), value: () => emitted }) }
   const clock = { now: () => 0, monotonic: () => 0 }
   const context = {
     subtask: 0,
     parallelism: 1,
     clock,
+    metrics,
     requestSplit() {},
     wake() {},
     wakeAt: (ms: number) => waits.push(ms),
@@ -30,6 +33,7 @@ function read(options: typeof OPTIONS, splits: EventSplit[], stopAfterPolls = Nu
   reader.addSplits(splits)
   reader.noMoreSplits()
   for (let polls = 0; polls < stopAfterPolls && reader.poll(output as never, 100) !== 'end'; polls++);
+  expect(emitted).toBe(found.length)
   return { found, waits, splits: reader.snapshot() }
 }
 
