@@ -8,6 +8,8 @@ import { type FoundFile, listFiles } from './list.ts'
 /** A part of a file: the records that begin at `start` or later and before `end`. */
 export interface FileSplit extends SourceSplit {
   readonly path: string
+  /** So many files were found before it. */
+  readonly file: number
   readonly start: number
   /** null: the end of the file. */
   readonly end: number | null
@@ -77,8 +79,8 @@ export class FileEnumerator implements SplitEnumerator<FileSplit, EnumeratorStat
     for (const file of files) {
       // An empty file may be one that is just being written.
       if (this.#known.has(file.path) || file.bytes === 0) continue
+      this.#pending.push(...cut(file, this.#known.size, this.#options))
       this.#known.add(file.path)
-      this.#pending.push(...cut(file, this.#options))
     }
     this.#listed = true
     this.#serve()
@@ -97,11 +99,11 @@ export class FileEnumerator implements SplitEnumerator<FileSplit, EnumeratorStat
 }
 
 /** Parts of about equal size, none above `splitBytes`; one part where records cannot be found from the middle. */
-function cut({ path, bytes }: FoundFile, { splittable, splitBytes }: EnumeratorOptions): FileSplit[] {
+function cut({ path, bytes }: FoundFile, file: number, { splittable, splitBytes }: EnumeratorOptions): FileSplit[] {
   const parts = splittable ? Math.ceil(bytes / splitBytes) : 1
   return Array.from({ length: parts }, (_, i) => {
     const start = Math.floor((i * bytes) / parts)
     const end = i === parts - 1 ? null : Math.floor(((i + 1) * bytes) / parts)
-    return { id: `${path}:${start}`, path, start, end }
+    return { id: `${path}:${start}`, path, file, start, end }
   })
 }

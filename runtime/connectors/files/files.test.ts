@@ -181,10 +181,10 @@ describe('fileSource()', () => {
     await driver.close()
   })
 
-  // A job with two readers that went on with one found the rest of the second reader's file late.
-  it('lets a split that was begun before a restore hold the watermark back while it waits, and reads those first', async () => {
+  // Jobs that went on at another parallelism found the rest of a file late that another reader had begun, or a whole file that another had waiting, behind a later one.
+  it('goes on with what several had in the order of finding, and lets begun splits hold the watermark back while they wait', async () => {
     const lineOf = (file: string) => Array.from({ length: 30 }, (_, i) => `${file}${i}\n`).join('')
-    const path = directory({ a: lineOf('a'), b: lineOf('b'), c: 'c\n', d: 'd\n' })
+    const path = directory({ a: lineOf('a'), b: lineOf('b'), c: 'c\n', d: 'd\n', e: 'e\n' })
     const source = fileSource({ path, format: textLines() })
     const two = new SourceDriver(source, { max: 1, parallelism: 2 })
     while (two.readers.some(({ output }) => output.values.length === 0)) {
@@ -193,11 +193,14 @@ describe('fileSource()', () => {
     }
     const restore = two.snapshot()
     expect(restore.splits.filter((split) => 'offset' in split)).toHaveLength(2)
+    expect(restore.splits).toHaveLength(4)
+    restore.splits.reverse()
     const before = new Set(two.values)
     await two.close()
     const one = new SourceDriver(source, { max: 1, restore })
     await one.until(() => one.values.length === 1)
     const { open, idle } = one.readers[0]!.output
+    // It has not asked for "e", which it does not need yet.
     const names = (ids: Set<string>) => [...ids].map((id) => id.slice(path.length + 1)).sort()
     expect(names(open)).toEqual(['a:0', 'b:0', 'c:0', 'd:0'])
     expect(names(idle)).toEqual(['c:0', 'd:0'])
@@ -205,7 +208,7 @@ describe('fileSource()', () => {
     const rest = [...lineOf('a').split('\n'), ...lineOf('b').split('\n')].filter(
       (line) => line !== '' && !before.has(line),
     )
-    expect(one.values).toEqual([...rest, 'c', 'd'])
+    expect(one.values).toEqual([...rest, 'c', 'd', 'e'])
     await one.close()
   })
 

@@ -7,8 +7,8 @@
  * The next split is asked for when the last bytes of the current one are in memory, and its first chunk is read meanwhile. Until its turn
  * it is marked idle: it waits for this reader, so it must not hold the watermark back.
  *
- * A split that was begun before a restore does hold it back while it waits: at another parallelism a reader goes on with what several have begun side by side, and the rest
- * of each must not be late for that reason. Those come first.
+ * A restore at another parallelism gives a reader what several had side by side. It reads that in the order of finding, else a later file would take the watermark past an
+ * earlier one; splits that were begun hold the watermark back while they wait; and it asks for nothing more before it needs it.
  */
 import { assert } from '../../core/errors.ts'
 import type { PollStatus, ReaderContext, ReaderOutput, SourceReader, SplitOutput } from '../../core/source.ts'
@@ -52,9 +52,8 @@ export class FileReader<T> implements SourceReader<T, FileSplit> {
     this.#options = options
   }
 
-  start(): void {
-    this.#ask()
-  }
+  // The first poll asks, if a restore has given it nothing.
+  start(): void {}
 
   poll(output: ReaderOutput<T>, max: number): PollStatus {
     for (const split of this.#assigned) this.#open(split, output)
@@ -81,7 +80,7 @@ export class FileReader<T> implements SourceReader<T, FileSplit> {
   }
 
   addSplits(splits: FileSplit[]): void {
-    this.#assigned.push(...splits.filter(isBegun), ...splits.filter((split) => !isBegun(split)))
+    this.#assigned.push(...splits.toSorted((a, b) => a.file - b.file || a.start - b.start))
     this.#asked = false
   }
   noMoreSplits(): void {
