@@ -2,7 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Key } from '../core/functions.ts'
 import { hashKey, lookupKey } from '../core/hash.ts'
+import { subtaskOfKeyGroup } from '../core/key-groups.ts'
 import { fakeContext } from '../testing/operator-context.ts'
+import { barrier, beginSnapshot, restoredFrom } from '../testing/snapshots.ts'
+import { BaseOperator, type SnapshotWriter } from './operator.ts'
 import { type TimeDomain, type Timer, TimerQueue, Timers } from './timers.ts'
 
 describe('TimerQueue', () => {
@@ -87,6 +90,18 @@ describe('TimerQueue', () => {
     expect(times).toEqual([...times].sort((a, b) => a - b))
   })
 })
+
+const MAX_PARALLELISM = 16
+
+/** One that has nothing but timers. */
+function operatorOf(timers: Timers): BaseOperator {
+  return new (class extends BaseOperator {
+    override process(): void {}
+    override snapshot(writer: SnapshotWriter): void {
+      timers.snapshot(writer)
+    }
+  })()
+}
 
 describe('Timers', () => {
   const open = (onTimer?: (timer: Timer, domain: TimeDomain, timers: Timers) => void) => {
@@ -195,5 +210,62 @@ describe('Timers', () => {
     timers.registerProcessing('k', 1, 10)
     timers.close()
     expect(context.timers).toEqual([])
+  })
+
+  it('come back as they were at the barrier, each once, to the subtask of its key group, at any parallelism (property)', async () => {
+    const key = fc.oneof(fc.integer({ min: 0, max: 30 }), fc.constantFrom('a', true, 3n), fc.constant([1, 'x']))
+    const timer = fc.record({
+      domain: fc.constantFrom<TimeDomain>('event', 'processing'),
+      key,
+      time: fc.integer({ min: -20, max: 20 }),
+    })
+    const scale = fc.integer({ min: 1, max: 5 })
+    const subtasks = (parallelism: number) => Array.from({ length: parallelism }, () => open())
+    const ownerOf = (of: Key, parallelism: number) =>
+      subtaskOfKeyGroup(MAX_PARALLELISM, parallelism, (hashKey(of) >>> 0) % MAX_PARALLELISM)
+    const nameOf = ({ domain, key, time }: { domain: TimeDomain; key: Key; time: number }) =>
+      `${domain} ${typeof key} ${String(key)} ${time}`
+    const heldBy = ({ timers }: ReturnType<typeof open>) =>
+      (['event', 'processing'] as const).flatMap((domain) =>
+        timers[domain].all().map(({ key, timestamp }) => nameOf({ domain, key, time: timestamp })),
+      )
+
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(timer, { maxLength: 100 }),
+        fc.array(timer),
+        scale,
+        scale,
+        async (first, later, p, q) => {
+          const before = subtasks(p)
+          for (const { domain, key, time } of first)
+            before[ownerOf(key, p)]!.timers[domain].register(key, hashKey(key), time)
+          const takenAt = barrier(1)
+          const underWay = before.map(({ timers }) => beginSnapshot(operatorOf(timers), takenAt, MAX_PARALLELISM))
+          // Not in it: some fire, others come.
+          for (const { timers } of before) timers.event.takeUntil(5)
+          for (const { domain, key, time } of later)
+            before[ownerOf(key, p)]!.timers[domain].register(key, hashKey(key), time)
+          const snapshots = underWay.map((snapshot) => snapshot.endNow())
+
+          const after = subtasks(q)
+          for (const [i, { timers }] of after.entries())
+            await timers.restore(restoredFrom(snapshots, i, q, { maxParallelism: MAX_PARALLELISM }))
+          const held = after.map((subtask) => heldBy(subtask).sort())
+          const wanted = after.map((_, i) => [...new Set(first.filter(({ key }) => ownerOf(key, q) === i).map(nameOf))])
+          expect(held).toEqual(wanted.map((names) => names.sort()))
+          for (const { timers, fired } of after) {
+            // It is there already.
+            for (const { key, keyHash, timestamp } of timers.event.all())
+              expect(timers.event.register(key, keyHash, timestamp)).toBe(false)
+            timers.watermark = 100
+            timers.fire()
+            const times = fired.map((text) => Number(text.split(' ').at(-1)))
+            expect(times).toEqual(times.toSorted((a, b) => a - b))
+          }
+        },
+      ),
+      { numRuns: 60 },
+    )
   })
 })
