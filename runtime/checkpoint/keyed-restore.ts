@@ -1,10 +1,10 @@
 /**
  * Reads keyed state back: chunks of several snapshots, of which only rows of the wanted key groups come out.
  *
- * A chunk that is cut off or names a table that is not there gives TR-CHECKPOINT-003. Chunks are fetched ahead of their decoding.
+ * A chunk that is cut off, names a table that is not there or cannot be decoded gives TR-CHECKPOINT-003. Chunks are fetched ahead of their decoding.
  */
 import { BatchReader } from '../codec/batch-reader.ts'
-import { TailraceError } from '../core/errors.ts'
+import { isTailraceError, TailraceError } from '../core/errors.ts'
 import type { KeyGroupRange } from '../core/key-groups.ts'
 import type { KeyedSnapshot, StateHandle, StateTable } from './model.ts'
 
@@ -40,7 +40,7 @@ export async function restoreKeyed({ snapshots, range, maxParallelism, read, tak
         bytes.catch(() => {})
         fetched.push(bytes)
       }
-      readChunk(await fetched[i]!, readers, wanted[i]!.handle)
+      readChunk(await fetched[i]!, readers, tables, wanted[i]!.handle)
       fetched[i] = undefined as unknown as Promise<Uint8Array>
     }
   }
@@ -59,7 +59,12 @@ function tableReader(
   return new BatchReader({ process }, true, table.row)
 }
 
-function readChunk(bytes: Uint8Array, readers: readonly (BatchReader | undefined)[], handle: StateHandle): void {
+function readChunk(
+  bytes: Uint8Array,
+  readers: readonly (BatchReader | undefined)[],
+  tables: readonly StateTable[],
+  handle: StateHandle,
+): void {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   for (let at = 0; at < buffer.length; ) {
@@ -68,15 +73,31 @@ function readChunk(bytes: Uint8Array, readers: readonly (BatchReader | undefined
     const table = buffer.readUInt32LE(at + 4)
     at += FRAME_HEAD_BYTES
     if (at + length > buffer.length || table >= readers.length) throw cutOff(handle)
-    readers[table]?.read(view, buffer, at)
+    try {
+      readers[table]?.read(view, buffer, at)
+    } catch (error) {
+      throw undecodable(tables[table]!, handle, error)
+    }
     at += length
   }
 }
 
-function cutOff(handle: StateHandle): TailraceError {
-  const where = 'file' in handle ? `"${handle.file}" (bytes from ${handle.offset})` : '_metadata'
+const placeOf = (handle: StateHandle): string =>
+  'file' in handle ? `"${handle.file}" (bytes from ${handle.offset})` : '_metadata'
+
+/** What a consumer refuses is passed on as it is. */
+function undecodable({ name }: StateTable, handle: StateHandle, error: unknown): unknown {
+  if (isTailraceError(error) && error.code.startsWith('TR-CHECKPOINT-')) return error
   return new TailraceError(
     'TR-CHECKPOINT-003',
-    `Cannot read keyed state of ${where}: it ends within a batch, or names a table that is not there; the file was changed or cut off`,
+    `Cannot read state "${name}" of ${placeOf(handle)}: ${error instanceof Error ? error.message : String(error)}; the file was changed`,
+    { cause: error },
+  )
+}
+
+function cutOff(handle: StateHandle): TailraceError {
+  return new TailraceError(
+    'TR-CHECKPOINT-003',
+    `Cannot read keyed state of ${placeOf(handle)}: it ends within a batch, or names a table that is not there; the file was changed or cut off`,
   )
 }

@@ -1,7 +1,7 @@
 /**
  * Jobs that begin from what they must not, or cannot, go on from: the error names it, and no record is processed. And a job whose functions change what their state gave them.
  */
-import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -39,6 +39,9 @@ describe('state that is mutated without update() after the barrier', () => {
   })
 })
 
+/** So many that state goes into files of its own, beside the metadata. */
+const KEYS = 600
+
 describe('a savepoint', () => {
   let savepoint: string
   let broken = 0
@@ -47,6 +50,7 @@ describe('a savepoint', () => {
     const { error } = await runCounting(
       {},
       {
+        keys: KEYS,
         type: SUMS,
         recordsPerSecond: 3000,
         onRecord: (n) => void (n > RECORDS / 4 && begun.resolve()),
@@ -73,21 +77,24 @@ describe('a savepoint', () => {
     const restarts = { 'restart-strategy.type': 'fixed-delay', 'restart-strategy.fixed-delay.attempts': '1000' }
     const { error, records, results, job } = await runCounting(
       { 'execution.state-recovery.path': path, ...restarts },
-      over,
+      { keys: KEYS, ...over },
     )
     expect([records, results, job.numRestarts]).toEqual([0, [], 0])
-    return `${error?.code} ${error?.message}`
+    return `${error?.operator ?? 'the job'}: ${error?.code} ${error?.message}`
   }
   const metadataOf = (path: string) => join(path, '_metadata')
 
   it('that is whole is gone on from', async () => {
-    const { results, records } = await runCounting({ 'execution.state-recovery.path': savepoint }, { type: SUMS })
-    expect(results).toEqual(countsOf(7))
+    const { results, records } = await runCounting(
+      { 'execution.state-recovery.path': savepoint },
+      { keys: KEYS, type: SUMS },
+    )
+    expect(results).toEqual(countsOf(KEYS))
     expect(records).toBeLessThan(RECORDS)
   })
 
   it.each([
-    ['cut in the middle', (path: string) => truncateSync(metadataOf(path), readFileSync(metadataOf(path)).length / 2)],
+    ['cut in the middle', (path: string) => truncateSync(metadataOf(path), readFileSync(metadataOf(path)).length >> 1)],
     ['short of one byte', (path: string) => truncateSync(metadataOf(path), readFileSync(metadataOf(path)).length - 1)],
     ['empty', (path: string) => truncateSync(metadataOf(path), 0)],
     ['of another program', (path: string) => writeFileSync(metadataOf(path), 'PK\u0003\u0004 this is a zip file')],
@@ -97,13 +104,31 @@ describe('a savepoint', () => {
   ])('whose metadata is %s is refused with its path, before a record is processed', async (_, breakIt) => {
     const path = copy(breakIt)
     const refusal = await refused(path)
-    expect(refusal).toMatch(/^TR-CHECKPOINT-003 Cannot /)
+    expect(refusal).toMatch(/^the job: TR-CHECKPOINT-003 Cannot /)
     expect(refusal).toContain(`${path}`)
+  })
+
+  it.each([
+    ['missing', (file: string) => rmSync(file), 'it is missing'],
+    ['cut off', (file: string) => truncateSync(file, 100), 'it has 100 bytes of'],
+    [
+      'another',
+      (file: string) => writeFileSync(file, new Uint8Array(readFileSync(file).length)),
+      'Cannot read a batch of format version 0',
+    ],
+  ])('of which a file is %s is refused with the file and the operator', async (_, breakIt, found) => {
+    const path = copy(() => {})
+    const file = join(path, readdirSync(path).find((name) => name.startsWith('state-'))!)
+    breakIt(file)
+    const refusal = await refused(path, { type: SUMS })
+    expect(refusal).toMatch(/^counts of counts: TR-CHECKPOINT-003 Cannot read /)
+    expect(refusal).toContain(file)
+    expect(refusal).toContain(found)
   })
 
   it('of another job is refused: its operators are named, and those that may be meant', async () => {
     const refusal = await refused(savepoint, { uid: 'countz' })
-    expect(refusal).toMatch(/^TR-CHECKPOINT-004 .*"counts of counts"/s)
+    expect(refusal).toMatch(/: TR-CHECKPOINT-004 .*"counts of counts"/s)
     expect(refusal).toContain('countz')
   })
 
@@ -117,7 +142,7 @@ describe('a savepoint', () => {
     ['something else', types.string, /it is row, and string is declared/],
   ])('whose schema was mutated, %s, is refused with operator, state and both types', async (_, type, difference) => {
     const refusal = await refused(savepoint, { type })
-    expect(refusal).toMatch(/^TR-CHECKPOINT-004 Cannot restore state "total" of operator "counts of counts": /)
+    expect(refusal).toMatch(/: TR-CHECKPOINT-004 Cannot restore state "total" of operator "counts of counts": /)
     expect(refusal).toMatch(difference)
   })
 })
