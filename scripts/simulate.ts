@@ -138,10 +138,13 @@ class Totals {
   #checkpoints = 0
   #processes = 0
   #deployments = 0
+  #longest: Report | undefined
   readonly #jobs = new Map<string, number>()
   readonly #faults = new Map<string, number>()
 
-  add({ job, faults, virtualMs, checkpoints, processes, deployments }: Report): void {
+  add(report: Report): void {
+    const { job, faults, virtualMs, checkpoints, processes, deployments, leftAloneMs } = report
+    if (leftAloneMs > (this.#longest?.leftAloneMs ?? 0)) this.#longest = report
     this.seeds++
     this.#virtualMs += virtualMs
     this.#checkpoints += checkpoints
@@ -156,6 +159,7 @@ class Totals {
       [...counts].sort(([, a], [, b]) => b - a).map(([name, count]) => `  ${String(count).padStart(6)}  ${name}`)
     return [
       `${(this.#virtualMs / 60_000).toFixed(1)} minutes of clusters: ${this.#processes} processes, ${this.#deployments - this.seeds} jobs stopped and begun again, ${this.#checkpoints} checkpoints`,
+      `The job that ended last after all that went wrong: ${((this.#longest?.leftAloneMs ?? 0) / 1000).toFixed(1)} s, seed ${this.#longest?.seed}`,
       `Jobs:\n${table(this.#jobs).join('\n')}`,
       `What went wrong, or was asked for:\n${table(this.#faults).join('\n')}`,
     ].join('\n')

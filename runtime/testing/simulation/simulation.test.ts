@@ -54,6 +54,7 @@ const PLANTED: [PlantedBug, number, RegExp][] = [
   ['the store lists what was', 6, /p\d+ tells of checkpoint \d+, but p\d+ has taken over/],
   ['a snapshot lacks rows', 2, /results are lost|which nobody expects/],
   ['barriers are not aligned', 11, /is shown too often|which nobody expects/],
+  ['an end is not told', 3, /the job has not ended, though nothing has gone wrong for 180 s/],
 ]
 const SEEDS_MAX = 100
 

@@ -39,6 +39,8 @@ export interface Report {
   faults: readonly Fault[]
   events: number
   virtualMs: number
+  /** Of these, after all that went wrong was over. */
+  leftAloneMs: number
   /** One more than the times that the job was stopped and went on from its savepoint. */
   deployments: number
   processes: number
@@ -62,6 +64,8 @@ export class FailedRun extends Error {
 }
 
 const EVENTS_MAX = 400_000
+/** Once nothing goes wrong any more, a job ends in this time: a second or two, or longer where its restarts have to wait for each other. */
+const LEFT_ALONE_MAX_MS = 180_000
 /** A process that fails is started again after up to this time. */
 const START_AGAIN_MAX_MS = 60
 
@@ -82,6 +86,7 @@ export async function simulate({ seed, follow, planted }: SimulateOptions): Prom
     faults: run.faults,
     events: world.trace.count,
     virtualMs: world.nowMs,
+    leftAloneMs: run.leftAloneMs,
     deployments: run.deployments,
     processes: run.processes.length,
     checkpoints: run.objects.completeCount,
@@ -115,6 +120,8 @@ class Run {
   readonly #fate: Party
   /** The job's end is known to whoever would start it again. */
   #finished = false
+  /** Nothing of what went wrong lasts longer. */
+  #wrongUntilMs = 0
 
   constructor(world: World, scenario: Scenario, planted: PlantedBug | undefined) {
     this.#planted = planted
@@ -133,7 +140,11 @@ class Run {
   }
 
   async toTheEnd(): Promise<void> {
-    const check = () => this.#place.invariants.check()
+    const check = () => {
+      this.#place.invariants.check()
+      if (this.leftAloneMs > LEFT_ALONE_MAX_MS)
+        this.#world.fail(`the job has not ended, though nothing has gone wrong for ${LEFT_ALONE_MAX_MS / 1000} s`)
+    }
     await this.#world.run({ until: () => this.#finished && this.#isQuiet(), check, eventsMax: EVENTS_MAX })
     this.#results.checkEnd()
     if (this.#world.failure !== undefined) throw this.#world.failure
@@ -144,6 +155,9 @@ class Run {
     return this.processes.every((process) => process.dead || process.ended)
   }
 
+  get leftAloneMs(): number {
+    return this.#world.nowMs - this.#wrongUntilMs
+  }
   get deployments(): number {
     return this.#places.length
   }
@@ -274,6 +288,7 @@ class Run {
 
   #happens({ fault, forMs }: PlannedFault): void {
     this.faults.push(fault)
+    this.#wrongUntilMs = Math.max(this.#wrongUntilMs, this.#world.nowMs + forMs)
     const { random } = this.#world
     const process = this.#process
     const later = (what: string, then: () => void) => this.#fate.after(forMs, what, then)

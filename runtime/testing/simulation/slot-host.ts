@@ -43,7 +43,10 @@ export class SimulatedSlot implements SlotHost {
     }
     const port: typeof far = {
       ...far,
-      post: (message, transfer) => far.post(messageWith(planted, message), transfer),
+      post: (message, transfer) => {
+        const said = messageWith(planted, message)
+        if (said !== undefined) far.post(said, transfer)
+      },
       onMessage: (handler) =>
         far.onMessage((message) => {
           if (message.type === 'retire') this.end({ code: 0 })
