@@ -201,6 +201,31 @@ describe('answers that are lost', () => {
     expect(place.names('shared/')).toEqual([file])
   })
 
+  // The simulation's seed 219981: an owner that was cut off deleted the one in doubt, and its request arrived when the next owner had decided to keep it.
+  it('leave a checkpoint in doubt where it is, as long as a next owner would keep it', async () => {
+    const place = new Place()
+    const lost = failing('putIfAbsent', 'chk-1/_metadata', { fail: 'after' })
+    const unread = failing('get', 'chk-1/_metadata', { fail: 'before' })
+    const store = await place.open({ retained: 2, fault: (operation) => lost(operation) ?? unread(operation) })
+    await expect(complete(store, 1)).rejects.toMatchObject({ code: 'TR-CHECKPOINT-001' })
+    await complete(store, 2)
+    expect(await read(await place.open({ retained: 2 }))).toEqual(['state 1', 'state 2'])
+  })
+
+  it('do not matter once as many newer checkpoints are complete as are kept', async () => {
+    const place = new Place()
+    const lost = failing('putIfAbsent', 'chk-1/_metadata', { fail: 'after' })
+    const unread = failing('get', 'chk-1/_metadata', { fail: 'before' })
+    const store = await place.open({ retained: 2, fault: (operation) => lost(operation) ?? unread(operation) })
+    const first = await store.write(bytesOf('one'))
+    await expect(store.complete(checkpointOf(1, [first]))).rejects.toMatchObject({ code: 'TR-CHECKPOINT-001' })
+    await store.discard(1, [first])
+    const files = [fileOf(await complete(store, 2)), fileOf(await complete(store, 3))]
+    await store.close()
+    expect(place.names('chk-')).toEqual(['chk-2/_metadata', 'chk-3/_metadata'])
+    expect(place.names('shared/')).toEqual(files.sort())
+  })
+
   it('can be asked for again', async () => {
     const place = new Place()
     const store = await place.open({ fault: failing('putIfAbsent', 'chk-1/_metadata', { fail: 'before' }) })

@@ -170,7 +170,9 @@ export class OwnedCheckpoints implements CheckpointStore {
     this.#completed = all.slice(-retained)
     const oldestId = this.#completed[0]!.metadata.checkpointId
     const gone = all.slice(0, -retained).map(({ metadata }) => metadata.checkpointId)
-    for (const doubtful of this.#inDoubt) if (doubtful < oldestId) gone.push(doubtful)
+    // With fewer, whoever takes over would keep one that is there after all, while a deletion of it may still be on its way.
+    if (this.#completed.length === retained)
+      for (const doubtful of this.#inDoubt) if (doubtful < oldestId) gone.push(doubtful)
     for (const checkpointId of gone) {
       this.#inDoubt.delete(checkpointId)
       this.#files.detach(checkpointId)
