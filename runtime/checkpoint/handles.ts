@@ -41,9 +41,18 @@ export function handlesOf(metadata: CheckpointMetadata): StateHandle[] {
 
 /** Handles of what one subtask has of one operator. */
 export function handlesOfSnapshot(snapshot: OperatorSnapshot | null): StateHandle[] {
+  return statesOfSnapshot(snapshot).map(({ handle }) => handle)
+}
+
+/** The same with the names of the states that the bytes may be of: of a chunk any of the tables. */
+export function statesOfSnapshot(snapshot: OperatorSnapshot | null): { handle: StateHandle; states: string[] }[] {
   if (snapshot === null) return []
-  const chunks = snapshot.keyed?.chunks ?? []
-  return [...chunks.map((chunk) => chunk.handle), ...snapshot.lists.map((list) => list.handle)]
+  const { tables, chunks } = snapshot.keyed ?? { tables: [], chunks: [] }
+  const states = tables.map(({ name }) => name)
+  return [
+    ...chunks.map(({ handle }) => ({ handle, states })),
+    ...snapshot.lists.map(({ handle, name }) => ({ handle, states: [name] })),
+  ]
 }
 
 /** Bytes that a handle stands for. */

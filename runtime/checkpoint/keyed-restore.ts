@@ -1,12 +1,13 @@
 /**
  * Reads keyed state back: chunks of several snapshots, of which only rows of the wanted key groups come out.
  *
- * A chunk that is cut off, names a table that is not there or cannot be decoded gives TR-CHECKPOINT-003. Chunks are fetched ahead of their decoding.
+ * A chunk that is missing, cut off or changed, names a table that is not there or cannot be decoded gives TR-CHECKPOINT-003 with the states that are wanted of it. Chunks are fetched ahead of their decoding.
  */
 import { BatchReader } from '../codec/batch-reader.ts'
 import { isTailraceError, TailraceError } from '../core/errors.ts'
 import type { KeyGroupRange } from '../core/key-groups.ts'
 import type { KeyedSnapshot, StateHandle, StateTable } from './model.ts'
+import { nameOfStates, unreadableState } from './operator-state.ts'
 
 export type TakeRow = (row: any, keyHash: number, timestamp: number) => void
 
@@ -31,6 +32,7 @@ export async function restoreKeyed({ snapshots, range, maxParallelism, read, tak
       return consumer === undefined ? undefined : tableReader(table, consumer, range, maxParallelism)
     })
     if (readers.every((reader) => reader === undefined)) continue
+    const names = tables.flatMap(({ name }, i) => (readers[i] === undefined ? [] : [name]))
     const wanted = chunks.filter(({ firstGroup, lastGroup }) => firstGroup <= range.end && lastGroup >= range.start)
     const fetched: Promise<Uint8Array>[] = []
     for (let i = 0; i < wanted.length; i++) {
@@ -40,7 +42,13 @@ export async function restoreKeyed({ snapshots, range, maxParallelism, read, tak
         bytes.catch(() => {})
         fetched.push(bytes)
       }
-      readChunk(await fetched[i]!, readers, tables, wanted[i]!.handle)
+      let bytes: Uint8Array
+      try {
+        bytes = await fetched[i]!
+      } catch (error) {
+        throw unreadableState(names, error)
+      }
+      readChunk(bytes, readers, tables, wanted[i]!.handle)
       fetched[i] = undefined as unknown as Promise<Uint8Array>
     }
   }
@@ -68,11 +76,11 @@ function readChunk(
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   for (let at = 0; at < buffer.length; ) {
-    if (at + FRAME_HEAD_BYTES > buffer.length) throw cutOff(handle)
+    if (at + FRAME_HEAD_BYTES > buffer.length) throw cutOff(tables, handle)
     const length = buffer.readUInt32LE(at)
     const table = buffer.readUInt32LE(at + 4)
     at += FRAME_HEAD_BYTES
-    if (at + length > buffer.length || table >= readers.length) throw cutOff(handle)
+    if (at + length > buffer.length || table >= readers.length) throw cutOff(tables, handle)
     try {
       readers[table]?.read(view, buffer, at)
     } catch (error) {
@@ -95,9 +103,9 @@ function undecodable({ name }: StateTable, handle: StateHandle, error: unknown):
   )
 }
 
-function cutOff(handle: StateHandle): TailraceError {
+function cutOff(tables: readonly StateTable[], handle: StateHandle): TailraceError {
   return new TailraceError(
     'TR-CHECKPOINT-003',
-    `Cannot read keyed state of ${placeOf(handle)}: it ends within a batch, or names a table that is not there; the file was changed or cut off`,
+    `Cannot read ${nameOfStates(tables.map(({ name }) => name))} of ${placeOf(handle)}: it ends within a batch, or names a table that is not there; the file was changed or cut off`,
   )
 }

@@ -5,8 +5,10 @@
  *
  * The first stream goes through the key groups in order, so its chunks have narrow ranges, and a subtask of another parallelism reads few of them. The
  * second holds what records were about to change before its turn came, of any group. Chunks are buffers of {@link CHUNK_BYTES} that the host of the
- * slot takes over and gives back: nothing large is allocated while a snapshot runs.
+ * slot takes over and gives back: nothing large is allocated while a snapshot runs. Their checksums are made here, where many slots share the work (6 GB/s
+ * each), so they cover all that happens to the bytes after it.
  */
+import { crc32 } from 'node:zlib'
 import type { TypeDescription } from '../core/types.ts'
 import type { KeyedChunk, KeyedSnapshot, StateTable } from './model.ts'
 import { RowBatchWriter } from './row-batches.ts'
@@ -109,9 +111,12 @@ class ChunkStream {
 
   seal(): void {
     if (this.#buffer === undefined) return
-    const index = this.#sink.give(this.#buffer.buffer as ArrayBuffer, this.#length)
+    const length = this.#length
+    // Before it is given away: then the buffer is another thread's.
+    const checksum = crc32(this.#buffer.subarray(0, length))
+    const index = this.#sink.give(this.#buffer.buffer as ArrayBuffer, length)
     this.#add({
-      handle: { file: '', offset: index, length: this.#length },
+      handle: { file: '', offset: index, length, crc32: checksum },
       firstGroup: this.#firstGroup,
       lastGroup: this.#lastGroup,
       rows: this.#rows,

@@ -16,6 +16,8 @@ export type StateHandle =
       file: string
       offset: number
       length: number
+      /** CRC-32 of these bytes, made by the slot that took them: whoever reads them compares. Each handle of a checkpoint has it; one of a file whose parts have their own has none. */
+      crc32?: number
     }
   | { bytes: Uint8Array }
 

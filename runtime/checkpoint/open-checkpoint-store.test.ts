@@ -385,12 +385,12 @@ describe('what cannot be read', () => {
     [
       'a missing file',
       (place: Place, file: string) => place.objects.objects.delete(`job/${file}`),
-      /chk-2\/_metadata": its file "shared\/1-2-[0-9a-f]+" with state of operator "count" is missing/,
+      /chk-2\/_metadata": its file "shared\/1-2-[0-9a-f]+" with state "list0" of operator "count" is missing/,
     ],
     [
       'a file that was cut off',
       (place: Place, file: string) => place.objects.set(`job/${file}`, bytesOf('sta')),
-      /operator "count" has 3 bytes of 7/,
+      /with state "list0" of operator "count" has 3 bytes of 7/,
     ],
     [
       'no claims',

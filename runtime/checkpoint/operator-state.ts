@@ -1,9 +1,30 @@
 /** Questions about what a checkpoint has of one operator, and how messages name the operator. */
+import { isTailraceError, TailraceError } from '../core/errors.ts'
 import type { OperatorMetadata, OperatorSnapshot } from './model.ts'
 
 /** `"count" (uid "count-by-user")`; an operator is found again by its uid, so its absence is worth a word. */
 export function nameOfOperator({ name, uid }: { name: string; uid: string | null }): string {
   return `"${name}" (${uid === null ? 'no uid' : `uid "${uid}"`})`
+}
+
+const NAMES_MAX = 3
+
+/** `state "a"`, `states "a", "b"`: bytes may be of several, and of windows of very many. */
+export function nameOfStates(names: readonly string[]): string {
+  const quoted = names.slice(0, NAMES_MAX).map((name) => `"${name}"`)
+  const more = names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : ''
+  return `${names.length === 1 ? 'state' : 'states'} ${quoted.join(', ')}${more}`
+}
+
+/** The error of bytes that could not be read, with the states that they are of. Others, such as that a store does not answer, are passed on as they are. */
+export function unreadableState(names: readonly string[], error: unknown): unknown {
+  if (!isTailraceError(error) || error.code !== 'TR-CHECKPOINT-003') return error
+  const { message } = error
+  return new TailraceError(
+    'TR-CHECKPOINT-003',
+    `Cannot restore ${nameOfStates(names)}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`,
+    { cause: error },
+  )
 }
 
 /** Rows by key, elements, or an enumerator's state: what would be lost without the operator. */

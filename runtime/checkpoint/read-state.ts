@@ -2,6 +2,7 @@
  * Bytes of a handle, wherever they lie: in the handle, in a file of the deployment's folder, or in a file that the handle names with its whole path. What is missing, of another
  * length or changed becomes TR-CHECKPOINT-003 with the file's path.
  */
+import { crc32 } from 'node:zlib'
 import { TailraceError } from '../core/errors.ts'
 import type { StateHandle } from './model.ts'
 import type { ObjectStore } from './object-store.ts'
@@ -37,6 +38,7 @@ export class StateReader {
     const hash = hashInName(file)
     if (hash !== undefined && offset === 0 && found.length === length && sha256(bytes) !== hash)
       throw unreadable(path, 'its bytes are not those that its name has the SHA-256 of')
+    compareChecksum(bytes, handle, path)
     return bytes
   }
 
@@ -59,6 +61,13 @@ export class StateReader {
     }
     return { store: await other, key: name.slice(0, -1) }
   }
+}
+
+/** Throws TR-CHECKPOINT-003 for bytes that are not those of the handle. */
+export function compareChecksum(bytes: Uint8Array, handle: StateHandle, path: string): void {
+  if ('bytes' in handle || handle.crc32 === undefined || crc32(bytes) === handle.crc32) return
+  const { offset, length } = handle
+  throw unreadable(path, `its bytes ${offset} to ${offset + length} were changed: their checksum does not fit`)
 }
 
 /** Of a file of a deployment, or of a savepoint (savepoint-writer.ts). */

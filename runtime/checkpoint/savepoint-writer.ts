@@ -9,12 +9,14 @@
  * Few bytes are not worth a file, so they go into the metadata.
  */
 import { createHash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
 import { TailraceError } from '../core/errors.ts'
 import { bounded } from './bounded.ts'
 import { handleBytes, handlesOf, mapHandles } from './handles.ts'
 import { encodeMetadata, METADATA_FILE } from './metadata.ts'
 import type { CheckpointMetadata, StateHandle } from './model.ts'
 import type { ObjectStore } from './object-store.ts'
+import { compareChecksum } from './read-state.ts'
 import type { OpenStore } from './savepoint.ts'
 import { below, isAbsolutePath, savepointDirectory } from './savepoint-path.ts'
 
@@ -186,10 +188,16 @@ export async function writeSavepoint(
   const copied = await takeFiles(handles, from.url, writer)
   const runs = runsOf(handles.filter((handle) => !copied.has(handle)))
   let failed = false
-  const copy = async ({ handle }: Run): Promise<StateHandle> => {
-    if (failed) return handle
+  const copy = async ({ handle, parts }: Run): Promise<[part: StateHandle, copy: StateHandle][]> => {
+    if (failed) return []
     try {
-      return await writer.write(await from.read(handle))
+      const bytes = await from.read(handle)
+      const partsOf = parts.map(([part, at]) => [part, at, bytes.subarray(at, at + handleBytes(part))] as const)
+      for (const [part, , its] of partsOf)
+        if ('file' in part)
+          compareChecksum(its, part, isAbsolutePath(part.file) ? part.file : below(from.url, part.file))
+      const whole = await writer.write(bytes)
+      return partsOf.map(([part, at, its]) => [part, partOf(whole, at, its)])
     } catch (error) {
       failed = true
       throw error
@@ -197,9 +205,9 @@ export async function writeSavepoint(
   }
   const copies = await Promise.allSettled(runs.map((run) => bound(() => copy(run))))
   try {
-    for (const [i, outcome] of copies.entries()) {
+    for (const outcome of copies) {
       if (outcome.status === 'rejected') throw outcome.reason
-      for (const [handle, at] of runs[i]!.parts) copied.set(handle, partOf(outcome.value, at, handleBytes(handle)))
+      for (const [part, copy] of outcome.value) copied.set(part, copy)
     }
     return await writer.complete(mapHandles(metadata, (handle) => copied.get(handle)!))
   } catch (error) {
@@ -250,7 +258,9 @@ function runsOf(handles: readonly StateHandle[]): Run[] {
       const end = part.offset + part.length
       const { offset = 0, length = 0 } = run?.handle ?? {}
       if (run === undefined || part.offset > offset + length || end - offset > RUN_BYTES_MAX) {
-        run = { handle: { ...part }, parts: [] }
+        // Its parts have checksums.
+        const { file, offset, length } = part
+        run = { handle: { file, offset, length }, parts: [] }
         runs.push(run)
       } else run.handle.length = Math.max(length, end - offset)
       run.parts.push([part, part.offset - run.handle.offset])
@@ -259,9 +269,11 @@ function runsOf(handles: readonly StateHandle[]): Run[] {
   return runs
 }
 
-function partOf(handle: StateHandle, at: number, length: number): StateHandle {
+/** Where the bytes that begin at `at` of the run lie now. */
+function partOf(handle: StateHandle, at: number, bytes: Uint8Array): StateHandle {
+  const { length } = bytes
   if ('bytes' in handle) return { bytes: handle.bytes.slice(at, at + length) }
-  return { ...handle, offset: handle.offset + at, length }
+  return { ...handle, offset: handle.offset + at, length, crc32: crc32(bytes) }
 }
 
 function equal(a: Uint8Array | undefined, b: Uint8Array): boolean {

@@ -1,4 +1,5 @@
 /** Savepoints as files: written whole or not at all, read from wherever they were moved to, disposed of without a rest. */
+import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { exampleMetadata } from './any-metadata.suite.ts'
@@ -193,6 +194,54 @@ describe('a savepoint', () => {
     }
   })
 
+  it('is refused with the path of the file in which a bit was changed, whichever it is', async () => {
+    const disk = new Disk()
+    const folder = await written(disk)
+    const opened = await openSavepoint(folder, { open: disk.open, cwd: '/' })
+    const passed: string[] = []
+    const refusals = new Set<string>()
+    for (const [key, whole] of disk.objects) {
+      const handles = handlesOf(opened.metadata).filter((handle) => 'file' in handle && handle.file === `/${key}`)
+      // All that is read of it.
+      const readAll = key.endsWith('/_metadata')
+        ? () => openSavepoint(folder, { open: disk.open, cwd: '/' })
+        : () => Promise.all(handles.map((handle) => opened.read(handle)))
+      const bytes = whole.slice()
+      disk.objects.set(key, bytes)
+      for (let at = 0; at < bytes.length; at++) {
+        bytes[at]! ^= 1 << (at % 8)
+        const refusal = await readAll().then(
+          () => undefined,
+          (error) => `${error.code} ${error.message}`,
+        )
+        if (refusal?.includes(`"/${key}"`)) refusals.add(refusal.slice(0, 'TR-CHECKPOINT-003'.length))
+        else passed.push(`byte ${at} of ${key}: ${refusal}`)
+        bytes[at] = whole[at]!
+      }
+      await readAll()
+    }
+    expect(passed).toEqual([])
+    expect([...refusals]).toEqual(['TR-CHECKPOINT-003'])
+  })
+
+  it('has checksums of its own for what lay in the metadata of the checkpoint, and none where there is no file', async () => {
+    const disk = new Disk()
+    const metadata = exampleMetadata({
+      operators: [
+        storedOperator('count', [
+          { lists: [{ ...list('l', 'split', 0, 1), handle: { bytes: bytesOf(7, LARGE) } }] },
+          { lists: [{ ...list('l', 'split', 0, 1), handle: { bytes: bytesOf(7, 9) } }] },
+        ]),
+      ],
+    })
+    const read = async (handle: StateHandle) => ('bytes' in handle ? handle.bytes : bytesOf(0, 0))
+    const result = await writeSavepoint(metadata, from(read), savepointWriter(await disk.open('/data'), NAME))
+    expect(handlesOf(result.metadata)).toEqual([
+      { file: expect.any(String), offset: 0, length: LARGE, crc32: crc32(bytesOf(7, LARGE)) },
+      { bytes: bytesOf(7, 9) },
+    ])
+  })
+
   it('has a name with the job and something random', () => {
     let next = 0
     expect(savepointName('ab12cd34ef56ab12cd34ef56ab12cd34', () => (next++ % 16) / 16)).toBe(NAME)
@@ -225,6 +274,19 @@ describe('a savepoint that cannot be written', () => {
     await expect(writeSavepoint(metadata, from(broken), writer)).rejects.toThrow('gone')
     expect(disk.names()).toEqual([])
     await expect(writer.write(bytesOf(9, LARGE))).rejects.toMatchObject({ code: 'TR-CHECKPOINT-001' })
+    expect(disk.names()).toEqual([])
+  })
+
+  it('leaves nothing behind when the state of the checkpoint was changed, and names its file', async () => {
+    const disk = new Disk()
+    const { metadata, read } = checkpoint()
+    const [first] = handlesOf(metadata) as { file: string; crc32?: number }[]
+    first!.crc32 = crc32(bytesOf(7, LARGE)) ^ 1
+    const refused = writeSavepoint(metadata, from(read), savepointWriter(await disk.open('/data'), NAME))
+    await expect(refused).rejects.toMatchObject({
+      code: 'TR-CHECKPOINT-003',
+      message: expect.stringContaining(`${first!.file}": its bytes 0 to 5000 were changed`),
+    })
     expect(disk.names()).toEqual([])
   })
 

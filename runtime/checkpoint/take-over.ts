@@ -8,11 +8,12 @@ import { TailraceError } from '../core/errors.ts'
 import type { CompletedCheckpoint } from './checkpoint-store.ts'
 import type { CheckpointRef, Claim, Claims } from './claims.ts'
 import { parseClaimKeys } from './claims.ts'
-import { handlesOf, handlesOfSnapshot } from './handles.ts'
+import { handlesOf, statesOfSnapshot } from './handles.ts'
 import { decideLineage, isSame } from './lineage.ts'
 import { decodeMetadata, METADATA_FILE } from './metadata.ts'
 import type { CheckpointMetadata, StateHandle } from './model.ts'
 import type { ObjectStore, StoredObject } from './object-store.ts'
+import { nameOfStates } from './operator-state.ts'
 import { isAbsolutePath } from './savepoint-path.ts'
 import { countFiles, parseSharedName } from './shared-files.ts'
 
@@ -175,15 +176,15 @@ async function findBroken(
   sizes: ReadonlyMap<string, number>,
 ): Promise<string | undefined> {
   for (const operator of metadata.operators) {
-    for (const handle of operator.subtasks.flatMap(handlesOfSnapshot)) {
+    for (const { handle, states } of operator.subtasks.flatMap(statesOfSnapshot)) {
       if ('bytes' in handle || isAbsolutePath(handle.file)) continue
       const key = prefix + handle.file
       if ((sizes.get(key) ?? 0) >= handle.offset + handle.length && sizes.has(key)) continue
       // A list is not of one moment: the file may have come while it was made.
       const size = await sizeUpTo(store, key, handle)
-      if (size === undefined) return `its file "${handle.file}" with state of operator "${operator.name}" is missing`
-      if (size < handle.offset + handle.length)
-        return `its file "${handle.file}" with state of operator "${operator.name}" has ${size} bytes of ${handle.offset + handle.length}`
+      const file = `its file "${handle.file}" with ${nameOfStates(states)} of operator "${operator.name}"`
+      if (size === undefined) return `${file} is missing`
+      if (size < handle.offset + handle.length) return `${file} has ${size} bytes of ${handle.offset + handle.length}`
     }
   }
   return undefined

@@ -159,7 +159,7 @@ export type FromSlot =
   /** The subtask could not take it. With an error the checkpoint failed; without, it made way for a newer one. */
   | { type: 'checkpointDeclined'; vertexId: string; subtask: number; checkpointId: number; error?: ErrorData }
   /** Asks for bytes of the store. */
-  | { type: 'readState'; request: number; file: string; offset: number; length: number }
+  | { type: 'readState'; request: number; file: string; offset: number; length: number; crc32?: number }
   | { type: 'splitRequest'; vertexId: string; subtask: number }
   | { type: 'sourceEvent'; vertexId: string; subtask: number; event: unknown }
   /** First type that a writer of this edge found; the JobManager answers all slots with `edgeType`, the first one wins. */

@@ -1,6 +1,7 @@
 /** State of one operator as it was dealt out for one subtask; its bytes are fetched when the operator asks for them. */
 import { restoreKeyed } from '../checkpoint/keyed-restore.ts'
 import type { ListMode, OperatorRestore, StateHandle, StateTable } from '../checkpoint/model.ts'
+import { unreadableState } from '../checkpoint/operator-state.ts'
 import { createUnpackr } from '../codec/msgpack.ts'
 import type { KeyGroupRange } from '../core/key-groups.ts'
 import type { RestoredState } from '../operators/operator.ts'
@@ -45,7 +46,9 @@ export class RestoredOperator implements RestoredState {
       if (list.name !== name) continue
       for (const { handle, offsets, from, to } of list.parts) {
         if (from >= to) continue
-        const bytes = await this.#options.read(handle)
+        const bytes = await this.#options.read(handle).catch((error) => {
+          throw unreadableState([name], error)
+        })
         for (let i = from; i < to; i++) {
           // A copy: msgpackr may hand out views of its input.
           const element = bytes.slice(offsets[i]!, i + 1 < offsets.length ? offsets[i + 1]! : bytes.length)

@@ -1,5 +1,6 @@
 /** What becomes of a slot's chunks: files, handles, and the memory that they share. */
 import { createHash } from 'node:crypto'
+import { crc32 } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { StateHandle, SubtaskSnapshot } from '../checkpoint/model.ts'
 import type { FromSlot, ToSlot } from '../rpc/slot-messages.ts'
@@ -8,6 +9,7 @@ import { SnapshotUploads } from './snapshot-uploads.ts'
 const CHUNK_BYTES = 1 << 20
 /** More than one file. */
 const CHUNKS = 11
+const LIST = Uint8Array.of(1, 2, 3)
 
 interface Write {
   bytes: Uint8Array
@@ -52,14 +54,14 @@ function begin() {
         keyed: {
           tables: [],
           chunks: Array.from({ length: CHUNKS }, (_, offset) => ({
-            handle: { file: '', offset, length: CHUNK_BYTES },
+            handle: { file: '', offset, length: CHUNK_BYTES, crc32: offset },
             firstGroup: 0,
             lastGroup: 0,
             rows: 1,
           })),
           totals: [],
         },
-        lists: [],
+        lists: [{ name: 'l', mode: 'split', handle: { bytes: LIST }, offsets: [0] }],
       },
     ],
     finished: false,
@@ -71,12 +73,12 @@ function begin() {
 }
 
 describe('SnapshotUploads', () => {
-  it('joins chunks to files, and names in the acknowledgement where each chunk lies', async () => {
+  it('joins chunks to files, and names in the acknowledgement where each chunk lies and its checksum', async () => {
     const { ack, back, chunk, heard, writes } = begin()
     for (let i = 0; i < CHUNKS; i++) chunk(1, i)
     expect(back.map(({ type }) => type)).toEqual(Array(CHUNKS).fill('stateBuffer'))
     ack(1)
-    expect(writes.map(({ bytes }) => bytes.length)).toEqual([8 * CHUNK_BYTES, 3 * CHUNK_BYTES])
+    expect(writes.map(({ bytes }) => bytes.length)).toEqual([8 * CHUNK_BYTES, 3 * CHUNK_BYTES + LIST.length])
     expect(heard).toEqual([])
     for (const { answer } of writes) answer()
     await settled()
@@ -87,8 +89,12 @@ describe('SnapshotUploads', () => {
         file: i < 8 ? 'f0' : 'f1',
         offset: (i % 8) * CHUNK_BYTES,
         length: CHUNK_BYTES,
+        crc32: i,
       })),
     )
+    expect(said!.snapshot.operators[0]!.lists.map(({ handle }) => handle)).toEqual([
+      { file: 'f1', offset: 3 * CHUNK_BYTES, length: LIST.length, crc32: crc32(LIST) },
+    ])
   })
 
   it('uses the memory of a stored file for the next checkpoint', async () => {

@@ -9,6 +9,7 @@
  * Correctness: an acknowledgement goes on when every byte of it is stored, in no order with other subtasks'; a write that failed turns it into a
  * decline.
  */
+import { crc32 } from 'node:zlib'
 import type { ListSnapshot, StateHandle, SubtaskSnapshot } from '../checkpoint/model.ts'
 import { errorToData } from '../core/errors.ts'
 import type { FromSlot, ToSlot } from '../rpc/slot-messages.ts'
@@ -137,11 +138,11 @@ export class SnapshotUploads {
     }
   }
 
-  async #read({ request, file, offset, length }: Extract<FromSlot, { type: 'readState' }>): Promise<void> {
+  async #read({ type: _, request, ...handle }: Extract<FromSlot, { type: 'readState' }>): Promise<void> {
     try {
       const store = this.#options.store()
       if (store === undefined) throw new Error('the job of this slot has ended')
-      const read = await store.read({ file, offset, length })
+      const read = await store.read(handle)
       // Bytes of its own: what a store gives may be a part of a larger buffer.
       const bytes = read.byteLength === read.buffer.byteLength ? read : new Uint8Array(read)
       this.#options.toSlot({ type: 'stateRead', request, bytes }, [bytes.buffer as ArrayBuffer])
@@ -210,16 +211,23 @@ class SnapshotFiles {
       this.#close()
     }
     const files = await Promise.all(this.#files)
-    const handleOf = (chunk: number): StateHandle => {
+    /** `checksum` is of the bytes as the slot had them. */
+    const handleOf = (chunk: number, checksum: number | undefined): StateHandle => {
       const { file, offset, length } = this.#chunks[chunk]!
       if (inline) return { bytes: new Uint8Array(this.#open!.subarray(offset, offset + length)) }
       const handle = files[file]!
       return 'bytes' in handle
         ? { bytes: handle.bytes.subarray(offset, offset + length) }
-        : { file: handle.file, offset: handle.offset + offset, length }
+        : {
+            file: handle.file,
+            offset: handle.offset + offset,
+            length,
+            ...(checksum === undefined ? {} : { crc32: checksum }),
+          }
     }
     let next = this.#chunks.length - lists.length
-    const listOf = (list: ListSnapshot): ListSnapshot => (inline ? list : { ...list, handle: handleOf(next++) })
+    const listOf = (list: ListSnapshot): ListSnapshot =>
+      inline || !('bytes' in list.handle) ? list : { ...list, handle: handleOf(next++, crc32(list.handle.bytes)) }
     const operators = snapshot.operators.map(({ operatorId, keyed, lists }) => ({
       operatorId,
       ...(keyed === undefined
@@ -227,10 +235,10 @@ class SnapshotFiles {
         : {
             keyed: {
               ...keyed,
-              chunks: keyed.chunks.map((chunk) => ({
-                ...chunk,
-                handle: handleOf((chunk.handle as { offset: number }).offset),
-              })),
+              chunks: keyed.chunks.map((chunk) => {
+                const { offset: index, crc32 } = chunk.handle as { offset: number; crc32?: number }
+                return { ...chunk, handle: handleOf(index, crc32) }
+              }),
             },
           }),
       lists: lists.map(listOf),
