@@ -4,21 +4,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { dataGenSource } from '../connectors/datagen/index.ts'
+import { type Meter, metered } from '../connectors/metered.suite.ts'
 import { type StreamExecutionEnvironment, WatermarkStrategy } from '../index.ts'
 import type { OperationRequest, OperationView } from '../rpc/views.ts'
 import { MiniCluster } from './mini-cluster.ts'
 
 const RECORDS = 400
-/** Sums of 0…n-1 by remainder: what each key has seen last is its sum. */
-function sums(
-  env: StreamExecutionEnvironment,
-  seen: Map<number, number>,
-  { recordsPerSecond = 2000, uid = 'sum' } = {},
-) {
+/** Sums of 0…n-1 by remainder: what each key has seen last is its sum. The job does not end before its meter lets all records pass. */
+function sums(env: StreamExecutionEnvironment, seen: Map<number, number>, meter: Meter) {
   env.setParallelism(2)
   env
     .fromSource(
-      dataGenSource({ generate: (n) => n, count: RECORDS, recordsPerSecond }),
+      metered(dataGenSource({ generate: (n) => n, count: RECORDS }), meter),
       WatermarkStrategy.noWatermarks<number>(),
       'numbers',
     )
@@ -26,7 +23,7 @@ function sums(
     .map((n) => ({ key: n % 5, sum: n }))
     .keyBy((record) => record.key)
     .sum('sum')
-    .uid(uid)
+    .uid('sum')
     .map(({ key, sum }) => void seen.set(key, Math.max(sum, seen.get(key) ?? 0)))
     .filter(() => false)
     .print()
@@ -61,21 +58,23 @@ describe('savepoints of a running job', () => {
     }
   }
 
-  async function begin(
-    seen: Map<number, number>,
-    options: Record<string, string>,
-    settings?: Parameters<typeof sums>[2],
-  ) {
+  /** Returns when each key was seen; `goOn` lets the job run to its end. */
+  async function begin(seen: Map<number, number>, options: Record<string, string>) {
     const started = Promise.withResolvers<string>()
+    const meter: Meter = { allowed: RECORDS / 2 }
     const main = async (env: StreamExecutionEnvironment) => {
-      sums(env, seen, settings)
+      sums(env, seen, meter)
       await env.execute('sums')
     }
     const ended = cluster.runProgram(main, { options, onJob: started.resolve })
     ended.catch(() => {})
     const jobId = await started.promise
     while (seen.size < 5) await new Promise((resolve) => setTimeout(resolve, 5))
-    return { ended, jobId }
+    const goOn = () => {
+      meter.allowed = Number.POSITIVE_INFINITY
+      return ended
+    }
+    return { ended, jobId, goOn }
   }
 
   it.each([
@@ -91,7 +90,7 @@ describe('savepoints of a running job', () => {
     const before = sorted(seen)
     expect(before).not.toEqual(sorted(EXPECTED))
     const next = await begin(seen, { ...options, 'execution.state-recovery.path': result!.path })
-    await next.ended
+    await next.goOn()
     expect(sorted(seen)).toEqual(sorted(EXPECTED))
     expect(cluster.view.checkpoints(next.jobId)!.latest.restored).toMatchObject({ isSavepoint: true })
   })
@@ -101,7 +100,7 @@ describe('savepoints of a running job', () => {
     ['without', {}],
   ])('drain it: %s', async (_, options) => {
     const seen = new Map<number, number>()
-    const { ended, jobId } = await begin(seen, options, { recordsPerSecond: 500 })
+    const { ended, jobId } = await begin(seen, options)
     const { error, result } = await operation(jobId, { kind: 'stop', drain: true, directory: dir })
     expect([error, result?.path]).toEqual([undefined, expect.stringContaining(dir)])
     await ended
@@ -113,22 +112,22 @@ describe('savepoints of a running job', () => {
 
   it('are taken of a job without periodic checkpoints', async () => {
     const seen = new Map<number, number>()
-    const { ended, jobId } = await begin(seen, {})
+    const { jobId, goOn } = await begin(seen, {})
     const { error, result } = await operation(jobId, { kind: 'savepoint', directory: dir })
     expect(error).toBeUndefined()
-    await ended
+    await goOn()
     const again = new Map<number, number>()
-    await (await begin(again, { 'execution.state-recovery.path': result!.path })).ended
+    await (await begin(again, { 'execution.state-recovery.path': result!.path })).goOn()
     expect(sorted(again)).toEqual(sorted(EXPECTED))
   })
 
   it('leave it running, and do not count as checkpoints', async () => {
     const seen = new Map<number, number>()
-    const { ended, jobId } = await begin(seen, { 'execution.checkpointing.interval': '1 h' })
+    const { jobId, goOn } = await begin(seen, { 'execution.checkpointing.interval': '1 h' })
     const savepoint = await operation(jobId, { kind: 'savepoint', directory: dir })
     const checkpoint = await operation(jobId, { kind: 'checkpoint' })
     expect([savepoint.error, checkpoint.error]).toEqual([undefined, undefined])
-    await ended
+    await goOn()
     expect(sorted(seen)).toEqual(sorted(EXPECTED))
     const { counts, history } = cluster.view.checkpoints(jobId)!
     expect(history.map((c) => c.type)).toEqual(['CHECKPOINT', 'CHECKPOINT', 'SAVEPOINT'])
@@ -136,10 +135,10 @@ describe('savepoints of a running job', () => {
   })
 
   it('are refused without a place, with the reason', async () => {
-    const { ended, jobId } = await begin(new Map(), {})
+    const { jobId, goOn } = await begin(new Map(), {})
     const { error } = await operation(jobId, { kind: 'savepoint' })
     expect(error).toMatchObject({ code: 'TR-CHECKPOINT-006' })
-    await ended
+    await goOn()
   })
 })
 
