@@ -1,8 +1,11 @@
 /**
- * The contract of formats: bytes of a file (later: of a message) to records and back.
+ * The contracts of formats: bytes of a file, and bytes of one message, to records and back.
  *
- * A decoder works on the reader's buffer in place and pushes records straight into the reader's output; it holds no bytes between
- * calls. What it cannot read goes to {@link BadRecords}, so that every format gives the same choice and the same texts.
+ * A decoder of files works on the reader's buffer in place and pushes records straight into the reader's output; it holds no bytes
+ * between calls. What it cannot read goes to {@link BadRecords}, so that every format gives the same choice and the same texts.
+ *
+ * A decoder of messages gives one value per call and throws {@link MalformedMessage}: its connector knows where the message came from
+ * and what its user wants to happen to such messages.
  */
 import type { SplitOutput } from '../core/source.ts'
 import type { OnBadRecord } from './bad-records.ts'
@@ -73,6 +76,55 @@ export interface EncodingFormat<T> {
   /** Of files, with its dot: `.jsonl`. */
   readonly extension: string
   createEncoder(): Encoder<T>
+}
+
+/** Bytes of one message (a Kafka value or key) to a value and back. */
+export interface MessageFormat<T> {
+  /** For the plan and messages: `json`, `avro (User)`. */
+  readonly name: string
+  createMessageDecoder(): MessageDecoder<T>
+  createMessageEncoder(): MessageEncoder<T>
+}
+
+export interface MessageDecoder<T> {
+  /**
+   * The value of bytes[start, end), which may be any part of any buffer: nothing is written, and what is outside of the part does not
+   * count. The value keeps no view of `bytes`; raw bytes are copied.
+   *
+   * @throws MalformedMessage for what is not decodable
+   * @throws MessageNotReady when something must be loaded first, such as a schema. The caller asks again for the same message when
+   * `ready` has resolved, and fails the job when it rejects.
+   */
+  decode(bytes: Buffer, start: number, end: number): T
+}
+
+export interface MessageEncoder<T> {
+  /** Before the first record: loads or registers what it needs, such as a schema. */
+  open?(topic: string, part: 'key' | 'value'): Promise<void>
+  /**
+   * Text is written as UTF-8. Bytes are copied by the caller at once, as the next call may use them again. null: a message without
+   * a value, a tombstone.
+   *
+   * @throws TailraceError TR-RECORD-005 for a value that the format cannot hold
+   */
+  encode(value: T): string | Uint8Array | null
+}
+
+/** A message that is not what its format says. The message of the error is the reason, in words, to go after a colon. */
+export class MalformedMessage extends Error {
+  override readonly name = 'MalformedMessage'
+}
+
+/** A message that can be decoded once `ready` has resolved. */
+export class MessageNotReady extends Error {
+  override readonly name = 'MessageNotReady'
+  readonly ready: Promise<void>
+
+  /** @param what is being loaded, such as `schema 7 of http://registry:8081` */
+  constructor(what: string, ready: Promise<void>) {
+    super(`waits for ${what}`)
+    this.ready = ready
+  }
 }
 
 /**
