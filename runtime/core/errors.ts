@@ -111,6 +111,33 @@ export const ERRORS = {
   'TR-CLI-001': { domain: 'user', retry: false, text: 'A command line argument is missing or wrong.' },
   'TR-CLI-002': { domain: 'external', retry: true, text: 'A command could not reach the cluster that it is for.' },
   'TR-CLI-003': { domain: 'user', retry: false, text: 'The cluster refused what a command asked it for.' },
+  'TR-KAFKA-001': { domain: 'user', retry: false, text: 'A setting of a Kafka source or sink cannot be used.' },
+  'TR-KAFKA-002': { domain: 'external', retry: false, text: 'A batch of records from Kafka cannot be read.' },
+  'TR-KAFKA-003': { domain: 'external', retry: true, text: 'A Kafka broker cannot be reached.' },
+  'TR-KAFKA-004': {
+    domain: 'user',
+    retry: false,
+    text: 'A Kafka broker refuses the login, or one side does not trust the certificate of the other.',
+  },
+  'TR-KAFKA-005': { domain: 'user', retry: false, text: 'A Kafka broker does not allow this user what the job does.' },
+  'TR-KAFKA-006': { domain: 'external', retry: true, text: 'A topic or partition of Kafka is not there.' },
+  'TR-KAFKA-007': { domain: 'external', retry: true, text: 'A Kafka broker refuses a request.' },
+  'TR-KAFKA-008': { domain: 'user', retry: false, text: 'A record or a batch is not one that Kafka takes.' },
+  'TR-KAFKA-009': {
+    domain: 'external',
+    retry: false,
+    text: 'The offset to read from is not in the partition, or the group has committed none.',
+  },
+  'TR-KAFKA-010': {
+    domain: 'external',
+    retry: true,
+    text: 'A transaction of Kafka was taken over or given up before it was committed.',
+  },
+  'TR-KAFKA-011': {
+    domain: 'user',
+    retry: false,
+    text: 'The time-out of transactions does not fit the checkpoints, or the broker.',
+  },
   'TR-INTERNAL-001': { domain: 'internal', retry: false, text: 'An invariant of Tailrace does not hold.' },
   'TR-CHECKPOINT-001': {
     domain: 'external',

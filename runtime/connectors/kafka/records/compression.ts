@@ -44,7 +44,8 @@ const makers: Record<Exclude<Compression, 'none'>, () => Codec> = {
         return Buffer.concat(parts)
       },
       decompress(bytes) {
-        const framed = Buffer.compare(bytes.subarray(0, XERIAL_MAGIC_BYTES), XERIAL.subarray(0, XERIAL_MAGIC_BYTES)) === 0
+        const framed =
+          Buffer.compare(bytes.subarray(0, XERIAL_MAGIC_BYTES), XERIAL.subarray(0, XERIAL_MAGIC_BYTES)) === 0
         if (!framed) return uncompress(bytes)
         const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
         const parts: Buffer[] = []

@@ -142,7 +142,9 @@ export class RecordCursor {
       if (part.length - head < HEAD_BYTES) return false
       const magic = part[head + MAGIC_AT]!
       if (magic !== MAGIC)
-        throw this.#unreadable(`its message format is ${magic}, wanted: 2, which brokers write since Kafka 0.11 (log.message.format.version)`)
+        throw this.#unreadable(
+          `its message format is ${magic}, wanted: 2, which brokers write since Kafka 0.11 (log.message.format.version)`,
+        )
       const length = part.readInt32BE(head + BATCH_LENGTH)
       const end = head + LEADER_EPOCH + length
       if (length < HEAD_BYTES - LEADER_EPOCH) throw this.#unreadable(`a batch says that it has ${length} bytes`)
@@ -168,7 +170,8 @@ export class RecordCursor {
     const isTransactional = (attributes & TRANSACTIONAL) !== 0
     if (!isControl && isTransactional && aborted?.hides(part.readBigInt64BE(head + PRODUCER_ID))) return false
     const compression = COMPRESSIONS[attributes & COMPRESSION_BITS]
-    if (compression === undefined) throw this.#unreadable(`its compression has the number ${attributes & COMPRESSION_BITS}, wanted: 0 to 4`)
+    if (compression === undefined)
+      throw this.#unreadable(`its compression has the number ${attributes & COMPRESSION_BITS}, wanted: 0 to 4`)
     if (compression === 'none') {
       this.bytes = part
       this.#at = head + HEAD_BYTES
@@ -203,7 +206,11 @@ export class RecordCursor {
   }
 
   #unreadable(why: string, cause?: unknown): TailraceError {
-    return new TailraceError('TR-KAFKA-002', `Cannot read the batch before offset ${this.#nextPosition} of ${this.#place}: ${why}`, { cause })
+    return new TailraceError(
+      'TR-KAFKA-002',
+      `Cannot read the batch before offset ${this.#nextPosition} of ${this.#place}: ${why}`,
+      { cause },
+    )
   }
 }
 

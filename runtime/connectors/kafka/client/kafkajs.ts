@@ -1,0 +1,196 @@
+/**
+ * The one door to kafkajs: connections, SASL, TLS, and the bytes of cold requests. Everything hot, and every decision (metadata, leaders, retries,
+ * transactions), is ours, as the package's producer and consumer cannot do two-phase commits and let aborted records through.
+ *
+ * These are modules inside of the package, not its API, so its version is exact, and {@link checkShapes} looks at once whether they are what we know.
+ */
+import { createRequire } from 'node:module'
+import type { ConnectionOptions as TlsOptions } from 'node:tls'
+import { TailraceError } from '../../../core/errors.ts'
+
+const load = createRequire(import.meta.url)
+
+export interface Encoder {
+  writeInt8(value: number): Encoder
+  writeInt16(value: number): Encoder
+  writeInt32(value: number): Encoder
+  writeInt64(value: number | string | bigint): Encoder
+  writeString(value: string | null): Encoder
+  writeUVarInt(value: number): Encoder
+  writeUVarIntString(value: string): Encoder
+  /** Appends the bytes as they are. */
+  writeBufferInternal(bytes: Buffer): void
+  readonly buffer: Buffer
+}
+
+export interface Decoder {
+  readInt8(): number
+  readInt16(): number
+  readInt32(): number
+  readInt64(): { toString(): string }
+  readString(): string
+  readUVarInt(): number
+  readUVarIntString(): string
+}
+
+export interface Request {
+  apiKey: number
+  apiVersion: number
+  apiName: string
+  /** Wanted unless false. */
+  expectResponse?(): boolean
+  encode(): Promise<Encoder>
+}
+
+export interface Protocol {
+  request: Request
+  response: { decode(bytes: Buffer): Promise<any>; parse(data: any): Promise<any> }
+  /** Milliseconds. */
+  requestTimeout?: number
+  logResponseError?: boolean
+}
+
+export interface ConnectionPool {
+  send(protocol: Protocol): Promise<any>
+  readonly host: string
+  readonly port: number
+}
+
+export type Versions = Record<number, { minVersion: number; maxVersion: number }>
+
+/** One broker: a connection for fetches and one for the rest. */
+export interface Broker {
+  connect(): Promise<void>
+  disconnect(): Promise<void>
+  isConnected(): boolean
+  readonly connectionPool: ConnectionPool
+  versions: Versions | null
+  /** Finds the newest version of a request that both sides know. */
+  lookupRequest(apiKey: number, definitions: unknown): (args: any) => Protocol
+}
+
+export interface SaslOptions {
+  mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
+  username: string
+  password: string
+}
+
+/** Opens a socket; tests and the simulation give their own. */
+export type SocketFactory = (to: {
+  host: string
+  port: number
+  ssl: TlsOptions | undefined
+  onConnect: () => void
+}) => import('node:net').Socket
+
+export interface BrokerOptions {
+  host: string
+  port: number
+  rack?: string | undefined
+  nodeId?: number | undefined
+  versions?: Versions | null | undefined
+  clientId: string
+  ssl: TlsOptions | undefined
+  sasl: SaslOptions | undefined
+  connectionTimeoutMs: number
+  requestTimeoutMs: number
+  socketFactory: SocketFactory | undefined
+  log(level: 'error' | 'warn', text: string): void
+}
+
+const BrokerClass = load('kafkajs/src/broker')
+const ConnectionPoolClass = load('kafkajs/src/network/connectionPool')
+const EncoderClass = load('kafkajs/src/protocol/encoder')
+const DecoderClass = load('kafkajs/src/protocol/decoder')
+const apiKeys: Record<string, number> = load('kafkajs/src/protocol/requests/apiKeys')
+const { requests } = load('kafkajs/src/protocol/requests') as { requests: Record<string, unknown> }
+const defaultSocketFactory = load('kafkajs/src/network/socketFactory')
+const { createLogger, LEVELS } = load('kafkajs/src/loggers')
+const { errorCodes } = load('kafkajs/src/protocol/error') as { errorCodes: { code: number; type: string }[] }
+
+/** By number, the names that Kafka's protocol guide gives; those that kafkajs does not know are in codes.ts. */
+export const KAFKAJS_ERROR_NAMES: ReadonlyMap<number, string> = new Map(
+  errorCodes.map(({ code, type }) => [code, type]),
+)
+
+export const newEncoder = (): Encoder => new EncoderClass()
+export const newDecoder = (bytes: Buffer): Decoder => new DecoderClass(bytes)
+
+/** Requests whose bytes kafkajs makes. Their arguments are those of its Broker. */
+export type ApiName =
+  | 'Metadata'
+  | 'ListOffsets'
+  | 'OffsetCommit'
+  | 'OffsetFetch'
+  | 'GroupCoordinator'
+  | 'InitProducerId'
+  | 'AddPartitionsToTxn'
+  | 'EndTxn'
+  | 'DescribeConfigs'
+
+/** The request with these arguments, in the newest version that the broker and kafkajs have in common. */
+export function protocolOf(broker: Broker, api: ApiName, args: unknown): Protocol {
+  return broker.lookupRequest(apiKeys[api]!, requests[api])(args)
+}
+
+export function createBroker(options: BrokerOptions): Broker {
+  const { host, port, rack, nodeId, versions, clientId, ssl, sasl, connectionTimeoutMs, requestTimeoutMs } = options
+  const logger = createLogger({
+    level: LEVELS.WARN,
+    logCreator: () => (entry: { level: number; log: { message: string } }) =>
+      options.log(entry.level <= LEVELS.ERROR ? 'error' : 'warn', entry.log.message),
+  })
+  const connectionPool = new ConnectionPoolClass({
+    host,
+    port,
+    rack,
+    ssl,
+    sasl,
+    clientId,
+    logger,
+    socketFactory: options.socketFactory ?? defaultSocketFactory(),
+    connectionTimeout: connectionTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    enforceRequestTimeout: true,
+    maxInFlightRequests: null,
+    reauthenticationThreshold: 10_000,
+  })
+  const broker = new BrokerClass({
+    connectionPool,
+    logger,
+    nodeId: nodeId ?? null,
+    versions: versions ?? null,
+    authenticationTimeout: connectionTimeoutMs,
+    allowAutoTopicCreation: false,
+  })
+  return broker
+}
+
+/** Throws TR-INTERNAL-001 when the package is not the one that this file was written for. */
+function checkShapes(): void {
+  const wanted: [string, boolean][] = [
+    ['src/broker: connect, disconnect, isConnected', hasMethods(BrokerClass, ['connect', 'disconnect', 'isConnected'])],
+    ['src/network/connectionPool: send', hasMethods(ConnectionPoolClass, ['send'])],
+    [
+      'src/protocol/encoder: writeInt64, writeBufferInternal',
+      hasMethods(EncoderClass, ['writeInt64', 'writeBufferInternal']),
+    ],
+    [
+      'src/protocol/decoder: readInt64, readUVarIntString',
+      hasMethods(DecoderClass, ['readInt64', 'readUVarIntString']),
+    ],
+    ['src/protocol/requests: EndTxn 26', apiKeys.EndTxn === 26 && requests.EndTxn !== undefined],
+    ['src/loggers: LEVELS', typeof LEVELS?.WARN === 'number'],
+  ]
+  const missing = wanted.filter(([, there]) => !there).map(([what]) => what)
+  if (missing.length === 0) return
+  throw new TailraceError(
+    'TR-INTERNAL-001',
+    `Cannot use the package kafkajs ${load('kafkajs/package.json').version}: it lacks ${missing.join('; ')}. Wanted: 2.2.4, as package.json says`,
+  )
+}
+
+const hasMethods = (owner: { prototype: Record<string, unknown> }, names: string[]): boolean =>
+  names.every((name) => typeof owner?.prototype?.[name] === 'function')
+
+checkShapes()
