@@ -135,23 +135,8 @@ export class CsvDecoder<T> implements Decoder<T> {
   }
 
   /** The record's value, or why there is none. */
-  #build({ fields, quoted }: CsvRecord): T | string {
-    const names = this.#names!
-    if (fields.length !== names.length)
-      return `wanted ${names.length} fields (${names.join(', ')}), found ${fields.length}`
-    const { nullText } = this.#settings
-    const values = new Map<string, unknown>()
-    for (let i = 0; i < fields.length; i++) {
-      const column = this.#columns[i]
-      if (column === undefined) continue
-      const text = fields[i]!
-      const isNull = column.nullable && !quoted[i] && text === nullText
-      const value = isNull ? null : convert(column.kind, text)
-      if (value === undefined)
-        return `the field "${column.name}" is no ${column.kind}: ${JSON.stringify(text.slice(0, 80))}`
-      values.set(column.name, value)
-    }
-    return Object.fromEntries(this.#fields().map((name) => [name, values.get(name)])) as T
+  #build(record: CsvRecord): T | string {
+    return buildRecord(record, this.#names!, this.#columns, this.#fields(), this.#settings.nullText)
   }
 
   #takeHeader(chunk: Chunk, start: number, record: CsvRecord): void {
@@ -189,4 +174,33 @@ export class CsvDecoder<T> implements Decoder<T> {
   #broken(chunk: Chunk, start: number, end: number, reason: string): never {
     this.#context.bad.broken(chunk.bytes.subarray(start, end), chunk.offset + start, 'the header', reason)
   }
+}
+
+/**
+ * The value of a record, or why there is none.
+ *
+ * @param columns of `names`; undefined for those that nobody wants
+ * @param wanted names in the order of the value's fields
+ */
+export function buildRecord<T>(
+  { fields, quoted }: CsvRecord,
+  names: readonly string[],
+  columns: readonly (Column | undefined)[],
+  wanted: readonly string[],
+  nullText: string,
+): T | string {
+  if (fields.length !== names.length)
+    return `wanted ${names.length} fields (${names.join(', ')}), found ${fields.length}`
+  const values = new Map<string, unknown>()
+  for (let i = 0; i < fields.length; i++) {
+    const column = columns[i]
+    if (column === undefined) continue
+    const text = fields[i]!
+    const isNull = column.nullable && !quoted[i] && text === nullText
+    const value = isNull ? null : convert(column.kind, text)
+    if (value === undefined)
+      return `the field "${column.name}" is no ${column.kind}: ${JSON.stringify(text.slice(0, 80))}`
+    values.set(column.name, value)
+  }
+  return Object.fromEntries(wanted.map((name) => [name, values.get(name)])) as T
 }

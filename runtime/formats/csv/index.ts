@@ -3,16 +3,17 @@
  */
 import type { Type } from '../../core/types.ts'
 import type { OnBadRecord } from '../bad-records.ts'
-import { type DecodingFormat, type EncodingFormat, perReader } from '../format.ts'
+import { type DecodingFormat, type EncodingFormat, type MessageFormat, perReader } from '../format.ts'
 import { type Column, columnsOf } from './columns.ts'
 import { CsvDecoder, type CsvSettings } from './decoder.ts'
 import { CsvEncoder } from './encoder.ts'
+import { CsvMessageDecoder, CsvMessageEncoder } from './message.ts'
 
 export type { BadRecord, OnBadRecord } from '../bad-records.ts'
-export type { DecodingFormat, EncodingFormat } from '../format.ts'
+export type { DecodingFormat, EncodingFormat, MessageFormat } from '../format.ts'
 
 export interface CsvOptions<T> {
-  /** The first line has the names of the columns (default); otherwise `columns` names them in order. */
+  /** Of files: the first line has the names of the columns (default); otherwise `columns` names them in order. Messages have no header. */
   header?: boolean
   /**
    * Wanted columns and their types. Nullable ones are null where the field is `nullText` without quotes. Without it: all columns of the
@@ -32,7 +33,7 @@ export interface CsvOptions<T> {
 }
 
 /**
- * CSV for sources and sinks.
+ * CSV for sources and sinks: files of records, or messages of one record each, with or without a line end. Messages need `columns`.
  *
  * Throws TypeError when the options contradict each other or a column's type cannot be text.
  *
@@ -40,7 +41,9 @@ export interface CsvOptions<T> {
  * const airport = types.row({ iata: types.string, latitude: types.number, opened: types.nullable(types.date) })
  * fileSource({ path: 'airports.csv', format: csv({ columns: airport }) })
  */
-export function csv<T = Record<string, string>>(options: CsvOptions<T> = {}): DecodingFormat<T> & EncodingFormat<T> {
+export function csv<T = Record<string, string>>(
+  options: CsvOptions<T> = {},
+): DecodingFormat<T> & EncodingFormat<T> & MessageFormat<T> {
   const { header = true, multiline = true, nullText = '', onError = 'fail', quote = '"' } = options
   const delimiter = asciiByte('delimiter', options.delimiter ?? ',')
   const columns: Column[] | undefined =
@@ -58,6 +61,9 @@ export function csv<T = Record<string, string>>(options: CsvOptions<T> = {}): De
     extension: delimiter === 9 ? '.tsv' : '.csv',
     createDecoder: (context) => new CsvDecoder<T>(context, settings, parsers(context.reader)),
     createEncoder: () => new CsvEncoder<T>(settings),
+    name: 'csv',
+    createMessageDecoder: () => new CsvMessageDecoder<T>(settings),
+    createMessageEncoder: () => new CsvMessageEncoder<T>(settings),
   }
 }
 

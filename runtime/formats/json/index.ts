@@ -1,5 +1,5 @@
 /**
- * JSON: lines, and arrays.
+ * JSON: lines and arrays in files, and messages.
  */
 import { TailraceError } from '../../core/errors.ts'
 import type { OnBadRecord } from '../bad-records.ts'
@@ -7,9 +7,11 @@ import { type DecodingFormat, type Encoder, type EncodingFormat, perReader } fro
 import { JsonArrayDecoder } from './array.ts'
 import { JsonLinesDecoder } from './lines.ts'
 import { Templates } from './templates.ts'
+import { writeJson } from './write.ts'
 
 export type { BadRecord, OnBadRecord } from '../bad-records.ts'
-export type { DecodingFormat, EncodingFormat } from '../format.ts'
+export type { DecodingFormat, EncodingFormat, MessageFormat } from '../format.ts'
+export { type JsonMessageOptions, json } from './message.ts'
 
 export interface JsonOptions {
   /** What happens to a record that is no JSON, or null: `fail` (default), `skip`, or a tag: send it to that side output. */
@@ -48,18 +50,9 @@ export function jsonArray<T = any>(options: JsonOptions = {}): DecodingFormat<T>
   }
 }
 
-/** In Node since 21, not yet in TypeScript's library. */
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown }
-
-/** Dates become ISO texts; bigints become numbers with all their digits. */
 const encoder: Encoder<any> = {
   encode(value) {
-    let text: string | undefined
-    try {
-      text = JSON.stringify(value)
-    } catch {
-      text = JSON.stringify(value, (_key, v) => (typeof v === 'bigint' ? rawJSON(String(v)) : v))
-    }
+    const text = writeJson(value)
     if (text === undefined)
       throw new TailraceError('TR-RECORD-005', `Cannot write ${String(value)} as JSON: it is a ${typeof value}`)
     return `${text}\n`

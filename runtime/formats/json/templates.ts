@@ -26,6 +26,11 @@ export class Templates {
     this.#mode = mode
   }
 
+  /** There is a template to try. */
+  get learnt(): boolean {
+    return this.#templates.length > 0
+  }
+
   /** As {@link TemplateParser}, over all templates; `cursor.count` is the sum. */
   parse(
     d: Buffer,

@@ -1,12 +1,13 @@
 /**
- * Lines of text.
+ * Text: lines of files, and whole messages.
  */
 import { isAscii } from 'node:buffer'
 import { NO_TIMESTAMP } from '../../core/clock.ts'
 import type { SplitOutput } from '../../core/source.ts'
-import type { Chunk, Decoder, DecodingFormat, EncodingFormat } from '../format.ts'
+import type { Chunk, Decoder, DecodingFormat, EncodingFormat, MessageFormat } from '../format.ts'
+import { textMessage } from './message.ts'
 
-export type { DecodingFormat, EncodingFormat } from '../format.ts'
+export type { DecodingFormat, EncodingFormat, MessageFormat } from '../format.ts'
 
 export interface TextOptions {
   /** Of the bytes; `utf8` when not given. Bytes that are no UTF-8 become U+FFFD. */
@@ -16,12 +17,14 @@ export interface TextOptions {
 const WINDOW_BYTES = 32 * 1024
 
 /**
- * One line of text per record, without its end (\n or \r\n); empty lines are records too.
+ * One line of text per record, without its end (\n or \r\n); empty lines are records too. As a format of messages: the whole message.
  *
  * @example
  * fileSource({ path: '/var/log/app', format: textLines() })
  */
-export function textLines(options: TextOptions = {}): DecodingFormat<string> & EncodingFormat<string> {
+export function textLines(
+  options: TextOptions = {},
+): DecodingFormat<string> & EncodingFormat<string> & MessageFormat<string> {
   const { charset = 'utf8' } = options
   if (charset !== 'utf8' && charset !== 'latin1')
     throw new TypeError(`Cannot read text as ${String(charset)}: "charset" must be utf8 or latin1`)
@@ -30,6 +33,7 @@ export function textLines(options: TextOptions = {}): DecodingFormat<string> & E
     extension: '.txt',
     createDecoder: () => new TextDecoder(charset),
     createEncoder: () => ({ encode: (value) => `${value}\n` }),
+    ...textMessage('text', charset),
   }
 }
 
