@@ -7,7 +7,7 @@
  * - No two requests for the same knowledge are under way.
  */
 import type { Clock, Schedule } from '../../../core/clock.ts'
-import { codeText, KafkaProtocolError } from './codes.ts'
+import { KafkaProtocolError } from './codes.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { isFinal, kafkaFailure } from './failures.ts'
 import { type ApiName, type Broker, createBroker, type Protocol, protocolOf, type Versions } from './kafkajs.ts'
@@ -328,5 +328,3 @@ export class KafkaClient {
     }
   }
 }
-
-export { codeText }

@@ -35,6 +35,8 @@ import {
   TRANSACTIONAL,
 } from './layout.ts'
 
+const EMPTY = Buffer.alloc(0)
+
 export class RecordCursor {
   /** Where the current record lies. */
   bytes: Buffer
@@ -54,6 +56,7 @@ export class RecordCursor {
   bytesTaken = 0
 
   readonly #place: string
+  readonly #checkCrc: boolean
   #part: Buffer
   #batchAt = 0
   #aborted: AbortedTransactions | undefined
@@ -69,10 +72,11 @@ export class RecordCursor {
   #headersAt = 0
 
   /** @param place of the partition, for messages: `partition 3 of topic "clicks"` */
-  constructor(place: string, position: number) {
+  constructor(place: string, position: number, checkCrc = true) {
     this.#place = place
+    this.#checkCrc = checkCrc
     this.position = position
-    this.bytes = this.#part = Buffer.alloc(0)
+    this.bytes = this.#part = EMPTY
   }
 
   /** Goes on with what was fetched at `position`; the bytes must not change until they are gone through. `aborted`: what read_committed hides. */
@@ -81,6 +85,14 @@ export class RecordCursor {
     this.#batchAt = 0
     this.#left = 0
     this.#aborted = aborted
+  }
+
+  /** Goes on at another offset, with the next part. */
+  seek(position: number): void {
+    this.position = position
+    this.#left = 0
+    this.#part = EMPTY
+    this.#batchAt = 0
   }
 
   /** Moves to the next record; false at the end of the part. Throws TR-KAFKA-002 when a batch cannot be read. */
@@ -124,10 +136,10 @@ export class RecordCursor {
     this.timestampMs = this.#appendTimeMs >= 0 ? this.#appendTimeMs : this.#baseTimestampMs + sinceBase
     const keyLength = varint(bytes)
     this.keyStart = keyLength < 0 ? -1 : at
-    this.keyEnd = at += keyLength < 0 ? 0 : keyLength
+    this.keyEnd = at += Math.max(keyLength, 0)
     const valueLength = varint(bytes)
     this.valueStart = valueLength < 0 ? -1 : at
-    this.valueEnd = at += valueLength < 0 ? 0 : valueLength
+    this.valueEnd = at += Math.max(valueLength, 0)
     this.headerCount = varint(bytes)
     this.#headersAt = at
     if (!(length > 0 && at <= end && end <= this.#end)) throw this.#unreadable('a record is longer than its batch')
@@ -153,7 +165,7 @@ export class RecordCursor {
       this.bytesTaken += end - head
       this.#nextPosition = readInt64(part, head + BASE_OFFSET) + part.readInt32BE(head + LAST_OFFSET_DELTA) + 1
       if (this.#nextPosition <= this.position) continue
-      if (crc32c(part.subarray(head + ATTRIBUTES, end)) !== part.readUInt32BE(head + CRC))
+      if (this.#checkCrc && crc32c(part.subarray(head + ATTRIBUTES, end)) !== part.readUInt32BE(head + CRC))
         throw this.#unreadable('its checksum is wrong: it was damaged on the disk of a broker or on its way')
       if (this.#isToBeSeen(part, head, end)) return true
       this.position = this.#nextPosition
