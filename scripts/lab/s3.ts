@@ -11,9 +11,10 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
-import { homedir, tmpdir } from 'node:os'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { endServer, freePorts, labFolder } from './server.ts'
 
 const VERSION = 'v1.8.0'
 const MODULE = 'github.com/versity/versitygw/cmd/versitygw'
@@ -30,8 +31,7 @@ export interface S3Lab {
   stop(): Promise<void>
 }
 
-const cache = process.env.TAILRACE_LAB ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tailrace-lab')
-const program = join(cache, `versitygw-${VERSION}`)
+const program = join(labFolder, `versitygw-${VERSION}`)
 
 /** Why there is no server to be had, in a line that says how to get one; undefined: there is. */
 export function missingS3(): string | undefined {
@@ -42,8 +42,8 @@ export function missingS3(): string | undefined {
 /** Builds the program if it is not there. Throws when Go is missing, or the build fails. */
 export function installS3(): void {
   if (existsSync(program)) return
-  mkdirSync(cache, { recursive: true })
-  const folder = mkdtempSync(join(cache, 'build-'))
+  mkdirSync(labFolder, { recursive: true })
+  const folder = mkdtempSync(join(labFolder, 'build-'))
   try {
     const { error, status, stderr } = spawnSync('go', ['install', `${MODULE}@${VERSION}`], {
       env: { ...process.env, GOBIN: folder, GOFLAGS: '-trimpath' },
@@ -70,7 +70,7 @@ export async function startS3(): Promise<S3Lab> {
     }
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-s3-'))
   for (const name of ['data', 'meta']) mkdirSync(join(folder, name))
-  const port = await freePort()
+  const [port] = await freePorts(1)
   const server = spawn(
     program,
     ['--port', `127.0.0.1:${port}`, 'posix', '--sidecar', join(folder, 'meta'), join(folder, 'data')],
@@ -90,7 +90,7 @@ export async function startS3(): Promise<S3Lab> {
   process.once('exit', kill)
   const stop = async () => {
     process.removeListener('exit', kill)
-    await ended(server)
+    await endServer(server, 'SIGKILL')
     rmSync(folder, { recursive: true, force: true })
   }
   const lab = {
@@ -101,30 +101,13 @@ export async function startS3(): Promise<S3Lab> {
     stop,
   }
   try {
-    await untilOpen(port, server)
+    await untilOpen(port!, server)
     await makeBucket(lab)
   } catch (error) {
     await stop()
     throw new Error(`Cannot start ${program}: ${(error as Error).message}; it printed:\n${output}`, { cause: error })
   }
   return lab
-}
-
-async function ended(server: ChildProcess): Promise<void> {
-  if (server.exitCode !== null || server.signalCode !== null) return
-  const exit = new Promise((resolve) => server.once('exit', resolve))
-  server.kill('SIGKILL')
-  await exit
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number }
-      probe.close(() => resolve(port))
-    })
-  })
 }
 
 async function untilOpen(port: number, server: ChildProcess): Promise<void> {
