@@ -6,7 +6,7 @@
  *
  * The program is kept in TAILRACE_LAB, else `~/.cache/tailrace-lab`, under a hash of its sources.
  *
- * What to know: where it differs from Kafka, Kafka is right. A producer that is fenced is told 90 (Kafka: 47), initializing over an open transaction raises the epoch by 1 (Kafka: 2),
+ * What to know: where it differs from Kafka, Kafka is right. A SIGKILL aborts its open transactions. A producer that is fenced is told 90 (Kafka: 47), initializing over an open transaction raises the epoch by 1 (Kafka: 2),
  * transactions that timed out are aborted at once, brokers are numbered from 0. It is slower than Kafka: no benchmarks on it.
  */
 import { spawn, spawnSync } from 'node:child_process'
@@ -29,7 +29,7 @@ export interface KfakeUser {
 export interface KfakeOptions {
   /** How many brokers; 1 unless said. */
   brokers?: number
-  /** Keep data in files, so that it outlives {@link Kfake.kill} and {@link Kfake.start}. */
+  /** Keep data in files, so that {@link Kfake.start} finds it again. */
   durable?: boolean
   /** Topics that are there from the start, with their number of partitions. */
   topics?: Readonly<Record<string, number>>
@@ -51,8 +51,10 @@ export interface Kfake {
   /** Of the brokers themselves, `127.0.0.1:PORT,...`, also when others are advertised. */
   readonly bootstrapServers: string
   readonly ports: readonly number[]
-  /** SIGKILL to all brokers, which are one process. */
+  /** SIGKILL to all brokers, which are one process. What is durable stays, but open transactions are aborted, unlike Kafka's. */
   kill(): Promise<void>
+  /** Cuts all connections and ends the brokers; with `durable`, open transactions stay open. */
+  close(): Promise<void>
   /** Starts them again on the same ports; what was not durable is gone. */
   start(): Promise<void>
   /** Ends it for good and removes its data. */
@@ -143,6 +145,7 @@ export async function startKfake(options: KfakeOptions = {}): Promise<Kfake> {
     bootstrapServers: ports.map((port) => `127.0.0.1:${port}`).join(),
     ports,
     kill: () => endServer(server, 'SIGKILL'),
+    close: () => endServer(server, 'SIGTERM'),
     async start() {
       server = await start()
     },

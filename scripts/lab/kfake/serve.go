@@ -7,16 +7,17 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// serve runs brokers until stdin ends, which it does when whoever started them is gone.
+// serve runs brokers until SIGTERM, or until stdin ends, which it does when whoever started them is gone.
 func serve(args []string) error {
 	flags := flag.NewFlagSet("serve", flag.ExitOnError)
 	ports := flags.String("ports", "", "one for each broker, as 9092,9093")
@@ -41,6 +42,7 @@ func serve(args []string) error {
 	if len(listenOn) == 0 {
 		return errors.New("-ports: wanted: at least one")
 	}
+	how := listening{told: map[int]int{}, logins: len(superusers)+len(users) > 0}
 	options := []kfake.Opt{
 		kfake.Ports(listenOn...),
 		kfake.NumBrokers(len(listenOn)),
@@ -64,7 +66,7 @@ func serve(args []string) error {
 		if err != nil {
 			return err
 		}
-		options = append(options, kfake.TLS(config))
+		how.tls = config
 	}
 	if *advertised != "" {
 		told, err := numbers("advertised", *advertised)
@@ -74,7 +76,9 @@ func serve(args []string) error {
 		if len(told) != len(listenOn) {
 			return fmt.Errorf("-advertised %q: wanted: %d ports", *advertised, len(listenOn))
 		}
-		options = append(options, kfake.ListenFn(advertising(listenOn, told)))
+		for i, port := range listenOn {
+			how.told[port] = told[i]
+		}
 	}
 	for _, topic := range topics {
 		name, count, err := pair("topic", topic)
@@ -87,7 +91,7 @@ func serve(args []string) error {
 		}
 		options = append(options, kfake.SeedTopics(int32(n), name))
 	}
-	if len(superusers)+len(users) > 0 {
+	if how.logins {
 		options = append(options, kfake.EnableSASL())
 	}
 	for i, user := range append(superusers, users...) {
@@ -117,12 +121,18 @@ func serve(args []string) error {
 		options = append(options, kfake.BrokerConfigs(config))
 	}
 
-	cluster, err := kfake.NewCluster(options...)
+	cluster, err := kfake.NewCluster(append(options, kfake.ListenFn(how.listen))...)
 	if err != nil {
 		return err
 	}
 	fmt.Println("ready")
-	io.Copy(io.Discard, os.Stdin)
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, syscall.SIGTERM)
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		end <- syscall.SIGTERM
+	}()
+	<-end
 	cluster.Close()
 	return nil
 }
@@ -164,27 +174,3 @@ func pool(file string) (*x509.CertPool, error) {
 	}
 	return all, nil
 }
-
-// advertising listens as net.Listen does; a broker tells its clients the address that its listener has, here another one.
-func advertising(listenOn, told []int) func(network, address string) (net.Listener, error) {
-	return func(network, address string) (net.Listener, error) {
-		listener, err := net.Listen(network, address)
-		if err != nil {
-			return nil, err
-		}
-		own := listener.Addr().(*net.TCPAddr)
-		for i, port := range listenOn {
-			if port == own.Port {
-				return advertisedListener{listener, &net.TCPAddr{IP: own.IP, Port: told[i]}}, nil
-			}
-		}
-		return listener, nil
-	}
-}
-
-type advertisedListener struct {
-	net.Listener
-	told net.Addr
-}
-
-func (l advertisedListener) Addr() net.Addr { return l.told }

@@ -1,0 +1,187 @@
+/**
+ * A TCP proxy that spoils connections: cuts them, keeps them silent, delays what passes. It reads nothing of what passes, so it fits any protocol, TLS too.
+ *
+ * A Kafka client connects to the addresses that brokers tell it, so brokers have to be told to advertise the proxy's port (`advertised` of scripts/lab/kfake.ts and kafka.ts). Hence the
+ * order: proxies first, then brokers, then {@link TcpProxy.target}.
+ */
+import { createServer, connect as open, type Server, type Socket } from 'node:net'
+
+/** What happens to one connection. */
+export interface ConnectionFault {
+  /** Each piece passes so much later, in both directions. */
+  delayMs?: number
+  /** Once more than so many bytes have come in that direction, they pass (the rest does not), and then: */
+  after?: {
+    bytes: number
+    of: 'requests' | 'answers'
+    /**
+     * - `cut`: the client gets a reset, the broker too.
+     * - `half`: the client is told that no more comes, and may still write; nothing it writes passes.
+     * - `silent`: nothing passes any more, the connection stays open.
+     */
+    then: 'cut' | 'half' | 'silent'
+  }
+}
+
+export class TcpProxy {
+  /** Where connections go, a port on 127.0.0.1. */
+  target = 0
+  /** Asked for each connection, counted from 0. */
+  fault: (connection: number) => ConnectionFault | undefined = () => undefined
+  /** Connections so far. */
+  accepted = 0
+  readonly port: number
+  readonly #server: Server
+  readonly #pairs = new Set<Pair>()
+  #refusing = false
+
+  private constructor(server: Server) {
+    this.#server = server
+    this.port = (server.address() as { port: number }).port
+    server.on('connection', (client) => this.#accept(client))
+  }
+
+  /** @param port where to listen; one that is not given out to outgoing connections (freePorts of scripts/lab/server.ts) */
+  static async listen(port: number): Promise<TcpProxy> {
+    const server = createServer({ allowHalfOpen: true, noDelay: true })
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(port, '127.0.0.1', resolve)
+    })
+    return new TcpProxy(server)
+  }
+
+  /** Connections that are open now. */
+  get open(): number {
+    return this.#pairs.size
+  }
+
+  /** Resets all connections; new ones may come. */
+  cut(): void {
+    for (const pair of this.#pairs) pair.end('cut')
+  }
+
+  /** From now on nothing passes on the connections there are, though they stay open: what a client sees when a machine is gone. */
+  silence(): void {
+    for (const pair of this.#pairs) pair.end('silent')
+  }
+
+  /** Resets all connections, and new ones at once, until {@link up}. */
+  down(): void {
+    this.#refusing = true
+    this.cut()
+  }
+
+  up(): void {
+    this.#refusing = false
+  }
+
+  async close(): Promise<void> {
+    this.cut()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  #accept(client: Socket): void {
+    const fault = this.fault(this.accepted++)
+    if (this.#refusing) {
+      client.on('error', () => {}).resetAndDestroy()
+      return
+    }
+    const pair = new Pair(
+      client,
+      open({ port: this.target, host: '127.0.0.1', noDelay: true, allowHalfOpen: true }),
+      fault,
+    )
+    this.#pairs.add(pair)
+    pair.onEnd = () => this.#pairs.delete(pair)
+  }
+}
+
+/** A client's connection and its other half, to the broker. */
+class Pair {
+  onEnd: () => void = () => {}
+  readonly #client: Socket
+  readonly #broker: Socket
+  readonly #fault: ConnectionFault
+  readonly #timers = new Set<NodeJS.Timeout>()
+  #silent = false
+
+  constructor(client: Socket, broker: Socket, fault: ConnectionFault = {}) {
+    this.#client = client
+    this.#broker = broker
+    this.#fault = fault
+    this.#pass(client, broker, 'requests')
+    this.#pass(broker, client, 'answers')
+  }
+
+  end(then: 'cut' | 'half' | 'silent'): void {
+    if (then === 'cut') {
+      for (const timer of this.#timers) clearTimeout(timer)
+      this.#client.resetAndDestroy()
+      this.#broker.resetAndDestroy()
+      return
+    }
+    this.#silent = true
+    if (then === 'half') this.#client.end()
+  }
+
+  #pass(from: Socket, to: Socket, direction: 'requests' | 'answers'): void {
+    const { delayMs = 0, after } = this.#fault
+    let left = after?.of === direction ? after.bytes : Number.POSITIVE_INFINITY
+    from.on('data', (piece) => {
+      if (this.#silent) return
+      const passing = piece.length > left ? piece.subarray(0, left) : piece
+      const fatal = piece.length > left
+      left -= passing.length
+      this.#later(delayMs, () => {
+        if (this.#silent) return
+        if (passing.length > 0 && !to.write(passing)) from.pause()
+        // Written first, then spoiled: what passes must have gone out.
+        if (fatal) setImmediate(() => this.end(after!.then))
+      })
+    })
+    to.on('drain', () => from.resume())
+    from.on('end', () => this.#later(delayMs, () => this.#silent || to.end()))
+    from.on('error', () => this.end('cut'))
+    from.on('close', () => {
+      // A silent one stays open to the other side, until it is cut.
+      if (!this.#silent || from === this.#client) this.#closed(to)
+    })
+  }
+
+  #closed(other: Socket): void {
+    if (!other.destroyed) other.destroySoon()
+    this.onEnd()
+  }
+
+  #later(delayMs: number, work: () => void): void {
+    if (delayMs === 0) {
+      work()
+      return
+    }
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      work()
+    }, delayMs)
+    this.#timers.add(timer)
+  }
+}
+
+/** Faults that follow from a seed: of all connections `share` (0 to 1) gets one, after at most `bytes` in either direction; half of all are delayed by up to `delayMs`. */
+export function randomFaults(
+  random: () => number,
+  { share, bytes, delayMs = 0 }: { share: number; bytes: number; delayMs?: number },
+): (connection: number) => ConnectionFault | undefined {
+  const oneOf = <T>(all: readonly T[]) => all[Math.floor(random() * all.length)]!
+  return () => {
+    const fault: ConnectionFault = {}
+    if (random() < 0.5 && delayMs > 0) fault.delayMs = Math.ceil(random() * delayMs)
+    if (random() < share)
+      fault.after = {
+        bytes: Math.floor(random() * bytes),
+        of: oneOf(['requests', 'answers'] as const),
+        then: oneOf(['cut', 'half', 'silent'] as const),
+      }
+    return fault
+  }
+}
