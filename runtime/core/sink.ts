@@ -17,9 +17,11 @@ export interface Sink<T, C = any, W = any> {
   createWriter(context: SinkContext): SinkWriter<T, C, W> | Promise<SinkWriter<T, C, W>>
   /**
    * Instead of `createWriter` when the job goes on from a checkpoint; wanted when writers have state. `states` are those of all writers that this one
-   * takes over from: none, or several, when the parallelism has changed. What was prepared by then has been given to the committer before.
+   * takes over from: none, or several, when the parallelism has changed (or of all there were, see {@link writerState}). What was prepared by then has been given to the committer before.
    */
   restoreWriter?(context: SinkContext, states: W[]): SinkWriter<T, C, W> | Promise<SinkWriter<T, C, W>>
+  /** What of the writers' state each restored writer is given: its part (`split`, when not given), or the states of all (`union`). */
+  readonly writerState?: 'split' | 'union'
   createCommitter?(context: CommitterContext): Committer<C>
   /**
    * Adds an operator of parallelism 1 behind the writers. All commits are then made there: of one checkpoint after the other, with what all subtasks
@@ -30,10 +32,18 @@ export interface Sink<T, C = any, W = any> {
   describe?(): string
 }
 
+/** How often a job takes checkpoints by itself, and how long one may take; milliseconds. */
+export interface CheckpointTimes {
+  readonly intervalMs: number
+  readonly timeoutMs: number
+}
+
 export interface CommitterContext extends RuntimeContext {
   readonly clock: Clock
   /** Checkpoints are taken: what is prepared waits for them. Without, it is committed once, at the end of the input. */
   readonly checkpointing: boolean
+  /** For systems that hold what is prepared for a limited time; undefined: no checkpoints are taken, or their times are not known. */
+  readonly checkpointTimes: CheckpointTimes | undefined
 }
 
 export interface SinkContext extends CommitterContext {

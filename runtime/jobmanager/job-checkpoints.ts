@@ -101,8 +101,10 @@ export class JobCheckpoints {
   }
   /** undefined: tasks do not wait for checkpoints at their end. */
   get mode(): CheckpointingMode | undefined {
-    const { intervalMs, mode } = this.settings
-    return intervalMs === undefined ? undefined : { exactlyOnce: mode === 'EXACTLY_ONCE' }
+    const { intervalMs, timeoutMs, mode } = this.settings
+    return intervalMs === undefined
+      ? undefined
+      : { exactlyOnce: mode === 'EXACTLY_ONCE', times: { intervalMs, timeoutMs } }
   }
 
   /** Takes over the store and finds what the job begins from; gives the plan with the numbers of key groups that this has. */

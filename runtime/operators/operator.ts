@@ -11,6 +11,7 @@ import type { ListMode, StateTable } from '../checkpoint/model.ts'
 import type { Barrier } from '../core/checkpoint.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Key, RuntimeContext, TaskInfo } from '../core/functions.ts'
+import type { CheckpointTimes } from '../core/sink.ts'
 import type { PollStatus, SourceSplit } from '../core/source.ts'
 import type { OperatorMetrics } from '../metrics/page.ts'
 
@@ -68,6 +69,8 @@ export interface OperatorContext {
   readonly restored: RestoredState | undefined
   /** Checkpoints are taken, so the end of the input is held by one, too. */
   readonly checkpointing: boolean
+  /** Of the checkpoints that the job takes by itself, where they are known. */
+  readonly checkpointTimes?: CheckpointTimes | undefined
   /** True while output exceeds the credit: resumable work should pause. Cheap; ask once per a few hundred records. */
   outputBlocked(): boolean
 }

@@ -36,5 +36,6 @@ export function committerContext(context: OperatorContext): CommitterContext {
     getAggregatingState: (descriptor) => runtime.getAggregatingState(descriptor),
     clock: context.clock,
     checkpointing: context.checkpointing,
+    checkpointTimes: context.checkpointTimes,
   }
 }

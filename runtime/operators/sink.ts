@@ -148,11 +148,16 @@ export class Operator extends BaseOperator {
   }
 
   override snapshot(writer: SnapshotWriter): void {
-    const keep = (name: string, elements: readonly unknown[] | Promise<readonly unknown[]>) => {
-      if (!isPromise(elements)) writer.list(name, 'split', elements)
-      else writer.wait(elements.then((late) => writer.list(name, 'split', late)))
+    const keep = (
+      name: string,
+      elements: readonly unknown[] | Promise<readonly unknown[]>,
+      mode: 'split' | 'union' = 'split',
+    ) => {
+      if (!isPromise(elements)) writer.list(name, mode, elements)
+      else writer.wait(elements.then((late) => writer.list(name, mode, late)))
     }
-    if (this.writer.snapshotState !== undefined) keep(WRITER_STATE, this.writer.snapshotState(this.#lastCheckpointId))
+    if (this.writer.snapshotState !== undefined)
+      keep(WRITER_STATE, this.writer.snapshotState(this.#lastCheckpointId), this.#sink.writerState)
     if (this.writer.prepareCommit === undefined && this.#flushing !== undefined) writer.wait(this.#flushing)
     const pending = this.#commits?.pending ?? this.#sender?.pending
     if (pending === undefined) return

@@ -2,9 +2,11 @@
  * Messages between the JobManager and a slot. Between threads they are posted as they are (structured clone; shared buffers stay
  * shared); the inline host passes them by call.
  */
+
 import type { SnapshotStats, SubtaskRestore, SubtaskSnapshot } from '../checkpoint/model.ts'
 import type { Barrier } from '../core/checkpoint.ts'
 import type { ErrorData } from '../core/errors.ts'
+import type { CheckpointTimes } from '../core/sink.ts'
 import type { SourceSplit } from '../core/source.ts'
 import type { TypeDescription } from '../core/types.ts'
 import type { Plan } from '../graph/model.ts'
@@ -76,6 +78,8 @@ export interface Deployment {
 export interface CheckpointingMode {
   /** Channels whose barrier has come wait for the others [C-02]. */
   exactlyOnce: boolean
+  /** For sinks whose systems give up what is prepared after a while. */
+  times?: CheckpointTimes | undefined
 }
 
 export interface DeploymentRestore {

@@ -120,6 +120,7 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
     overflow,
     page,
     checkpointing: checkpointing !== undefined,
+    checkpointTimes: checkpointing?.times,
     buffers,
     restored: restoreOf(vertex, subtask, surroundings),
     aligner,

@@ -46,6 +46,7 @@ export function createOperatorContext(
     },
     restored: task.options.restored?.states.get(link.operatorId),
     checkpointing: task.options.checkpointing,
+    checkpointTimes: task.options.checkpointTimes,
     outputBlocked: vertex.outputs.length === 0 ? () => false : () => task.outputBlocked(),
   }
 }

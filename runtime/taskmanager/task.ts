@@ -17,6 +17,7 @@ import type { Barrier } from '../core/checkpoint.ts'
 import type { Clock } from '../core/clock.ts'
 import { errorToData, isTailraceError, TailraceError } from '../core/errors.ts'
 import type { TaskInfo } from '../core/functions.ts'
+import type { CheckpointTimes } from '../core/sink.ts'
 import type { SourceSplit } from '../core/source.ts'
 import type { JobVertex } from '../graph/model.ts'
 import { type MetricsPage, O, T, type TaskMetrics } from '../metrics/page.ts'
@@ -60,6 +61,7 @@ export interface TaskOptions {
   page: MetricsPage
   /** The job takes checkpoints. */
   checkpointing: boolean
+  checkpointTimes?: CheckpointTimes | undefined
   buffers: ChunkBuffers
   restored: TaskRestore | undefined
   /** The gate's, to let go of a checkpoint that was given up. */

@@ -1,0 +1,193 @@
+/**
+ * The sink that users make.
+ */
+import { backgroundSchedule } from '../../../core/clock.ts'
+import type { Sink, SinkContext } from '../../../core/sink.ts'
+import { KafkaClient } from '../client/client.ts'
+import { connectionSettings } from '../client/connection-settings.ts'
+import { Properties } from '../properties.ts'
+import type { Compression } from '../records/layout.ts'
+import { KafkaCommitter } from './committer.ts'
+import { abortLingering } from './lingering.ts'
+import { endTransaction, initProducer, transactionTimeoutMax } from './requests.ts'
+import { RecordSerializer, type SerializerOptions } from './serializer.ts'
+import { transactionTimeout } from './timeouts.ts'
+import { type KafkaWriterState, partsOf, type TransactionHandle, Transactions } from './transactions.ts'
+import { KafkaWriter, type WriterSettings } from './writer.ts'
+
+/** Flink's spelling is understood, too: `EXACTLY_ONCE`. */
+export type DeliveryGuarantee = 'none' | 'at-least-once' | 'exactly-once' | 'NONE' | 'AT_LEAST_ONCE' | 'EXACTLY_ONCE'
+
+export interface KafkaSinkOptions<T> extends SerializerOptions<T> {
+  /** `host:port`, with commas between or as a list; else the property bootstrap.servers, or KAFKA_BOOTSTRAP_SERVERS of the environment. */
+  bootstrapServers?: string | readonly string[]
+  /**
+   * - `none`: records may be lost, and doubled, when something fails.
+   * - `at-least-once` (standard): a checkpoint is complete when the brokers have everything before it; after a failure records may be there twice.
+   * - `exactly-once`: records appear when their checkpoint is complete, to readers of isolation level read_committed. Needs checkpoints and `transactionalIdPrefix`.
+   */
+  deliveryGuarantee?: DeliveryGuarantee
+  /** Of the ids of transactions: no other sink of the Kafka cluster may have it, nor one that begins with it and a dash. */
+  transactionalIdPrefix?: string
+  /** Of Kafka's clients, by their names: docs/connectors/kafka.md lists them. */
+  properties?: Readonly<Record<string, string | number | boolean>>
+}
+
+/** A transactional id must fit into 16 bits of length with the numbers that follow. */
+const PREFIX_BYTES_MAX = 64_000
+const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const satisfies readonly Compression[]
+
+/**
+ * Writes to topics of Kafka.
+ *
+ * Throws TypeError for options that contradict each other, and TR-KAFKA-001 for properties that cannot be used.
+ *
+ * @example
+ * alerts.sinkTo(
+ *   kafkaSink({
+ *     bootstrapServers: 'kafka:9092',
+ *     topic: 'alerts',
+ *     key: (alert) => alert.userId,
+ *     value: json<Alert>(),
+ *     deliveryGuarantee: 'exactly-once',
+ *     transactionalIdPrefix: 'fraud-alerts',
+ *   }),
+ * )
+ */
+export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionHandle, KafkaWriterState> {
+  const { topic, value, transactionalIdPrefix: prefix = '' } = options
+  const properties = new Properties(options.properties)
+  const connection = connectionSettings(properties, options.bootstrapServers, process.env)
+  const guarantee = guaranteeOf(options.deliveryGuarantee)
+  if (typeof topic !== 'function' && (typeof topic !== 'string' || topic === ''))
+    throw new TypeError('Cannot write to Kafka: "topic" must be a name, or a function that gives one')
+  if (typeof value?.createMessageEncoder !== 'function')
+    throw new TypeError('Cannot write to Kafka: "value" must be a message format, such as json()')
+  const exactlyOnce = guarantee === 'exactly-once'
+  if (exactlyOnce && prefix === '')
+    throw new TypeError(
+      'Cannot write to Kafka exactly once without a "transactionalIdPrefix": a text that no other sink of the cluster has',
+    )
+  if (Buffer.byteLength(prefix) > PREFIX_BYTES_MAX)
+    throw new TypeError(
+      `Cannot use a "transactionalIdPrefix" of ${Buffer.byteLength(prefix)} bytes: ${PREFIX_BYTES_MAX} at most`,
+    )
+  const acks = exactlyOnce ? 'all' : properties.word('acks', ['all', '-1', '1', '0'])
+  const idempotent = exactlyOnce || ((acks === 'all' || acks === '-1') && properties.boolean('enable.idempotence'))
+  if (
+    !idempotent &&
+    acks !== 'all' &&
+    acks !== '-1' &&
+    properties.isSet('enable.idempotence') &&
+    properties.boolean('enable.idempotence')
+  )
+    throw properties.refusal('acks', 'all (enable.idempotence is true)')
+  const settings: WriterSettings<T> = {
+    createSerializer: (subtask) => new RecordSerializer(options, subtask, Math.random),
+    guarantee,
+    idempotent,
+    lingerMs: properties.integer('linger.ms', { atLeast: 0 }),
+    bufferBytesMax: properties.integer('buffer.memory', { atLeast: 1 }),
+    recordBytesMax: properties.integer('max.request.size', { atLeast: 1 }),
+    sender: {
+      acks: acks === 'all' || acks === '-1' ? -1 : (Number(acks) as 0 | 1),
+      compression: properties.word('compression.type', COMPRESSIONS),
+      batchBytes: properties.integer('batch.size', { atLeast: 1 }),
+      requestBytesMax: properties.integer('max.request.size', { atLeast: 1 }),
+      deliveryTimeoutMs: properties.integer('delivery.timeout.ms', { atLeast: 1 }),
+      requestTimeoutMs: connection.requestTimeoutMs,
+    },
+  }
+  const givenTimeoutMs = properties.isSet('transaction.timeout.ms')
+    ? properties.integer('transaction.timeout.ms', { atLeast: 1 })
+    : undefined
+  const createClient = (clock: SinkContext['clock']) =>
+    new KafkaClient(connection, { clock, schedule: backgroundSchedule, random: Math.random })
+  /** Of the writer and the committer of a subtask. */
+  const transactionsOf = new Map<number, Transactions>()
+
+  const open = async (context: SinkContext, states: readonly KafkaWriterState[]): Promise<KafkaWriter<T>> => {
+    const { clock, task, checkpointTimes } = context
+    if (task.subtaskIndex === 0) for (const warning of properties.warnings) console.warn(warning)
+    const client = createClient(clock)
+    if (!exactlyOnce) return orClose(client, KafkaWriter.open(context, settings, client, undefined))
+    const begin = async () => {
+      const times = {
+        givenMs: givenTimeoutMs,
+        brokerMaxMs: await transactionTimeoutMax(client),
+        checkpoints: checkpointTimes,
+      }
+      const { timeoutMs, warning } = transactionTimeout(times)
+      if (warning !== undefined && task.subtaskIndex === 0) console.warn(warning)
+      const transactions = new Transactions(prefix, task.subtaskIndex, task.parallelism, (id) =>
+        initProducer(client, id, timeoutMs),
+      )
+      await recover(client, context, states, transactions, timeoutMs)
+      transactionsOf.set(task.subtaskIndex, transactions)
+      return KafkaWriter.open(context, settings, client, transactions)
+    }
+    return orClose(client, begin())
+  }
+
+  const recover = async (
+    client: KafkaClient,
+    { task }: SinkContext,
+    states: readonly KafkaWriterState[],
+    transactions: Transactions,
+    timeoutMs: number,
+  ): Promise<void> => {
+    const { subtaskIndex: subtask, parallelism } = task
+    const handles = states.flatMap((state) => state.handles)
+    const held = new Set(handles.map(({ transactionalId }) => transactionalId))
+    transactions.reserve(held)
+    const prefixes = [...new Set([prefix, ...states.map((state) => state.prefix)])]
+    const owns = ({ transactionalId }: TransactionHandle) =>
+      prefixes.some((one) => (partsOf(one, transactionalId)?.subtask ?? -1) % parallelism === subtask)
+    // Whoever was given the handle commits it, too, and tells what comes of it.
+    for (const handle of handles.filter(owns)) await endTransaction(client, handle, true).catch(() => {})
+    await abortLingering({
+      client,
+      prefixes,
+      subtask,
+      parallelism,
+      held,
+      idsKnown: Math.max(0, ...states.map(({ ids }) => ids)),
+      parallelismKnown: Math.max(0, ...states.map((state) => state.parallelism)),
+      init: (id) => initProducer(client, id, timeoutMs),
+    })
+  }
+
+  const sink: Sink<T, TransactionHandle, KafkaWriterState> = {
+    createWriter: (context) => open(context, []),
+    describe: () => `kafka(${typeof topic === 'function' ? 'topics by record' : topic})`,
+  }
+  if (!exactlyOnce) return sink
+  return {
+    ...sink,
+    writerState: 'union',
+    restoreWriter: (context, states) => open(context, states),
+    createCommitter: ({ clock, task }) => {
+      // Not those of an attempt before.
+      transactionsOf.delete(task.subtaskIndex)
+      return new KafkaCommitter(createClient(clock), () => transactionsOf.get(task.subtaskIndex))
+    },
+  }
+}
+
+function guaranteeOf(given: DeliveryGuarantee = 'at-least-once'): WriterSettings<any>['guarantee'] {
+  const word = given.toLowerCase().replaceAll('_', '-')
+  if (word === 'none' || word === 'at-least-once' || word === 'exactly-once') return word
+  throw new TypeError(
+    `Cannot use ${JSON.stringify(given)} as "deliveryGuarantee": none, at-least-once or exactly-once is wanted`,
+  )
+}
+
+/** No connection stays behind when a writer cannot be opened. */
+async function orClose<R>(client: KafkaClient, opened: Promise<R>): Promise<R> {
+  try {
+    return await opened
+  } catch (error) {
+    await client.close()
+    throw error
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * What writers and committers ask of a transaction's coordinator.
+ */
+import type { KafkaClient } from '../client/client.ts'
+import { CODE, KafkaProtocolError } from '../client/codes.ts'
+import type { Producer, TransactionHandle } from './transactions.ts'
+
+/** A new epoch of the id; what it has open is aborted, and who holds an older epoch is fenced. null: only numbers against doubles. */
+export async function initProducer(
+  client: KafkaClient,
+  transactionalId: string | null,
+  timeoutMs: number,
+): Promise<Producer> {
+  const what = transactionalId === null ? 'get a producer id' : `begin a transaction of "${transactionalId}"`
+  return client.retrying(
+    what,
+    async () => {
+      const node =
+        transactionalId === null ? (await client.nodes())[0]! : await client.coordinator('transaction', transactionalId)
+      const { errorCode, producerId, producerEpoch } = await client.call(node, 'InitProducerId', {
+        transactionalId,
+        transactionTimeout: timeoutMs,
+      })
+      if (errorCode !== 0)
+        throw new KafkaProtocolError(
+          errorCode,
+          transactionalId === null ? 'producer id' : `transactional id "${transactionalId}"`,
+        )
+      return { transactionalId, producerId: BigInt(producerId), epoch: producerEpoch, sequences: new Map() }
+    },
+    () => {
+      if (transactionalId !== null) client.forgetCoordinator('transaction', transactionalId)
+    },
+  )
+}
+
+/** Before the first batch of a partition in a transaction. */
+export async function addPartitions(
+  client: KafkaClient,
+  producer: Producer,
+  partitions: readonly { topic: string; partition: number }[],
+): Promise<void> {
+  const transactionalId = producer.transactionalId!
+  const byTopic = Map.groupBy(partitions, ({ topic }) => topic)
+  await client.retrying(
+    `add partitions to the transaction of "${transactionalId}"`,
+    async () => {
+      const node = await client.coordinator('transaction', transactionalId)
+      const { errors } = await client.call(node, 'AddPartitionsToTxn', {
+        transactionalId,
+        producerId: String(producer.producerId),
+        producerEpoch: producer.epoch,
+        topics: [...byTopic].map(([topic, ofTopic]) => ({
+          topic,
+          partitions: ofTopic.map(({ partition }) => partition),
+        })),
+      })
+      for (const { topic, partitionErrors } of errors)
+        for (const { partition, errorCode } of partitionErrors) {
+          // Told of the partitions beside one that is refused.
+          if (errorCode !== 0 && errorCode !== 55)
+            throw new KafkaProtocolError(
+              errorCode,
+              `partition ${partition} of topic "${topic}" in "${transactionalId}"`,
+            )
+        }
+    },
+    () => client.forgetCoordinator('transaction', transactionalId),
+  )
+}
+
+/** One try. Returns the error code; throws what connections do. */
+export async function endTransaction(client: KafkaClient, handle: TransactionHandle, commit: boolean): Promise<number> {
+  const { transactionalId, producerId, epoch } = handle
+  const node = await client.coordinator('transaction', transactionalId)
+  const { errorCode } = await client.call(node, 'EndTxn', {
+    transactionalId,
+    producerId,
+    producerEpoch: epoch,
+    transactionResult: commit,
+  })
+  return errorCode
+}
+
+/** Of all brokers the least; undefined: they do not tell. Milliseconds. */
+export async function transactionTimeoutMax(client: KafkaClient): Promise<number | undefined> {
+  const BROKER = 4
+  const name = 'transaction.max.timeout.ms'
+  return client.retrying("read the brokers' settings", async () => {
+    const nodes = await client.nodes()
+    const answers = await Promise.all(
+      nodes.map((node) =>
+        client.call(node, 'DescribeConfigs', {
+          resources: [{ type: BROKER, name: String(node), configNames: [name] }],
+          includeSynonyms: false,
+        }),
+      ),
+    )
+    const values: number[] = []
+    for (const { resources } of answers) {
+      for (const { errorCode, configEntries } of resources) {
+        if (errorCode === CODE.CLUSTER_AUTHORIZATION_FAILED) continue
+        if (errorCode !== 0) throw new KafkaProtocolError(errorCode, 'the settings of a broker')
+        const value = Number(
+          configEntries.find((entry: { configName: string }) => entry.configName === name)?.configValue,
+        )
+        if (value > 0) values.push(value)
+      }
+    }
+    return values.length === 0 ? undefined : Math.min(...values)
+  })
+}
