@@ -43,13 +43,9 @@ export interface BatchHead {
 
 /** Most bytes that a record takes beside key, value and headers. */
 const RECORD_OVERHEAD = 40
-/** Most bytes that a UTF-16 unit takes in UTF-8. */
-const UTF8_MAX = 3
+/** Most bytes that a UTF-16 unit takes in UTF-8, beside the first. */
+const UTF8_MORE = 2
 const NO_HEADERS: readonly Header[] = []
-
-/** Where a text lies that was just written as UTF-8; for all writers, as a record is written without a pause. */
-let scratch = Buffer.allocUnsafe(16 * 1024)
-let scratchEnd = 0
 
 export class BatchWriter {
   count = 0
@@ -79,15 +75,26 @@ export class BatchWriter {
       this.#baseTimestampMs = timestampMs
       this.#maxTimestampMs = timestampMs
     } else if (timestampMs > this.#maxTimestampMs) this.#maxTimestampMs = timestampMs
-    scratchEnd = 0
-    const keyStart = 0
-    const keyEnd = key === null ? 0 : put(key)
-    const valueEnd = value === null ? keyEnd : put(value)
-    const keyLength = key === null ? -1 : keyEnd - keyStart
-    const valueLength = value === null ? -1 : valueEnd - keyEnd
-    const headerList = headers ?? NO_HEADERS
-    const headersEnd = headerList.length === 0 ? valueEnd : putHeaders(headerList)
+    // Text that is ASCII has as many bytes as units: it is written once, where it belongs. When it is not, its length is known and all is written again.
+    const size = this.#write(lengthOf(key), lengthOf(value), key, value, headers ?? NO_HEADERS, timestampMs)
+    const written =
+      size >= 0 ? size : this.#write(bytesOf(key), bytesOf(value), key, value, headers ?? NO_HEADERS, timestampMs)
+    this.count++
+    this.#at += written
+    return written
+  }
+
+  /** The record's bytes; -1 when a text has another length than was expected. */
+  #write(
+    keyLength: number,
+    valueLength: number,
+    key: Part,
+    value: Part,
+    headers: readonly Header[],
+    timestampMs: number,
+  ): number {
     const sinceBase = timestampMs - this.#baseTimestampMs
+    const headersLength = headers.length === 0 ? 0 : headerBytes(headers)
     const length =
       1 +
       varintSize(sinceBase) +
@@ -96,9 +103,9 @@ export class BatchWriter {
       Math.max(0, keyLength) +
       varintSize(valueLength) +
       Math.max(0, valueLength) +
-      varintSize(headerList.length) +
-      (headersEnd - valueEnd)
-    this.#reserve(length + RECORD_OVERHEAD)
+      varintSize(headers.length) +
+      headersLength
+    this.#reserve(length + RECORD_OVERHEAD + UTF8_MORE * (Math.max(0, keyLength) + Math.max(0, valueLength)))
     const bytes = this.#bytes
     const start = this.#at
     let at = writeVarint(bytes, length, start)
@@ -106,13 +113,21 @@ export class BatchWriter {
     at = writeVarint(bytes, sinceBase, at)
     at = writeVarint(bytes, this.count, at)
     at = writeVarint(bytes, keyLength, at)
-    if (keyLength > 0) at += scratch.copy(bytes, at, keyStart, keyEnd)
+    if (keyLength > 0) {
+      if (putPart(bytes, key!, at) !== keyLength) return -1
+      at += keyLength
+    }
     at = writeVarint(bytes, valueLength, at)
-    if (valueLength > 0) at += scratch.copy(bytes, at, keyEnd, valueEnd)
-    at = writeVarint(bytes, headerList.length, at)
-    if (headersEnd > valueEnd) at += scratch.copy(bytes, at, valueEnd, headersEnd)
-    this.count++
-    this.#at = at
+    if (valueLength > 0) {
+      if (putPart(bytes, value!, at) !== valueLength) return -1
+      at += valueLength
+    }
+    at = writeVarint(bytes, headers.length, at)
+    for (let i = 0; i < headers.length; i++) {
+      const [name, content] = headers[i]!
+      at = putWithLength(bytes, name, at)
+      at = content === null ? writeVarint(bytes, -1, at) : putWithLength(bytes, content, at)
+    }
     return at - start
   }
 
@@ -145,43 +160,31 @@ export class BatchWriter {
   }
 }
 
-/** Appends to the scratch, and returns its end. */
-function put(part: string | Uint8Array): number {
-  const start = scratchEnd
-  if (typeof part === 'string') {
-    reserve(part.length * UTF8_MAX)
-    scratchEnd = start + scratch.utf8Write(part, start)
-  } else {
-    reserve(part.length)
-    scratch.set(part, start)
-    scratchEnd = start + part.length
+const lengthOf = (part: Part): number => (part === null ? -1 : part.length)
+const bytesOf = (part: Part): number =>
+  part === null ? -1 : typeof part === 'string' ? Buffer.byteLength(part) : part.length
+
+/** Returns how many bytes it wrote. */
+function putPart(bytes: Buffer, part: string | Uint8Array, at: number): number {
+  if (typeof part === 'string') return bytes.utf8Write(part, at)
+  bytes.set(part, at)
+  return part.length
+}
+
+function headerBytes(headers: readonly Header[]): number {
+  let sum = 0
+  for (const [name, content] of headers) {
+    const nameLength = bytesOf(name)
+    const contentLength = bytesOf(content)
+    sum += varintSize(nameLength) + nameLength + varintSize(contentLength) + Math.max(0, contentLength)
   }
-  return scratchEnd
+  return sum
 }
 
-function putHeaders(headers: readonly Header[]): number {
-  for (const [key, value] of headers) {
-    putWithLength(key)
-    if (value === null) {
-      reserve(1)
-      scratchEnd = writeVarint(scratch, -1, scratchEnd)
-    } else putWithLength(value)
-  }
-  return scratchEnd
-}
-
-function putWithLength(part: string | Uint8Array): void {
-  const length = typeof part === 'string' ? Buffer.byteLength(part) : part.length
-  reserve(5)
-  scratchEnd = writeVarint(scratch, length, scratchEnd)
-  put(part)
-}
-
-function reserve(more: number): void {
-  if (scratchEnd + more <= scratch.length) return
-  const grown = Buffer.allocUnsafe(Math.max(2 * scratch.length, scratchEnd + more))
-  scratch.copy(grown, 0, 0, scratchEnd)
-  scratch = grown
+/** Returns the end. */
+function putWithLength(bytes: Buffer, part: string | Uint8Array, at: number): number {
+  const start = writeVarint(bytes, bytesOf(part), at)
+  return start + putPart(bytes, part, start)
 }
 
 /** Bytes of {@link writeVarint}. */

@@ -9,10 +9,10 @@ import { Properties } from '../properties.ts'
 import type { Compression } from '../records/layout.ts'
 import { KafkaCommitter } from './committer.ts'
 import { abortLingering } from './lingering.ts'
-import { endTransaction, initProducer, transactionTimeoutMax } from './requests.ts'
+import { initProducer, transactionTimeoutMax } from './requests.ts'
 import { RecordSerializer, type SerializerOptions } from './serializer.ts'
 import { transactionTimeout } from './timeouts.ts'
-import { type KafkaWriterState, partsOf, type TransactionHandle, Transactions } from './transactions.ts'
+import { type KafkaWriterState, type TransactionHandle, Transactions } from './transactions.ts'
 import { KafkaWriter, type WriterSettings } from './writer.ts'
 
 /** Flink's spelling is understood, too: `EXACTLY_ONCE`. */
@@ -137,14 +137,9 @@ export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionH
     timeoutMs: number,
   ): Promise<void> => {
     const { subtaskIndex: subtask, parallelism } = task
-    const handles = states.flatMap((state) => state.handles)
-    const held = new Set(handles.map(({ transactionalId }) => transactionalId))
+    const held = new Set(states.flatMap((state) => state.handles.map(({ transactionalId }) => transactionalId)))
     transactions.reserve(held)
     const prefixes = [...new Set([prefix, ...states.map((state) => state.prefix)])]
-    const owns = ({ transactionalId }: TransactionHandle) =>
-      prefixes.some((one) => (partsOf(one, transactionalId)?.subtask ?? -1) % parallelism === subtask)
-    // Whoever was given the handle commits it, too, and tells what comes of it.
-    for (const handle of handles.filter(owns)) await endTransaction(client, handle, true).catch(() => {})
     await abortLingering({
       client,
       prefixes,

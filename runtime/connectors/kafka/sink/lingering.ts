@@ -1,9 +1,9 @@
 /**
  * Ends what earlier attempts have left open: as long as a transaction is open, readers of committed records see nothing behind it.
  *
- * When a writer begins, everything that its checkpoint holds is committed (this one commits what is its own once more, since the parallelism may have changed and another
- * subtask may have been given the handle). What is still open under the prefix, and belongs to a subtask that is this one by its number modulo the parallelism, is aborted,
- * by taking the id over. The brokers list what is open; where they cannot, or may not tell, ids are taken over one after the other until one was never used.
+ * When a writer begins, the committers have been given everything that its checkpoint holds as prepared; that is left alone, whoever commits it. What else is open under the prefix,
+ * and belongs to a subtask that is this one by its number modulo the parallelism, is aborted, by taking the id over. The brokers list what is open; where they cannot, or may not
+ * tell, ids are taken over one after the other until one was never used.
  *
  * [KK-04, KK-05, KK-10]
  */

@@ -61,6 +61,8 @@ export class KafkaWriter<T> implements SinkWriter<T, TransactionHandle, KafkaWri
   #session: Session
   #lingering: number | undefined
   #full = false
+  /** As of the beginning of the turn, for records without a time. */
+  #nowMs: number
   #closing = false
 
   private constructor(
@@ -75,6 +77,7 @@ export class KafkaWriter<T> implements SinkWriter<T, TransactionHandle, KafkaWri
     this.#client = client
     this.#transactions = transactions
     this.#session = session
+    this.#nowMs = context.clock.now()
     this.#serializer = settings.createSerializer(context.task.subtaskIndex)
     const { clock, metrics } = context
     this.#bytesOut = metrics.counter('numBytesOut')
@@ -114,7 +117,7 @@ export class KafkaWriter<T> implements SinkWriter<T, TransactionHandle, KafkaWri
     const serializer = this.#serializer
     if (!serializer.serialize(value, timestamp)) return
     const { topic, key, value: bytes, headers } = serializer
-    const timestampMs = serializer.timestampMs === NO_TIMESTAMP ? this.#context.clock.now() : serializer.timestampMs
+    const timestampMs = serializer.timestampMs === NO_TIMESTAMP ? this.#nowMs : serializer.timestampMs
     const partitions = this.#sender.partitions(topic)
     if (partitions === undefined) {
       this.#park(topic, {
@@ -140,6 +143,7 @@ export class KafkaWriter<T> implements SinkWriter<T, TransactionHandle, KafkaWri
   }
 
   pending(): boolean {
+    this.#nowMs = this.#context.clock.now()
     if (this.#settings.lingerMs === 0 && this.#lingering !== undefined) this.#linger()
     this.#full = this.#sender.bytes >= this.#settings.bufferBytesMax
     return this.#full

@@ -52,7 +52,8 @@ export class KafkaReader<T> implements SourceReader<T, KafkaSplit> {
   readonly #commits: OffsetCommits | undefined
   readonly #taker: RecordTaker<T>
   readonly #partitions: Partition<T>[] = []
-  readonly #gauges = new Map<string, Gauges>()
+  /** By topic and partition. */
+  readonly #gauges = new Map<string, Gauges[]>()
   readonly #metrics: MetricGroup
   readonly #errors: Counter
   readonly #tombstones: Counter
@@ -113,6 +114,7 @@ export class KafkaReader<T> implements SourceReader<T, KafkaSplit> {
       if (partition.atStop || partition.deleted) this.#finish(partition, output)
       else this.#turn++
     }
+    if (left < max) this.#publishLag()
     if (partitions.length === 0 && this.#noMore) return 'end'
     return left < max ? 'more' : 'idle'
   }
@@ -204,7 +206,7 @@ export class KafkaReader<T> implements SourceReader<T, KafkaSplit> {
       }
       count++
     }
-    if (count > 0) this.#publish(partition)
+    if (count > 0) this.#gaugesOf(topic, number).currentOffset.set(cursor.offset)
     return count
   }
 
@@ -241,14 +243,14 @@ export class KafkaReader<T> implements SourceReader<T, KafkaSplit> {
     output.release(id)
   }
 
-  #publish({ cursor, endOffset, split: { topic, partition: number } }: Partition<T>): void {
-    const gauges = this.#gaugesOf(topic, number)
-    gauges.currentOffset.set(cursor.offset)
-    if (endOffset >= 0) gauges.lag.set(Math.max(0, endOffset - cursor.position))
+  /** Records that are in the partitions and not emitted. */
+  #publishLag(): void {
     let most = 0
     let all = 0
-    for (const one of this.#partitions) {
-      const lag = one.endOffset < 0 ? 0 : Math.max(0, one.endOffset - one.cursor.position)
+    for (const { endOffset, cursor, split } of this.#partitions) {
+      if (endOffset < 0) continue
+      const lag = Math.max(0, endOffset - cursor.position)
+      this.#gaugesOf(split.topic, split.partition).lag.set(lag)
       most = Math.max(most, lag)
       all += lag
     }
@@ -257,8 +259,12 @@ export class KafkaReader<T> implements SourceReader<T, KafkaSplit> {
   }
 
   #gaugesOf(topic: string, partition: number): Gauges {
-    const key = `${topic} ${partition}`
-    let gauges = this.#gauges.get(key)
+    let ofTopic = this.#gauges.get(topic)
+    if (ofTopic === undefined) {
+      ofTopic = []
+      this.#gauges.set(topic, ofTopic)
+    }
+    let gauges = ofTopic[partition]
     if (gauges === undefined) {
       const group = this.#metrics.group('topic', topic).group('partition', String(partition))
       const lag = this.#metrics.group('KafkaConsumer').group('topic', topic).group('partition', String(partition))
@@ -267,7 +273,7 @@ export class KafkaReader<T> implements SourceReader<T, KafkaSplit> {
         committedOffset: group.gauge('committedOffset'),
         lag: lag.gauge('records-lag'),
       }
-      this.#gauges.set(key, gauges)
+      ofTopic[partition] = gauges
     }
     return gauges
   }
