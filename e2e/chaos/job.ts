@@ -1,5 +1,5 @@
 /**
- * The job under chaos: files → state, timers and windows of keys → exactly-once files. Parameters: `in`, `out`, `end` (above every event's time), `rate` (records per second
+ * The job under chaos: files or topics → state, timers and windows of keys → files or topics, exactly once. Parameters: `in`, `out`, `servers` (of Kafka), `end` (above every event's time), `rate` (records per second
  * and subtask).
  */
 import {
@@ -17,9 +17,7 @@ import {
   ValueStateDescriptor,
   WatermarkStrategy,
 } from 'tailrace'
-import { fileSink, fileSource } from 'tailrace/connectors/files'
-import { jsonLines } from 'tailrace/formats/json'
-import { textLines } from 'tailrace/formats/text'
+import { endsOf } from './ends.ts'
 import { DISORDER_MS, type Event, recordLine, SPAN_MS, spanEnd, WINDOW_MS } from './events.ts'
 
 interface Sums {
@@ -88,13 +86,14 @@ function paced(perSecond: number): (event: Event) => Event {
 }
 
 export default async function main(env: StreamExecutionEnvironment) {
-  const { in: input, out, end, rate } = env.parameters
+  const { end, rate } = env.parameters
+  const { source, sink } = endsOf(env.parameters)
   const late = new OutputTag<Event>('late')
   const times = WatermarkStrategy.forBoundedOutOfOrderness<Event>(DISORDER_MS).withTimestampAssigner(
     (event) => event.atMs,
   )
   const events = env
-    .fromSource(fileSource({ path: input!, format: jsonLines<Event>(), chunkBytes: 4_096 }), times, 'events')
+    .fromSource(source, times, 'events')
     .uid('events')
     .map(paced(Number(rate)))
     .uid('paced')
@@ -117,23 +116,20 @@ export default async function main(env: StreamExecutionEnvironment) {
     )
     .uid('windows')
   // Parts that roll now and then, and parts that stay open through many checkpoints.
-  const target = `${out}/`
   spans
     .sinkTo(
-      fileSink({
-        path: `${target}spans`,
-        format: textLines(),
+      sink('spans', {
         bucketAssigner: { getBucketId: (line) => line.slice(0, line.indexOf(' ')) },
         rollingPolicy: { maxPartSize: '16kb' },
       }),
     )
     .uid('span-files')
-  windows.sinkTo(fileSink({ path: `${target}windows`, format: textLines() })).uid('window-files')
+  windows.sinkTo(sink('windows')).uid('window-files')
   windows
     .getSideOutput(late)
     .map((event) => `late ${event.id}`)
     .uid('late')
-    .sinkTo(fileSink({ path: `${target}late`, format: textLines(), rollingPolicy: { onCheckpoint: true } }))
+    .sinkTo(sink('late', { rollingPolicy: { onCheckpoint: true } }))
     .uid('late-files')
   await env.execute('chaos')
 }

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CheckpointPlace } from './checkpoint-place.ts'
-import { type Blow, describeBlow, type Moment } from './schedule.ts'
+import { type Blow, describeBlow, type Moment, type OutsideBlow } from './schedule.ts'
 import type { KillSlot, SlotReport } from './slot-killer.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -19,6 +19,8 @@ export interface LifeOptions {
   place: CheckpointPlace
   /** What it prints goes there. */
   logFile: string
+  /** Hits what is outside of the process. */
+  onOutside?(what: OutsideBlow): void
   /** Gets the process, for blows of its own. */
   onSpawn?(child: ChildProcess): void
 }
@@ -40,7 +42,7 @@ function environment(): NodeJS.ProcessEnv {
   return { ...rest, NO_COLOR: '1' }
 }
 
-export function live({ args, blows, place, logFile, onSpawn }: LifeOptions): Promise<LifeEnd> {
+export function live({ args, blows, place, logFile, onOutside, onSpawn }: LifeOptions): Promise<LifeEnd> {
   const startedMs = performance.now()
   const url = (path: string) => new URL(path, import.meta.url).href
   const child = spawn(
@@ -65,6 +67,9 @@ export function live({ args, blows, place, logFile, onSpawn }: LifeOptions): Pro
     if (blow.what === 'process') {
       note(describeBlow(blow))
       child.kill('SIGKILL')
+    } else if (blow.what !== 'slot') {
+      note(describeBlow(blow))
+      onOutside?.(blow.what)
     } else if (child.connected) child.send({ killSlot: blow.slot } satisfies KillSlot, () => {})
   }
   const reach = (since: Moment['since'], nth?: number) => {

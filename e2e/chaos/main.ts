@@ -1,13 +1,15 @@
 /**
- * `npm run chaos -- --runs N [--seed S] [--kind slot|process|store]`: a real job, from files to exactly-once files, in a process of its own whose slot threads are ended, which is
- * killed (SIGKILL) and started again, and whose store fails; at the end its output is what an oracle says, nothing lost and nothing doubled.
+ * `npm run chaos -- --runs N [--seed S] [--kind slot|process|store|kafka|broker|network]`: a real job, from files to exactly-once files or from Kafka to Kafka, in a process of its own whose slot threads are ended, which is
+ * killed (SIGKILL) and started again, and whose store, broker and network fail; at the end its output is what an oracle says, nothing lost and nothing doubled.
  *
  * A line per run and a summary. Run i has the seed S + i; without `--kind` kinds take turns. A run that fails prints its seed and what happened when, and keeps its folder; the
  * exit code is 1 then. The same seed strikes at the same moments, as far as a clock can tell.
  */
 import { parseArgs } from 'node:util'
+import { startRealBroker } from '../../runtime/connectors/kafka/testing/kafka-broker.suite.ts'
+import { missingKafkaLab } from '../../scripts/lab/kafka.ts'
 import { chaosRun, type Outcome } from './run.ts'
-import { describeChaos, KINDS, type Kind } from './schedule.ts'
+import { describeChaos, FILE_KINDS, isOfKafka, KINDS, type Kind } from './schedule.ts'
 
 const { values: args } = parseArgs({
   options: { runs: { type: 'string', default: '10' }, seed: { type: 'string' }, kind: { type: 'string' } },
@@ -17,14 +19,22 @@ const firstSeed = args.seed === undefined ? Math.floor(Math.random() * 1_000_000
 const kind = args.kind as Kind | undefined
 if (kind !== undefined && !KINDS.includes(kind)) usage(`"${kind}" is no kind, wanted: ${KINDS.join(', ')}`)
 
+const missing = missingKafkaLab()
+const kinds = kind !== undefined ? [kind] : missing === undefined ? KINDS : FILE_KINDS
+if (missing !== undefined) {
+  if (kind !== undefined && isOfKafka(kind)) usage(missing)
+  else if (kind === undefined) console.log(`${missing} (only runs with files)`)
+}
+const kafka = kinds.some(isOfKafka) ? await startRealBroker({ proxied: true }) : undefined
 const outcomes: Outcome[] = []
 for (let i = 0; i < runs; i++) {
   const seed = firstSeed + i
-  const outcome = await chaosRun(seed, kind ?? KINDS[seed % KINDS.length]!)
+  const outcome = await chaosRun(seed, kinds[seed % kinds.length]!, kafka)
   outcomes.push(outcome)
   console.log(lineOf(outcome))
   if (outcome.problems.length > 0) console.log(story(outcome))
 }
+await kafka?.stop()
 const failed = outcomes.filter(({ problems }) => problems.length > 0)
 const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + of(outcome), 0)
 console.log(

@@ -3,11 +3,13 @@
  */
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { KafkaBroker } from '../../runtime/connectors/kafka/testing/kafka-broker.suite.ts'
 import { directoryPlace, s3Place } from './checkpoint-place.ts'
+import { makeKafkaScene } from './kafka-scene.ts'
 import { live } from './life.ts'
 import { seededRandom } from './random.ts'
 import { makeScene } from './scene.ts'
-import { type Chaos, type Kind, makeChaos } from './schedule.ts'
+import { type Chaos, isOfKafka, type Kind, makeChaos } from './schedule.ts'
 
 export interface Outcome {
   seed: number
@@ -26,12 +28,13 @@ export interface Outcome {
   folder: string
 }
 
-export async function chaosRun(seed: number, kind: Kind): Promise<Outcome> {
+/** @param kafka that the runs of Kafka's kinds share */
+export async function chaosRun(seed: number, kind: Kind, kafka?: KafkaBroker): Promise<Outcome> {
   const startedMs = performance.now()
   const random = seededRandom(seed)
   const chaos = makeChaos(random, kind)
-  const scene = makeScene(String(seed), random)
-  const { folder, logFile } = scene
+  const scene = isOfKafka(kind) ? await makeKafkaScene(String(seed), random, kafka!) : makeScene(String(seed), random)
+  const { folder, logFile, onOutside } = scene
   const place = kind === 'store' ? await s3Place(random) : directoryPlace(join(folder, 'checkpoints'))
   const outcome: Outcome = {
     ...{ seed, chaos, problems: [], hits: [], folder },
@@ -41,7 +44,7 @@ export async function chaosRun(seed: number, kind: Kind): Promise<Outcome> {
     for (const { parallelism, blows } of chaos.lives) {
       const args = scene.args({ parallelism, intervalMs: chaos.intervalMs, place })
       appendFileSync(logFile, `=== process ${outcome.hits.length + 1}\n`)
-      const end = await live({ args, blows, place, logFile })
+      const end = await live({ args, blows, place, logFile, ...(onOutside && { onOutside }) })
       outcome.hits.push(end.hits)
       outcome.slotsKilled += end.slotsKilled
       outcome.slotsReplaced += end.slotsReplaced
@@ -51,13 +54,13 @@ export async function chaosRun(seed: number, kind: Kind): Promise<Outcome> {
       // Killed behind the end of its job: started again it would begin anew, as it should.
       if (end.code !== null || end.hung || place.ended()) break
     }
-    if (outcome.problems.length === 0) outcome.problems.push(...scene.problems())
+    if (outcome.problems.length === 0) outcome.problems.push(...(await scene.problems()))
   } finally {
     outcome.checkpoints = place.seen.size
     outcome.storeFaults = place.faults()
     await place.close()
   }
   outcome.seconds = (performance.now() - startedMs) / 1000
-  if (outcome.problems.length === 0) scene.remove()
+  if (outcome.problems.length === 0) await scene.remove()
   return outcome
 }

@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { type CheckpointPlace, DEPLOYMENT } from './checkpoint-place.ts'
 import { compareLines, expectedLines, makeInput } from './events.ts'
 import type { Random } from './random.ts'
+import type { OutsideBlow } from './schedule.ts'
 
-const RECORDS = 24_000
+export const RECORDS = 24_000
 /** Of the whole job. */
 const RECORDS_PER_SECOND = 12_000
 /** Of differences, of each kind. */
@@ -20,8 +21,28 @@ export interface Scene {
   /** Of `tailrace run`, behind the job's file. */
   args(life: { parallelism: number; intervalMs: number; place: CheckpointPlace }): string[]
   /** How what a reader may see differs from what the input makes, in lines; empty when it does not. */
-  problems(): string[]
-  remove(): void
+  problems(): Promise<string[]>
+  /** Hits what the job stands on; scenes of files have nothing. */
+  onOutside?(what: OutsideBlow): void
+  remove(): void | Promise<void>
+}
+
+/** What all scenes tell `tailrace run`. */
+export function commonArgs({ parallelism, intervalMs, place }: Parameters<Scene['args']>[0]): string[] {
+  return [
+    ...['--slots', String(parallelism), '-p', String(parallelism), '--no-web', '--metrics-port', '0'],
+    ...Object.entries({
+      'tailrace.deployment.id': DEPLOYMENT,
+      'execution.checkpointing.interval': `${intervalMs} ms`,
+      // A store that fails must not fail the job.
+      'execution.checkpointing.tolerable-failed-checkpoints': '1000',
+      'restart-strategy.type': 'fixed-delay',
+      'restart-strategy.fixed-delay.attempts': '1000',
+      'restart-strategy.fixed-delay.delay': '20 ms',
+      ...place.options,
+    }).flatMap(([key, value]) => ['-D', `${key}=${value}`]),
+    ...['--rate', String(RECORDS_PER_SECOND / parallelism)],
+  ]
 }
 
 /** `name` is part of the folder's. */
@@ -36,27 +57,14 @@ export function makeScene(name: string, random: Random): Scene {
   return {
     folder,
     logFile: path('log'),
-    args: ({ parallelism, intervalMs, place }) => [
-      ...['--slots', String(parallelism), '-p', String(parallelism), '--no-web', '--metrics-port', '0'],
-      ...Object.entries({
-        'tailrace.deployment.id': DEPLOYMENT,
-        'execution.checkpointing.interval': `${intervalMs} ms`,
-        // A store that fails must not fail the job.
-        'execution.checkpointing.tolerable-failed-checkpoints': '1000',
-        'restart-strategy.type': 'fixed-delay',
-        'restart-strategy.fixed-delay.attempts': '1000',
-        'restart-strategy.fixed-delay.delay': '20 ms',
-        ...place.options,
-      }).flatMap(([key, value]) => ['-D', `${key}=${value}`]),
-      ...['--in', path('in'), '--out', path('out'), '--end', String(input.endMs)],
-      ...['--rate', String(RECORDS_PER_SECOND / parallelism)],
-    ],
-    problems: () => differences(committedLines(path('out')), expectedLines(input)),
+    args: (life) => [...commonArgs(life), '--in', path('in'), '--out', path('out'), '--end', String(input.endMs)],
+    problems: async () => differences(committedLines(path('out')), expectedLines(input)),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }
 
-function differences(found: string[], wanted: string[]): string[] {
+/** In lines; empty when there is none. Both are sorted. */
+export function differences(found: string[], wanted: string[]): string[] {
   const { lost, extra } = compareLines(found, wanted)
   const tell = (what: string, lines: string[]) =>
     lines.length === 0 ? [] : [`${lines.length} lines ${what}: ${lines.slice(0, SHOWN_MAX).join(' | ')}`]

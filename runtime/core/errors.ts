@@ -174,6 +174,17 @@ export const ERRORS = {
     retry: true,
     text: 'The store of checkpoints did not answer in time, or with errors of its own each time.',
   },
+  'TR-FORMAT-001': {
+    domain: 'user',
+    retry: false,
+    text: 'A schema of a format cannot be used: it is none, or messages of one schema cannot be read as another.',
+  },
+  'TR-FORMAT-002': {
+    domain: 'external',
+    retry: false,
+    text: 'A schema registry refused a request: the schema is unknown or incompatible, or access is denied.',
+  },
+  'TR-FORMAT-003': { domain: 'external', retry: true, text: 'A schema registry could not be reached.' },
 } satisfies Record<string, ErrorKind>
 
 export type ErrorCode = keyof typeof ERRORS

@@ -1,0 +1,92 @@
+/**
+ * The same job from a topic to a topic of an Apache Kafka that a run shares with others: topics of its own, read by an independent consumer of committed records.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { KafkaBroker } from '../../runtime/connectors/kafka/testing/kafka-broker.suite.ts'
+import { expectedLines, makeInput } from './events.ts'
+import type { Random } from './random.ts'
+import { commonArgs, differences, RECORDS, type Scene } from './scene.ts'
+
+const OUTPUT_PARTITIONS = 3
+/** How long a broker that was killed is away, before it is started. */
+const DOWN_MS = 200
+const SILENT_MS = 1_500
+const SLOW_MS = 1_000
+
+/** Counts runs of one process: seeds may come again. */
+let runs = 0
+
+/** @param kafka with a proxy in front of its broker */
+export async function makeKafkaScene(name: string, random: Random, kafka: KafkaBroker): Promise<Scene> {
+  const input = makeInput(random, RECORDS)
+  const folder = mkdtempSync(join(tmpdir(), `tailrace-chaos-${name}-`))
+  const topic = `chaos-${name}-${process.pid}-${runs++}`
+  const [source, target] = [`${topic}-in`, `${topic}-out`]
+  await kafka.createTopic(source, input.files.length)
+  await kafka.createTopic(target, OUTPUT_PARTITIONS)
+  await kafka.produce(
+    source,
+    input.files.flatMap((events, partition) =>
+      events.map((event) => ({ partition, key: event.key, value: JSON.stringify(event) })),
+    ),
+  )
+  /** The broker is there again. */
+  let up: Promise<void> = Promise.resolve()
+  const onProxies = (fault: Parameters<typeof setFault>[1], ms: number) => {
+    for (const proxy of kafka.proxies) setFault(proxy, fault)
+    setTimeout(() => {
+      for (const proxy of kafka.proxies) setFault(proxy, undefined)
+    }, ms).unref()
+  }
+  return {
+    folder,
+    logFile: join(folder, 'log'),
+    args: (life) => [
+      ...commonArgs(life),
+      '--servers',
+      kafka.bootstrapServers,
+      '--in',
+      source,
+      '--out',
+      target,
+      '--end',
+      String(input.endMs),
+    ],
+    onOutside(what) {
+      if (what === 'cut') for (const proxy of kafka.proxies) proxy.cut()
+      else if (what === 'silent') {
+        // Connections that are made from now on say nothing after a while.
+        onProxies({ after: { bytes: 2_000, of: 'answers', then: 'silent' } }, SILENT_MS)
+        for (const proxy of kafka.proxies) proxy.cut()
+      } else if (what === 'slow') {
+        onProxies({ delayMs: 150 }, SLOW_MS)
+        for (const proxy of kafka.proxies) proxy.cut()
+      } else {
+        up = up.then(async () => {
+          await kafka.kill()
+          await new Promise((resolve) => setTimeout(resolve, DOWN_MS))
+          await kafka.start()
+        })
+      }
+    },
+    async problems() {
+      await up
+      const records = await kafka.readCommitted(target)
+      return differences(records.map(({ value }) => String(value)).sort(), expectedLines(input))
+    },
+    async remove() {
+      await up
+      await kafka.admin((admin) => admin.deleteTopics({ topics: [source, target] }))
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function setFault(
+  proxy: KafkaBroker['proxies'][number],
+  fault: ReturnType<KafkaBroker['proxies'][number]['fault']>,
+): void {
+  proxy.fault = () => fault
+}
