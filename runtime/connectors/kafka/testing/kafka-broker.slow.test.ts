@@ -5,6 +5,7 @@ import { expect, it } from 'vitest'
 import { consoleConsumer } from '../../../../scripts/lab/kafka.ts'
 import { kafkaTool } from '../../../../scripts/lab/kafka-install.ts'
 import type { Listener } from '../../../../scripts/lab/kafka-properties.ts'
+import { allow } from './independent-clients.suite.ts'
 import { describeOnKafka, type KafkaBroker } from './kafka-broker.suite.ts'
 
 const RESTART_MS = 60_000
@@ -122,21 +123,7 @@ describeOnKafka(
       const client = clientOf(real, 'SASL_PLAINTEXT', { sasl: { mechanism: 'plain', ...alice } })
       await real.createTopic('closed', 1)
       await expect(send(client, 'closed', 'no')).rejects.toThrow(/not authorized/i)
-      await real.admin((admin) =>
-        admin.createAcls({
-          acl: [
-            {
-              resourceType: 2,
-              resourceName: 'closed',
-              resourcePatternType: 3,
-              principal: 'User:alice',
-              host: '*',
-              operation: 4,
-              permissionType: 3,
-            },
-          ],
-        }),
-      )
+      await allow(real, 'alice', 'WRITE', 'closed')
       await expect
         .poll(() =>
           send(client, 'closed', 'yes').then(

@@ -1,7 +1,7 @@
 /**
  * A Kafka for a test file: kfake for quick tests, Apache Kafka for slow ones, behind one interface.
  *
- * What writes and reads here shares no code with the connector: kafkajs' own producer writes, franz-go reads (scripts/lab/kfake/read.go).
+ * What writes and reads here shares no code with the connector (independent-clients.suite.ts).
  *
  * @example
  * describeOnKfake('kafkaSource()', (kafka) => {
@@ -12,60 +12,25 @@
  *   })
  * })
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { connect as open } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connect as openTls } from 'node:tls'
-import { type Admin, CompressionTypes, Kafka, type KafkaConfig, logLevel, Partitioners, type Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe } from 'vitest'
 import * as real from '../../../../scripts/lab/kafka.ts'
 import * as fake from '../../../../scripts/lab/kfake.ts'
 import { freePorts } from '../../../../scripts/lab/server.ts'
+import { clientsOf, type IndependentClients } from './independent-clients.suite.ts'
 import { TcpProxy } from './tcp-proxy.suite.ts'
 
 const INSTALL_MS = 10 * 60_000
-const TRANSACTION_MS = 60_000
 
-/** What is to be written. */
-export interface Message {
-  value: string | Buffer | null
-  key?: string | Buffer | null
-  headers?: Record<string, string | Buffer>
-  timestampMs?: number
-  /** Chosen by the key unless said. */
-  partition?: number
-}
-
-export interface ProduceOptions {
-  compression?: 'none' | 'gzip'
-}
-
-/** A transaction that stays open until it is ended. */
-export interface OpenTransaction {
-  send(topic: string, messages: readonly Message[]): Promise<void>
-  commit(): Promise<void>
-  abort(): Promise<void>
-}
-
-export interface KafkaBroker {
+export interface KafkaBroker extends IndependentClients {
   /** For the code under test: through the proxies if there are some. */
   readonly bootstrapServers: string
   /** One in front of each broker, if asked for; empty otherwise. What writes and reads here goes around them. */
   readonly proxies: readonly TcpProxy[]
   /** Of servers that speak TLS. */
   readonly certs?: fake.Certificates
-  createTopic(name: string, partitions: number, config?: Readonly<Record<string, string>>): Promise<void>
-  /** In one request for each partition, in their order. */
-  produce(topic: string, messages: readonly Message[], options?: ProduceOptions): Promise<void>
-  /** Begins a transaction of kafkajs' own, for records that are to be invisible, or aborted. */
-  transaction(transactionalId: string): Promise<OpenTransaction>
-  /** What an independent consumer sees now, each partition in its order. */
-  readCommitted(topic: string): Promise<fake.ReadRecord[]>
-  /** Also what is in open and in aborted transactions. */
-  readUncommitted(topic: string): Promise<fake.ReadRecord[]>
-  /** Anything else that Kafka's administration can do. */
-  admin<T>(work: (admin: Admin) => Promise<T>): Promise<T>
   /** Ends all brokers: on Kafka by SIGKILL, on kfake (where that would abort open transactions) in order, with all connections cut. On kfake data stays only if it is `durable`. */
   kill(): Promise<void>
   /** After {@link kill}. */
@@ -183,112 +148,4 @@ async function proxiesOf(count: number): Promise<TcpProxy[]> {
 
 function addresses(proxies: readonly TcpProxy[]): string | undefined {
   return proxies.length === 0 ? undefined : proxies.map(({ port }) => `127.0.0.1:${port}`).join()
-}
-
-/** What writes, reads and administrates, around the proxies. */
-function clientsOf(
-  bootstrapServers: string,
-  proxies: readonly TcpProxy[],
-  certs: fake.Certificates | undefined,
-  user: fake.KfakeUser | undefined,
-): Pick<KafkaBroker, 'createTopic' | 'produce' | 'transaction' | 'readCommitted' | 'readUncommitted' | 'admin'> {
-  const around = (port: number) => proxies.find((proxy) => proxy.port === port)?.target ?? port
-  const config: KafkaConfig = {
-    brokers: bootstrapServers.split(','),
-    logLevel: logLevel.NOTHING,
-    retry: { retries: 10, initialRetryTime: 50 },
-    socketFactory: ({ host, port, ssl, onConnect }) =>
-      ssl
-        ? openTls({ ...ssl, host, port: around(port), servername: 'localhost' }, onConnect)
-        : open({ host, port: around(port) }, onConnect),
-  }
-  if (certs !== undefined)
-    config.ssl = {
-      ca: readFileSync(certs.ca),
-      cert: readFileSync(certs.client),
-      key: readFileSync(certs.client),
-    }
-  if (user !== undefined) config.sasl = saslOf(user)
-  const kafka = new Kafka(config)
-  const createPartitioner = Partitioners.DefaultPartitioner
-
-  const admin: KafkaBroker['admin'] = async (work) => {
-    const client = kafka.admin()
-    await client.connect()
-    try {
-      return await work(client)
-    } finally {
-      await client.disconnect()
-    }
-  }
-  const read = (topic: string, uncommitted: boolean) =>
-    fake.readRecords({
-      bootstrapServers,
-      topic,
-      uncommitted,
-      login: user,
-      ca: certs?.ca,
-      client: certs?.client,
-      redirect: Object.fromEntries(proxies.map(({ port, target }) => [`127.0.0.1:${port}`, `127.0.0.1:${target}`])),
-    })
-  return {
-    admin,
-    async createTopic(topic, numPartitions, settings = {}) {
-      const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }))
-      await admin((client) => client.createTopics({ topics: [{ topic, numPartitions, configEntries }] }))
-    },
-    async produce(topic, messages, { compression = 'none' } = {}) {
-      const producer = kafka.producer({ createPartitioner })
-      await producer.connect()
-      try {
-        await producer.send({
-          topic,
-          messages: messages.map(kafkajsMessage),
-          compression: compression === 'gzip' ? CompressionTypes.GZIP : CompressionTypes.None,
-        })
-      } finally {
-        await producer.disconnect()
-      }
-    },
-    async transaction(transactionalId) {
-      const producer = kafka.producer({
-        createPartitioner,
-        transactionalId,
-        idempotent: true,
-        maxInFlightRequests: 1,
-        transactionTimeout: TRANSACTION_MS,
-      })
-      await producer.connect()
-      return openTransaction(producer)
-    },
-    readCommitted: (topic) => read(topic, false),
-    readUncommitted: (topic) => read(topic, true),
-  }
-}
-
-async function openTransaction(producer: Producer): Promise<OpenTransaction> {
-  const transaction = await producer.transaction()
-  return {
-    async send(topic, messages) {
-      await transaction.send({ topic, messages: messages.map(kafkajsMessage) })
-    },
-    async commit() {
-      await transaction.commit()
-      await producer.disconnect()
-    },
-    async abort() {
-      await transaction.abort()
-      await producer.disconnect()
-    },
-  }
-}
-
-function kafkajsMessage({ timestampMs, key = null, ...message }: Message) {
-  return { ...message, key, ...(timestampMs !== undefined && { timestamp: `${timestampMs}` }) }
-}
-
-function saslOf({ mechanism, username, password }: fake.KfakeUser): NonNullable<KafkaConfig['sasl']> {
-  if (mechanism === 'PLAIN') return { mechanism: 'plain', username, password }
-  if (mechanism === 'SCRAM-SHA-256') return { mechanism: 'scram-sha-256', username, password }
-  return { mechanism: 'scram-sha-512', username, password }
 }

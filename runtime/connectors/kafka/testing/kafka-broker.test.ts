@@ -1,5 +1,7 @@
 /** The broker in memory that tests run on: it keeps what it is given, in the way that Kafka does. */
+import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { expect, it } from 'vitest'
+import { allow } from './independent-clients.suite.ts'
 import { describeOnKfake } from './kafka-broker.suite.ts'
 
 const textOf = ({ partition, offset, key, value }: any) => [partition, offset, key && `${key}`, value && `${value}`]
@@ -103,5 +105,46 @@ describeOnKfake(
     proxied: true,
     tls: 'client certificate',
     users: [{ mechanism: 'PLAIN', username: 'admin', password: 'secret' }],
+  },
+)
+
+describeOnKfake(
+  'a broker with logins and ACLs',
+  (kafka) => {
+    const clientOf = (password: string) =>
+      new Kafka({
+        brokers: [kafka().bootstrapServers],
+        logLevel: logLevel.NOTHING,
+        retry: { retries: 0 },
+        sasl: { mechanism: 'scram-sha-512', username: 'alice', password },
+      })
+    const send = async (client: Kafka, topic: string) => {
+      const producer = client.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+      await producer.connect()
+      try {
+        await producer.send({ topic, messages: [{ value: 'sent' }] })
+      } finally {
+        await producer.disconnect()
+      }
+    }
+
+    it('refuses a wrong password', async () => {
+      await expect(send(clientOf('wrong'), 'closed')).rejects.toThrow(/SASL SCRAM SHA512 authentication failed/)
+    })
+
+    it('refuses what no ACL allows', async () => {
+      await kafka().createTopic('closed', 1)
+      await expect(send(clientOf('right'), 'closed')).rejects.toThrow(/not authorized/i)
+      await allow(kafka(), 'alice', 'WRITE', 'closed')
+      await send(clientOf('right'), 'closed')
+      expect(await kafka().readCommitted('closed')).toHaveLength(1)
+    })
+  },
+  {
+    acls: true,
+    users: [
+      { mechanism: 'PLAIN', username: 'admin', password: 'secret' },
+      { mechanism: 'SCRAM-SHA-512', username: 'alice', password: 'right' },
+    ],
   },
 )
