@@ -49,9 +49,9 @@ export class Output {
   }
 
   long(value: unknown): void {
-    if (typeof value === 'bigint') return this.#bigint(value)
-    if (!Number.isSafeInteger(value)) throw new Unfit(value, 'a long (a whole number up to 2^53, or a bigint)')
-    this.#long(value as number)
+    if (Number.isSafeInteger(value)) this.#long(value as number)
+    else if (typeof value === 'bigint') this.#bigint(value)
+    else throw new Unfit(value, 'a long (a whole number up to 2^53, or a bigint)')
   }
 
   float(value: unknown): void {

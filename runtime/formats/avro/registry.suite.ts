@@ -68,7 +68,7 @@ export async function startTestRegistry(): Promise<TestRegistry> {
     answer(method === 'POST' ? JSON.parse(text).schema : undefined, path, response)
   })
 
-  const answer = (schema: string | undefined, path: string[], response: ServerResponse): void => {
+  const answer = (schema: string | undefined, path: string[], response: ServerResponse): ServerResponse => {
     if (path[0] === 'schemas') {
       const found = stored.find((one) => one.id === Number(path[2]))
       if (found === undefined) return refuse(response, 404, 40403, `Schema ${path[2]} not found`)
@@ -101,7 +101,7 @@ export async function startTestRegistry(): Promise<TestRegistry> {
         409,
         `Schema being registered is incompatible with an earlier schema for subject "${subject}"`,
       )
-    send(response, { id: add(subject, schema) })
+    return send(response, { id: add(subject, schema) })
   }
 
   server.listen(0, '127.0.0.1')
@@ -128,11 +128,11 @@ function compatible(before: string, after: string): boolean {
   return names(before).every((name) => now.includes(name))
 }
 
-function send(response: ServerResponse, value: object, status = 200): void {
+function send(response: ServerResponse, value: object, status = 200): ServerResponse {
   response.writeHead(status, { 'content-type': 'application/vnd.schemaregistry.v1+json' })
-  response.end(JSON.stringify(value))
+  return response.end(JSON.stringify(value))
 }
 
-function refuse(response: ServerResponse, status: number, code: number, message: string): void {
-  send(response, { error_code: code, message }, status)
+function refuse(response: ServerResponse, status: number, code: number, message: string): ServerResponse {
+  return send(response, { error_code: code, message }, status)
 }

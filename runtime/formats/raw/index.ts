@@ -4,9 +4,11 @@
 import { TailraceError } from '../../core/errors.ts'
 import { MalformedMessage, type MessageFormat } from '../format.ts'
 import { type Charset, textMessage } from '../text/message.ts'
+import { NUMBERS, type RawNumberKind } from './numbers.ts'
 
 export type { MessageFormat } from '../format.ts'
 export type { Charset } from '../text/message.ts'
+export type { RawNumberKind } from './numbers.ts'
 
 /**
  * The bytes as they are, in a copy.
@@ -50,11 +52,6 @@ export interface RawNumberOptions {
   endianness?: 'big-endian' | 'little-endian'
 }
 
-/** Flink's names of numbers, with their sizes in bytes. A `bigint` is the long with all its digits. */
-const SIZES = { tinyint: 1, smallint: 2, int: 4, long: 8, bigint: 8, float: 4, double: 8 }
-
-export type RawNumberKind = keyof typeof SIZES
-
 /**
  * A number of fixed size, as Java's serializers write them: `tinyint` (1 byte), `smallint` (2), `int` (4), `long` (8), `bigint` (8, as
  * a bigint), `float` (4), `double` (8). A message of another size is malformed, and so is a `long` beyond 2^53.
@@ -67,14 +64,15 @@ export function rawNumber(kind: 'bigint', options?: RawNumberOptions): MessageFo
 export function rawNumber(kind: Exclude<RawNumberKind, 'bigint'>, options?: RawNumberOptions): MessageFormat<number>
 export function rawNumber(kind: RawNumberKind, options: RawNumberOptions = {}): MessageFormat<any> {
   const { endianness = 'big-endian' } = options
-  if (!Object.hasOwn(SIZES, kind))
+  if (!Object.hasOwn(NUMBERS, kind))
     throw new TypeError(
-      `Cannot read raw numbers as "${kind}": the kind must be one of ${Object.keys(SIZES).join(', ')}`,
+      `Cannot read raw numbers as "${kind}": the kind must be one of ${Object.keys(NUMBERS).join(', ')}`,
     )
   if (endianness !== 'big-endian' && endianness !== 'little-endian')
     throw new TypeError(`Cannot read raw numbers as "${endianness}": "endianness" must be big-endian or little-endian`)
   const little = endianness === 'little-endian'
-  const size = SIZES[kind]
+  const number = NUMBERS[kind]
+  const { size } = number
   const name = `raw (${kind}, ${endianness})`
   return {
     name,
@@ -90,7 +88,7 @@ export function rawNumber(kind: RawNumberKind, options: RawNumberOptions = {}): 
             buffer = bytes
             view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
           }
-          return read(kind, view, start, little)
+          return number.read(view, start, little)
         },
       }
     },
@@ -100,9 +98,9 @@ export function rawNumber(kind: RawNumberKind, options: RawNumberOptions = {}): 
       return {
         encode(value) {
           if (value === null) return null
-          if (!fits(kind, value))
+          if (!number.fits(value))
             throw new TailraceError('TR-RECORD-005', `Cannot write ${described(value)} as ${name}: it is none`)
-          write(kind, view, value, little)
+          number.write(view, value, little)
           return bytes
         },
       }
@@ -135,61 +133,6 @@ export function rawBoolean(): MessageFormat<boolean> {
         return one
       },
     }),
-  }
-}
-
-function read(kind: RawNumberKind, view: DataView, at: number, little: boolean): number | bigint {
-  switch (kind) {
-    case 'tinyint':
-      return view.getInt8(at)
-    case 'smallint':
-      return view.getInt16(at, little)
-    case 'int':
-      return view.getInt32(at, little)
-    case 'float':
-      return view.getFloat32(at, little)
-    case 'double':
-      return view.getFloat64(at, little)
-    case 'bigint':
-      return view.getBigInt64(at, little)
-    case 'long': {
-      const value = view.getInt32(little ? at + 4 : at, little) * 2 ** 32 + view.getUint32(little ? at : at + 4, little)
-      if (Number.isSafeInteger(value)) return value
-      throw new MalformedMessage(
-        `the long ${view.getBigInt64(at, little)} is beyond 2^53; rawNumber('bigint') reads it`,
-      )
-    }
-  }
-}
-
-const WHOLE_BITS: Partial<Record<RawNumberKind, number>> = { tinyint: 8, smallint: 16, int: 32 }
-
-function fits(kind: RawNumberKind, value: unknown): boolean {
-  if (kind === 'bigint') return typeof value === 'bigint' && BigInt.asIntN(64, value) === value
-  if (typeof value !== 'number') return false
-  if (kind === 'float' || kind === 'double') return true
-  if (kind === 'long') return Number.isSafeInteger(value)
-  const limit = 2 ** (WHOLE_BITS[kind]! - 1)
-  return Number.isInteger(value) && value >= -limit && value < limit
-}
-
-function write(kind: RawNumberKind, view: DataView, value: any, little: boolean): void {
-  switch (kind) {
-    case 'tinyint':
-      return view.setInt8(0, value)
-    case 'smallint':
-      return view.setInt16(0, value, little)
-    case 'int':
-      return view.setInt32(0, value, little)
-    case 'float':
-      return view.setFloat32(0, value, little)
-    case 'double':
-      return view.setFloat64(0, value, little)
-    case 'bigint':
-      return view.setBigInt64(0, value, little)
-    case 'long':
-      view.setInt32(little ? 4 : 0, Math.floor(value / 2 ** 32), little)
-      return view.setUint32(little ? 0 : 4, value % 2 ** 32, little)
   }
 }
 
