@@ -36,6 +36,7 @@ import {
 } from './layout.ts'
 
 const EMPTY = Buffer.alloc(0)
+const HEADERS_TOO_LONG = 'headers are longer than their record'
 
 export class RecordCursor {
   /** Where the current record lies. */
@@ -109,16 +110,20 @@ export class RecordCursor {
     }
   }
 
-  /** Headers of the current record; values are views. */
+  /** Headers of the current record; values are views. Throws TR-KAFKA-002 when they cannot be read. */
   headers(): [key: string, value: Buffer | null][] {
     const { bytes } = this
+    const end = this.#at
     const found: [string, Buffer | null][] = []
     at = this.#headersAt
     for (let i = 0; i < this.headerCount; i++) {
-      const keyEnd = varint(bytes) + at
+      const keyLength = varint(bytes)
+      const keyEnd = at + keyLength
+      if (!(keyLength >= 0 && keyEnd <= end)) throw this.#unreadable(HEADERS_TOO_LONG)
       const key = bytes.utf8Slice(at, keyEnd)
       at = keyEnd
       const length = varint(bytes)
+      if (!(at + length <= end)) throw this.#unreadable(HEADERS_TOO_LONG)
       found.push([key, length < 0 ? null : bytes.subarray(at, at + length)])
       at += Math.max(0, length)
     }
@@ -142,7 +147,11 @@ export class RecordCursor {
     this.valueEnd = at += Math.max(valueLength, 0)
     this.headerCount = varint(bytes)
     this.#headersAt = at
-    if (!(length > 0 && at <= end && end <= this.#end)) throw this.#unreadable('a record is longer than its batch')
+    const { headerCount } = this
+    // A header has two bytes at least.
+    if (!(length > 0 && headerCount >= 0 && at + 2 * headerCount <= end && end <= this.#end))
+      throw this.#unreadable('a record is longer than its batch')
+    if (this.#left === 0 && end !== this.#end) throw this.#unreadable('it has more records than it says')
     this.#at = end
   }
 
@@ -164,9 +173,10 @@ export class RecordCursor {
       this.#batchAt = end
       this.bytesTaken += end - head
       this.#nextPosition = readInt64(part, head + BASE_OFFSET) + part.readInt32BE(head + LAST_OFFSET_DELTA) + 1
-      if (this.#nextPosition <= this.position) continue
+      // Before the batch is passed over: what says where it ends may be what is damaged.
       if (this.#checkCrc && crc32c(part.subarray(head + ATTRIBUTES, end)) !== part.readUInt32BE(head + CRC))
         throw this.#unreadable('its checksum is wrong: it was damaged on the disk of a broker or on its way')
+      if (this.#nextPosition <= this.position) continue
       if (this.#isToBeSeen(part, head, end)) return true
       this.position = this.#nextPosition
     }
@@ -203,6 +213,8 @@ export class RecordCursor {
     }
     if (count > 0) {
       this.#record()
+      if (this.keyStart < 0 || this.keyEnd - this.keyStart < CONTROL_TYPE_AT + 2)
+        throw this.#unreadable('a marker has no type')
       if (this.bytes.readInt16BE(this.keyStart + CONTROL_TYPE_AT) === ABORT_MARKER)
         aborted!.abortMarker(part.readBigInt64BE(head + PRODUCER_ID))
     }
