@@ -7,7 +7,7 @@
  * - No two requests for the same knowledge are under way.
  */
 import type { Clock, Schedule } from '../../../core/clock.ts'
-import { KafkaProtocolError } from './codes.ts'
+import { CODE, KafkaProtocolError } from './codes.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { isFinal, kafkaFailure } from './failures.ts'
 import { type ApiName, type Broker, createBroker, type Protocol, protocolOf, type Versions } from './kafkajs.ts'
@@ -38,6 +38,8 @@ export interface ClientPorts {
 }
 
 type Coordination = 'group' | 'transaction'
+/** While the broker ends a transaction. */
+const CONCURRENT_MS = 10
 const COORDINATOR_TYPE: Record<Coordination, number> = { group: 0, transaction: 1 }
 
 export class KafkaClient {
@@ -163,8 +165,7 @@ export class KafkaClient {
 
   /** One request of our own. */
   async send(nodeId: number, protocol: Protocol): Promise<any> {
-    const broker = await this.#broker(nodeId)
-    return broker.connectionPool.send(protocol)
+    return sendTo(await this.#broker(nodeId), protocol)
   }
 
   /** Node ids of the cluster. */
@@ -198,6 +199,11 @@ export class KafkaClient {
       } catch (error) {
         if (this.#closed || isFinal(error) || clock.monotonic() >= endMs)
           throw kafkaFailure(what, error, this.servers, tries)
+        if (error instanceof KafkaProtocolError && error.code === CODE.CONCURRENT_TRANSACTIONS) {
+          // The broker is just ending it: a matter of milliseconds.
+          await this.#sleep(CONCURRENT_MS)
+          continue
+        }
         stale?.()
         await this.pause(tries)
         if (this.#closed) throw kafkaFailure(what, error, this.servers, tries)
@@ -208,8 +214,12 @@ export class KafkaClient {
   /** Before try `tries + 1`. */
   pause(tries: number): Promise<void> {
     const { retryBackoffMs, retryBackoffMaxMs } = this.settings
-    const ms =
-      Math.min(retryBackoffMaxMs, retryBackoffMs * 2 ** Math.min(tries - 1, 20)) * (0.8 + 0.4 * this.#ports.random())
+    const ms = Math.min(retryBackoffMaxMs, retryBackoffMs * 2 ** Math.min(tries - 1, 20))
+    return this.#sleep(ms * (0.8 + 0.4 * this.#ports.random()))
+  }
+
+  /** Ends when the client is closed. */
+  #sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
         this.#pauses.delete(stop)
@@ -233,6 +243,7 @@ export class KafkaClient {
     this.#closed = true
     for (const stop of [...this.#pauses]) stop()
     const all = new Set([...this.#brokers.values(), ...this.#seeds.filter((seed) => seed !== undefined)])
+    for (const broker of all) broker.abandon('the client was closed')
     await Promise.all([...all].map((broker) => broker.disconnect().catch(() => {})))
   }
 
@@ -241,7 +252,7 @@ export class KafkaClient {
   async #ask(broker: Broker, api: ApiName, args: unknown): Promise<any> {
     const { request, response, ...rest } = protocolOf(broker, api, args)
     // Error codes are for us to judge.
-    return broker.connectionPool.send({
+    return sendTo(broker, {
       ...rest,
       request,
       response: { decode: response.decode, parse: async (data) => data },
@@ -324,7 +335,17 @@ export class KafkaClient {
         nodeId,
         this.#create(rack === undefined ? { nodeId, host, port } : { nodeId, host, port, rack }),
       )
-      await known?.disconnect().catch(() => {})
+      known?.abandon(`broker ${nodeId} has moved`)
     }
+  }
+}
+
+/** A connection on which an answer does not come is given up, or it would swallow the next request, too. */
+async function sendTo(broker: Broker, protocol: Protocol): Promise<any> {
+  try {
+    return await broker.connectionPool.send(protocol)
+  } catch (error) {
+    if ((error as Error).name === 'KafkaJSRequestTimeoutError') broker.abandon('an answer did not come in time')
+    throw error
   }
 }

@@ -10,6 +10,8 @@ import { newEncoder, type Protocol } from './kafkajs.ts'
 export interface FetchRequest {
   readCommitted: boolean
   maxWaitMs: number
+  /** Beside maxWaitMs. */
+  requestTimeoutMs: number
   minBytes: number
   maxBytes: number
   rack: string
@@ -37,6 +39,7 @@ const READ_COMMITTED = 1
 const NO_SESSION_EPOCH = -1
 
 export function fetchProtocol({
+  requestTimeoutMs,
   readCommitted,
   maxWaitMs,
   minBytes,
@@ -45,7 +48,7 @@ export function fetchProtocol({
   partitions,
 }: FetchRequest): Protocol {
   return {
-    requestTimeout: maxWaitMs + 30_000,
+    requestTimeout: maxWaitMs + requestTimeoutMs,
     request: {
       apiKey: 1,
       apiVersion: 11,

@@ -5,6 +5,7 @@
  * These are modules inside of the package, not its API, so its version is exact, and {@link checkShapes} looks at once whether they are what we know.
  */
 import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
 import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import { TailraceError } from '../../../core/errors.ts'
 
@@ -60,6 +61,8 @@ export type Versions = Record<number, { minVersion: number; maxVersion: number }
 
 /** One broker: a connection for fetches and one for the rest. */
 export interface Broker {
+  /** Breaks its connections now: what is under way fails with this reason, and the next request opens new ones. kafkajs' own `disconnect` waits for answers. */
+  abandon(reason: string): void
   connect(): Promise<void>
   disconnect(): Promise<void>
   isConnected(): boolean
@@ -81,7 +84,7 @@ export type SocketFactory = (to: {
   port: number
   ssl: TlsOptions | undefined
   onConnect: () => void
-}) => import('node:net').Socket
+}) => Socket
 
 export interface BrokerOptions {
   host: string
@@ -104,7 +107,7 @@ const EncoderClass = load('kafkajs/src/protocol/encoder')
 const DecoderClass = load('kafkajs/src/protocol/decoder')
 const apiKeys: Record<string, number> = load('kafkajs/src/protocol/requests/apiKeys')
 const { requests } = load('kafkajs/src/protocol/requests') as { requests: Record<string, unknown> }
-const defaultSocketFactory = load('kafkajs/src/network/socketFactory')
+const defaultSocketFactory: () => SocketFactory = load('kafkajs/src/network/socketFactory')
 const { createLogger, LEVELS } = load('kafkajs/src/loggers')
 const { errorCodes } = load('kafkajs/src/protocol/error') as { errorCodes: { code: number; type: string }[] }
 
@@ -134,6 +137,15 @@ export function protocolOf(broker: Broker, api: ApiName, args: unknown): Protoco
 }
 
 export function createBroker(options: BrokerOptions): Broker {
+  const sockets = new Set<Socket>()
+  const openSocket = options.socketFactory ?? defaultSocketFactory()
+  const socketFactory: SocketFactory = (to) => {
+    forgetHalfAnswers(connectionPool)
+    const socket = openSocket(to)
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    return socket
+  }
   const { host, port, rack, nodeId, versions, clientId, ssl, sasl, connectionTimeoutMs, requestTimeoutMs } = options
   const logger = createLogger({
     level: LEVELS.WARN,
@@ -148,7 +160,7 @@ export function createBroker(options: BrokerOptions): Broker {
     sasl,
     clientId,
     logger,
-    socketFactory: options.socketFactory ?? defaultSocketFactory(),
+    socketFactory,
     connectionTimeout: connectionTimeoutMs,
     requestTimeout: requestTimeoutMs,
     enforceRequestTimeout: true,
@@ -163,14 +175,37 @@ export function createBroker(options: BrokerOptions): Broker {
     authenticationTimeout: connectionTimeoutMs,
     allowAutoTopicCreation: false,
   })
-  return broker
+  return Object.assign(broker, {
+    abandon(reason: string): void {
+      for (const socket of sockets) socket.destroy(new Error(reason))
+    },
+  })
 }
+
+/** kafkajs takes what had come of an answer when its connection broke for the beginning of the first answer on the next one. */
+function forgetHalfAnswers(pool: { pool: Connection[] }): void {
+  for (const connection of pool.pool) {
+    if (connection.isConnected()) continue
+    connection.chunks = []
+    connection.bytesBuffered = 0
+    connection.bytesNeeded = ANSWER_LENGTH_BYTES
+  }
+}
+
+interface Connection {
+  isConnected(): boolean
+  chunks: Buffer[]
+  bytesBuffered: number
+  bytesNeeded: number
+}
+const ANSWER_LENGTH_BYTES = 4
 
 /** Throws TR-INTERNAL-001 when the package is not the one that this file was written for. */
 function checkShapes(): void {
   const wanted: [string, boolean][] = [
     ['src/broker: connect, disconnect, isConnected', hasMethods(BrokerClass, ['connect', 'disconnect', 'isConnected'])],
     ['src/network/connectionPool: send', hasMethods(ConnectionPoolClass, ['send'])],
+    ['src/network/connection: chunks, bytesBuffered, bytesNeeded', hasFraming()],
     [
       'src/protocol/encoder: writeInt64, writeBufferInternal',
       hasMethods(EncoderClass, ['writeInt64', 'writeBufferInternal']),
@@ -192,5 +227,14 @@ function checkShapes(): void {
 
 const hasMethods = (owner: { prototype: Record<string, unknown> }, names: string[]): boolean =>
   names.every((name) => typeof owner?.prototype?.[name] === 'function')
+
+/** See {@link forgetHalfAnswers}. */
+function hasFraming(): boolean {
+  const logger = createLogger({ level: LEVELS.NOTHING, logCreator: () => () => {} })
+  const { pool } = new ConnectionPoolClass({ host: '', port: 0, logger }) as { pool: Connection[] }
+  return pool.every(
+    (one) => Array.isArray(one.chunks) && one.bytesBuffered === 0 && one.bytesNeeded === ANSWER_LENGTH_BYTES,
+  )
+}
 
 checkShapes()

@@ -8,7 +8,7 @@ import { connectionSettings } from '../client/connection-settings.ts'
 import { Properties } from '../properties.ts'
 import type { Compression } from '../records/layout.ts'
 import { KafkaCommitter } from './committer.ts'
-import { abortLingering } from './lingering.ts'
+import { takeOver } from './lingering.ts'
 import { initProducer, transactionTimeoutMax } from './requests.ts'
 import { RecordSerializer, type SerializerOptions } from './serializer.ts'
 import { transactionTimeout } from './timeouts.ts'
@@ -140,7 +140,7 @@ export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionH
     const held = new Set(states.flatMap((state) => state.handles.map(({ transactionalId }) => transactionalId)))
     transactions.reserve(held)
     const prefixes = [...new Set([prefix, ...states.map((state) => state.prefix)])]
-    await abortLingering({
+    const taken = await takeOver({
       client,
       prefixes,
       subtask,
@@ -150,6 +150,7 @@ export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionH
       parallelismKnown: Math.max(0, ...states.map((state) => state.parallelism)),
       init: (id) => initProducer(client, id, timeoutMs),
     })
+    transactions.use(taken)
   }
 
   const sink: Sink<T, TransactionHandle, KafkaWriterState> = {

@@ -56,6 +56,7 @@ export class Transactions {
   readonly #subtask: number
   readonly #parallelism: number
   readonly #reserved = new Set<string>()
+  readonly #made = new Map<string, Producer>()
   /** Prepared, in the order of checkpoints. */
   #prepared: Id[] = []
   readonly #free: number[] = []
@@ -78,6 +79,11 @@ export class Transactions {
   /** Ids that a checkpoint holds: not for use in this attempt. */
   reserve(transactionalIds: Iterable<string>): void {
     for (const id of transactionalIds) this.#reserved.add(id)
+  }
+
+  /** Producers that were made already, by id: those of this subtask need not be made again. */
+  use(producers: ReadonlyMap<string, Producer>): void {
+    for (const [id, producer] of producers) this.#made.set(id, producer)
   }
 
   /** The producer for the next transaction. */
@@ -126,7 +132,11 @@ export class Transactions {
 
   #make(): { n: number; producer: Promise<Producer> } {
     const n = this.#lowestFree()
-    const producer = this.#init(idOf(this.#prefix, this.#subtask, n))
+    const id = idOf(this.#prefix, this.#subtask, n)
+    const made = this.#made.get(id)
+    // Once: the next use begins with a new epoch.
+    this.#made.delete(id)
+    const producer = made === undefined ? this.#init(id) : Promise.resolve(made)
     // Whoever waits for it is told.
     producer.catch(() => {})
     return { n, producer }

@@ -119,6 +119,7 @@ export class Fetcher {
       minBytes,
       maxBytes,
       rack,
+      requestTimeoutMs: this.#client.settings.requestTimeoutMs,
       maxWaitMs: full ? Math.min(WAIT_BESIDE_FULL_MS, this.#settings.maxWaitMs) : this.#settings.maxWaitMs,
       partitions: partitions.map((one) => ({
         topic: one.split.topic,

@@ -103,7 +103,19 @@ export function clientsOf(
     admin,
     async createTopic(topic, numPartitions, settings = {}) {
       const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }))
-      await admin((client) => client.createTopics({ topics: [{ topic, numPartitions, configEntries }] }))
+      await admin(async (client) => {
+        // kafkajs' own waiting gives up when a broker does not know the topic yet.
+        await client.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: false })
+        for (let tries = 1; ; tries++) {
+          try {
+            const { topics } = await client.fetchTopicMetadata({ topics: [topic] })
+            if (topics[0]!.partitions.every(({ leader }) => leader >= 0)) return
+          } catch (error) {
+            if (tries > 100) throw error
+          }
+          await new Promise((resolve) => setTimeout(resolve, 50))
+        }
+      })
     },
     async produce(topic, messages, { compression = 'none' } = {}) {
       const producer = kafka.producer({ createPartitioner })
