@@ -139,6 +139,9 @@ export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionH
     const { subtaskIndex: subtask, parallelism } = task
     const held = new Set(states.flatMap((state) => state.handles.map(({ transactionalId }) => transactionalId)))
     transactions.reserve(held)
+    // What the committer beside this writer may have been given; at another parallelism nobody knows who was given what.
+    for (const state of states)
+      if (state.parallelism !== parallelism || state.subtask === subtask) transactions.carry(state.handles)
     const prefixes = [...new Set([prefix, ...states.map((state) => state.prefix)])]
     const taken = await takeOver({
       client,

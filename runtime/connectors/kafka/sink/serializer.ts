@@ -1,6 +1,7 @@
 /**
  * Values of a stream as records of Kafka: topic, key, value, headers, time and partition of each, by what the sink's options say.
  */
+import { NO_TIMESTAMP } from '../../../core/clock.ts'
 import type { MessageEncoder, MessageFormat } from '../../../formats/format.ts'
 import type { Header, Part } from '../records/batch-writer.ts'
 import { type KafkaPartitioner, partitionOfKey } from './partitioner.ts'
@@ -17,7 +18,7 @@ export interface SerializerOptions<T> {
   /** Text is written as UTF-8, and bytes as they are, when it is not given. */
   keyFormat?: MessageFormat<any>
   headers?: (value: T) => HeadersOf
-  /** Milliseconds since 1970; the record's event time when not given, or the time of writing when it has none. */
+  /** Milliseconds since 1970; the record's event time when not given, or the time of writing when it has none, or one before 1970. */
   timestamp?: (value: T, eventTimeMs: number | null) => number
   partitioner?: KafkaPartitioner<T>
 }
@@ -75,7 +76,7 @@ export class RecordSerializer<T> {
     this.headers = headers === undefined ? undefined : headerList(headers(value))
     this.timestampMs =
       timestamp === undefined
-        ? eventTimeMs
+        ? timeOf(eventTimeMs)
         : timeFrom(timestamp(value, Number.isFinite(eventTimeMs) ? eventTimeMs : null))
     return true
   }
@@ -128,6 +129,9 @@ function topicFrom(topic: unknown): string {
   if (typeof topic === 'string' && topic !== '') return topic
   throw new TypeError(`Cannot write to the topic ${JSON.stringify(topic)}: the function "topic" must give a name`)
 }
+
+/** Kafka has whole milliseconds since 1970; what is before has none there. */
+const timeOf = (eventTimeMs: number): number => (eventTimeMs >= 0 ? Math.floor(eventTimeMs) : NO_TIMESTAMP)
 
 function timeFrom(timestampMs: unknown): number {
   if (typeof timestampMs === 'number' && Number.isSafeInteger(timestampMs) && timestampMs >= 0) return timestampMs

@@ -6,7 +6,8 @@
  *
  * So an id must not be used again while a checkpoint that the job may go on from still has its handle as not committed, or the job could not start:
  * - prepared: until it is committed, and a checkpoint that was taken after that is complete;
- * - in the checkpoint that the job went on from: never in this attempt.
+ * - in the checkpoint that the job went on from: never in this attempt; and as long as a committer may have to ask for it, the checkpoints of this attempt hold it, too: the
+ *   next attempt would use it again, or abort it as one that lingers.
  *
  * [KK-03, KK-07, KK-09, KK-10]
  */
@@ -57,6 +58,8 @@ export class Transactions {
   readonly #parallelism: number
   readonly #reserved = new Set<string>()
   readonly #made = new Map<string, Producer>()
+  /** By id. */
+  readonly #carried = new Map<string, TransactionHandle>()
   /** Prepared, in the order of checkpoints. */
   #prepared: Id[] = []
   readonly #free: number[] = []
@@ -86,6 +89,11 @@ export class Transactions {
     for (const [id, producer] of producers) this.#made.set(id, producer)
   }
 
+  /** Handles of the checkpoint that the job went on from: they are stored until they are known to be committed. */
+  carry(handles: Iterable<TransactionHandle>): void {
+    for (const handle of handles) this.#carried.set(handle.transactionalId, handle)
+  }
+
   /** The producer for the next transaction. */
   begin(): { n: number; producer: Promise<Producer> } {
     const next = this.#spare ?? this.#make()
@@ -111,14 +119,22 @@ export class Transactions {
 
   /** By the committer. */
   committed(transactionalId: string): void {
-    for (const id of this.#prepared) if (id.transactionalId === transactionalId) id.committed = true
+    this.#carried.delete(transactionalId)
+    for (const id of this.#prepared) {
+      if (id.transactionalId !== transactionalId) continue
+      id.committed = true
+      // Committers go from the oldest checkpoint to the newest: this one has nothing left of those before.
+      this.#carried.clear()
+    }
   }
 
   /** Takes what a checkpoint must know. */
   async snapshot(checkpointId: number): Promise<KafkaWriterState> {
     for (const id of this.#prepared) if (id.committed) id.freeAfter ??= checkpointId
     const ids = this.#next
-    const handles = await Promise.all(this.#prepared.filter((id) => !id.committed).map(({ handle }) => handle))
+    const carried = [...this.#carried.values()]
+    const prepared = await Promise.all(this.#prepared.filter((id) => !id.committed).map(({ handle }) => handle))
+    const handles = [...carried, ...prepared]
     return { prefix: this.#prefix, subtask: this.#subtask, parallelism: this.#parallelism, ids, handles }
   }
 
