@@ -3,7 +3,7 @@
  */
 import { TailraceError } from '../../../core/errors.ts'
 import type { KafkaClient } from '../client/client.ts'
-import { KafkaProtocolError } from '../client/codes.ts'
+import { CODE, KafkaProtocolError } from '../client/codes.ts'
 
 /** By topic and partition. */
 export type OffsetMap = Readonly<Record<string, Readonly<Record<number, number>>>>
@@ -168,6 +168,8 @@ async function fetchCommitted(
           partitions: ofTopic.map(({ partition }) => ({ partition })),
         })),
       })
+      // Nobody has committed anything: some brokers do not know the group then.
+      if (errorCode === CODE.GROUP_ID_NOT_FOUND) return new Map()
       if (errorCode !== 0) throw new KafkaProtocolError(errorCode, `group "${groupId}"`)
       const found = new Map<string, number>()
       for (const { topic, partitions: answers } of responses) {
