@@ -177,7 +177,9 @@ export class Properties {
   readonly warnings: string[] = []
 
   constructor(given: Readonly<Record<string, string | number | boolean>> = {}) {
-    this.#given = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value).trim()]))
+    // In JavaScript nothing keeps what the environment does not have from being given.
+    const set = Object.entries(given).filter(([, value]) => value !== undefined && value !== null)
+    this.#given = Object.fromEntries(set.map(([name, value]) => [name, String(value).trim()]))
     const known = [...Object.keys(PROPERTIES), ...Object.keys(WITHOUT_MEANING)]
     for (const name of Object.keys(this.#given)) {
       if (known.includes(name)) continue

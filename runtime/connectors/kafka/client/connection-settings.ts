@@ -80,8 +80,10 @@ function saslOptions(properties: Properties): SaslOptions {
 }
 
 function ofJaas(config: string | undefined, field: string): string | undefined {
-  const found = config?.match(new RegExp(`\\b${field}\\s*=\\s*"((?:[^"\\\\]|\\\\.)*)"`))?.[1]
-  return found?.replaceAll(/\\(.)/g, '$1')
+  const found = config?.match(
+    new RegExp(`\\b${field}\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|'((?:[^'\\\\]|\\\\.)*)'|([^\\s"';]+))`),
+  )
+  return (found?.[1] ?? found?.[2])?.replaceAll(/\\(.)/g, '$1') ?? found?.[3]
 }
 
 function tlsOptions(properties: Properties): TlsOptions {
