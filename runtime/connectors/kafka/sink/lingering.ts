@@ -39,7 +39,7 @@ export async function takeOver(options: LingeringOptions): Promise<Map<string, P
   const open = (listed ?? [])
     .filter(({ transactionalId, state }) => OPEN.has(state) && !held.has(transactionalId))
     .map(({ transactionalId }) => transactionalId)
-    .filter((id) => prefixes.some((prefix) => (partsOf(prefix, id)?.subtask ?? -1) % parallelism === subtask))
+    .filter((id) => belongsTo(prefixes, id, subtask, parallelism))
   await Promise.all(open.map(async (id) => taken.set(id, await init(id))))
   for (const prefix of prefixes) {
     for (let of = subtask; of === subtask || of < parallelismKnown; of += parallelism)
@@ -50,6 +50,19 @@ export async function takeOver(options: LingeringOptions): Promise<Map<string, P
     }
   }
   return taken
+}
+
+/** An id of one of the prefixes, whose subtask is this one modulo the parallelism. */
+export function belongsTo(
+  prefixes: readonly string[],
+  transactionalId: string,
+  subtask: number,
+  parallelism: number,
+): boolean {
+  return prefixes.some((prefix) => {
+    const parts = partsOf(prefix, transactionalId)
+    return parts !== undefined && parts.subtask % parallelism === subtask
+  })
 }
 
 /** Of one subtask; whether it had used any. */
