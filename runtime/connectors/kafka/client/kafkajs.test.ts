@@ -1,18 +1,19 @@
 import { createRequire } from 'node:module'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 
 const load = createRequire(import.meta.url)
 
-/** Loads the door with one module of the package changed. */
-async function doorWith(changed: string, instead: (real: any) => unknown) {
+let copies = 0
+
+/** Loads a copy of the door, with one module of the package changed. */
+async function doorWith(changed: string, instead: (real: any) => unknown): Promise<typeof import('./kafkajs.ts')> {
   const real = load(changed)
-  const module = load.cache[load.resolve(changed)]!
-  vi.resetModules()
-  module.exports = instead(real)
+  const entry = load.cache[load.resolve(changed)]!
+  entry.exports = instead(real)
   try {
-    return await import('./kafkajs.ts')
+    return await import(`./kafkajs.ts?copy=${copies++}`)
   } finally {
-    module.exports = real
+    entry.exports = real
   }
 }
 

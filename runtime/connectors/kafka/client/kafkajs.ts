@@ -231,7 +231,8 @@ const hasMethods = (owner: { prototype: Record<string, unknown> }, names: string
 /** See {@link forgetHalfAnswers}. */
 function hasFraming(): boolean {
   const logger = createLogger({ level: LEVELS.NOTHING, logCreator: () => () => {} })
-  const { pool } = new ConnectionPoolClass({ host: '', port: 0, logger }) as { pool: Connection[] }
+  const { pool = [] } = new ConnectionPoolClass({ host: '', port: 0, logger }) as { pool?: Connection[] }
+  if (pool.length === 0) return false
   return pool.every(
     (one) => Array.isArray(one.chunks) && one.bytesBuffered === 0 && one.bytesNeeded === ANSWER_LENGTH_BYTES,
   )

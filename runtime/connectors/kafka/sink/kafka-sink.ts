@@ -8,7 +8,7 @@ import { connectionSettings } from '../client/connection-settings.ts'
 import { Properties } from '../properties.ts'
 import type { Compression } from '../records/layout.ts'
 import { KafkaCommitter } from './committer.ts'
-import { takeOver } from './lingering.ts'
+import { takeOver, takeOverLate } from './lingering.ts'
 import { initProducer, transactionTimeoutMax } from './requests.ts'
 import { RecordSerializer, type SerializerOptions } from './serializer.ts'
 import { transactionTimeout } from './timeouts.ts'
@@ -33,6 +33,8 @@ export interface KafkaSinkOptions<T> extends SerializerOptions<T> {
   properties?: Readonly<Record<string, string | number | boolean>>
 }
 
+/** What a process that was killed has sent has come to the brokers by then. */
+const LATE_MS = 1_000
 /** A transactional id must fit into 16 bits of length with the numbers that follow. */
 const PREFIX_BYTES_MAX = 64_000
 const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const satisfies readonly Compression[]
@@ -131,7 +133,7 @@ export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionH
 
   const recover = async (
     client: KafkaClient,
-    { task }: SinkContext,
+    { task, clock, registerTimer }: SinkContext,
     states: readonly KafkaWriterState[],
     transactions: Transactions,
     timeoutMs: number,
@@ -143,7 +145,7 @@ export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionH
     for (const state of states)
       if (state.parallelism !== parallelism || state.subtask === subtask) transactions.carry(state.handles)
     const prefixes = [...new Set([prefix, ...states.map((state) => state.prefix)])]
-    const taken = await takeOver({
+    const lingering = {
       client,
       prefixes,
       subtask,
@@ -151,9 +153,13 @@ export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionH
       held,
       idsKnown: Math.max(0, ...states.map(({ ids }) => ids)),
       parallelismKnown: Math.max(0, ...states.map((state) => state.parallelism)),
-      init: (id) => initProducer(client, id, timeoutMs),
-    })
+      init: (id: string) => initProducer(client, id, timeoutMs),
+    }
+    const taken = await takeOver(lingering)
     transactions.use(taken)
+    const lookAgain = () => takeOverLate(lingering, (id) => taken.has(id) || transactions.hasBegun(id))
+    // A failure costs readers the time-out of a transaction at most, and no record.
+    registerTimer(clock.now() + LATE_MS, () => void lookAgain().catch(() => {}))
   }
 
   const sink: Sink<T, TransactionHandle, KafkaWriterState> = {
@@ -165,11 +171,9 @@ export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionH
     ...sink,
     writerState: 'union',
     restoreWriter: (context, states) => open(context, states),
-    createCommitter: ({ clock, task }) => {
-      // Not those of an attempt before.
-      transactionsOf.delete(task.subtaskIndex)
-      return new KafkaCommitter(createClient(clock), () => transactionsOf.get(task.subtaskIndex))
-    },
+    // Made before the writer where a job goes on from a checkpoint, and behind it where it begins.
+    createCommitter: ({ clock, task }) =>
+      new KafkaCommitter(createClient(clock), () => transactionsOf.get(task.subtaskIndex)),
   }
 }
 

@@ -3,9 +3,12 @@
  *
  * When a writer begins, the committers have been given everything that its checkpoint holds as prepared; that is left alone, whoever commits it. Everything else under the prefix
  * that belongs to a subtask which is this one by its number modulo the parallelism is taken over, which aborts what is open:
- * - what the brokers list as open, where they can and may tell;
- * - the ids of this subtask, and of those that the checkpoint knows of, one after the other until one was never used. A list is not enough: a thread that has just died may have
- *   sent what opens a transaction, and the broker may come to it after it has given the list.
+ * - what the brokers list as open;
+ * - the first ids of this subtask, and of those that the checkpoint knows of: a thread that has just died may have sent what opens a transaction, and the broker may come to it after
+ *   it has given the list. These are the ids that are used most, and they are used again at once;
+ * - what is listed a while later, for the ids behind those.
+ *
+ * Brokers before 3.0 have no list, and some may not tell: then ids are taken over one after the other until one was never used.
  *
  * [KK-04, KK-05, KK-10]
  */
@@ -29,27 +32,46 @@ export interface LingeringOptions {
   init(transactionalId: string): Promise<Producer>
 }
 
+/** Of a writer whose checkpoints complete: one is written, one is ready, one is prepared, and one waits for the next checkpoint. */
+const IDS_OF_A_WRITER = 4
 const OPEN = new Set(['Ongoing', 'PrepareEpochFence'])
 
 /** Returns the producers that are ours now, by id. */
 export async function takeOver(options: LingeringOptions): Promise<Map<string, Producer>> {
-  const { client, prefixes, subtask, parallelism, held, parallelismKnown, init } = options
+  const { client, prefixes, subtask, parallelism, idsKnown, parallelismKnown } = options
   const taken = new Map<string, Producer>()
   const listed = await list(client)
-  const open = (listed ?? [])
+  for (const id of openOf(options, listed ?? [])) taken.set(id, await options.init(id))
+  for (const prefix of prefixes) {
+    for (let of = subtask; of === subtask || of < parallelismKnown; of += parallelism) {
+      if (listed === undefined) await probe(options, prefix, of, taken)
+      else await takeIds(options, prefix, of, 0, Math.max(IDS_OF_A_WRITER, idsKnown), taken)
+    }
+    // Without a list, subtasks that no checkpoint knows of are looked for, too.
+    let of = subtask + parallelism * Math.max(1, Math.ceil((parallelismKnown - subtask) / parallelism))
+    while (listed === undefined && (await probe(options, prefix, of, taken))) of += parallelism
+  }
+  return taken
+}
+
+/** Ends what has come to the brokers after the list of {@link takeOver}. `isOurs`: ids that this attempt has begun with. */
+export async function takeOverLate(
+  options: LingeringOptions,
+  isOurs: (transactionalId: string) => boolean,
+): Promise<void> {
+  const late = openOf(options, (await list(options.client)) ?? []).filter((id) => !isOurs(id))
+  await Promise.all(late.map((id) => options.init(id)))
+}
+
+/** Ids that belong to this subtask and are open. */
+function openOf(
+  { prefixes, subtask, parallelism, held }: LingeringOptions,
+  listed: readonly ListedTransaction[],
+): string[] {
+  return listed
     .filter(({ transactionalId, state }) => OPEN.has(state) && !held.has(transactionalId))
     .map(({ transactionalId }) => transactionalId)
     .filter((id) => belongsTo(prefixes, id, subtask, parallelism))
-  await Promise.all(open.map(async (id) => taken.set(id, await init(id))))
-  for (const prefix of prefixes) {
-    for (let of = subtask; of === subtask || of < parallelismKnown; of += parallelism)
-      await probe(options, prefix, of, taken)
-    // Without a list, subtasks that no checkpoint knows of are looked for, too.
-    for (let of = Math.max(subtask, parallelismKnown); listed === undefined; of++) {
-      if (of % parallelism === subtask && of !== subtask && !(await probe(options, prefix, of, taken))) break
-    }
-  }
-  return taken
 }
 
 /** An id of one of the prefixes, whose subtask is this one modulo the parallelism. */
@@ -65,9 +87,9 @@ export function belongsTo(
   })
 }
 
-/** Of one subtask; whether it had used any. */
+/** Takes over all ids of one subtask up to one that was never used; whether it had used any. */
 async function probe(
-  { held, idsKnown, init }: LingeringOptions,
+  options: LingeringOptions,
   prefix: string,
   of: number,
   taken: Map<string, Producer>,
@@ -75,16 +97,28 @@ async function probe(
   let used = false
   for (let from = 0; ; ) {
     // At once, as far as they are known.
-    const to = Math.max(idsKnown, from + 1)
-    const ids = Array.from({ length: to - from }, (_, i) => idOf(prefix, of, from + i)).filter(
-      (id) => !held.has(id) && !taken.has(id),
-    )
-    const producers = await Promise.all(ids.map(init))
-    for (const [i, id] of ids.entries()) taken.set(id, producers[i]!)
+    const to = Math.max(options.idsKnown, from + 1)
+    const producers = await takeIds(options, prefix, of, from, to, taken)
     if (producers.some(({ epoch }) => epoch > 0)) used = true
-    from = to
     if (producers.at(-1)?.epoch === 0) return used
+    from = to
   }
+}
+
+async function takeIds(
+  { held, init }: LingeringOptions,
+  prefix: string,
+  of: number,
+  from: number,
+  to: number,
+  taken: Map<string, Producer>,
+): Promise<Producer[]> {
+  const ids = Array.from({ length: to - from }, (_, i) => idOf(prefix, of, from + i)).filter(
+    (id) => !held.has(id) && !taken.has(id),
+  )
+  const producers = await Promise.all(ids.map(init))
+  for (const [i, id] of ids.entries()) taken.set(id, producers[i]!)
+  return producers
 }
 
 /** What all brokers coordinate; undefined: one cannot tell. */

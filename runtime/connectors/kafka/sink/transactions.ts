@@ -128,6 +128,12 @@ export class Transactions {
     }
   }
 
+  /** An id that this writer has used, or made ready. */
+  hasBegun(transactionalId: string): boolean {
+    const parts = partsOf(this.#prefix, transactionalId)
+    return parts?.subtask === this.#subtask && parts.n < this.#next
+  }
+
   /** Takes what a checkpoint must know. */
   async snapshot(checkpointId: number): Promise<KafkaWriterState> {
     for (const id of this.#prepared) if (id.committed) id.freeAfter ??= checkpointId
