@@ -16,6 +16,7 @@ import { INPUT_WATERMARKS } from '../runtime/operators/two-input.ts'
 import type { RestContext } from '../runtime/rest/common.ts'
 import { createApp } from '../runtime/rest/server.ts'
 import { MiniCluster } from '../runtime/testing/index.ts'
+import { withTables } from './kafka-properties.ts'
 
 const root = dirname(import.meta.dirname)
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
@@ -123,6 +124,28 @@ test('docs/metrics.md names the metrics that there are', async () => {
   const listed = ['Tasks', 'Operators'].flatMap((part) => firstCells(under('docs/metrics.md', part)).flatMap(codes))
   expect(listed.filter((name) => !real.has(name))).toEqual([])
   expect(metered.filter((name) => !measured.has(name))).toEqual([])
+})
+
+test('docs/connectors/kafka.md has the properties that are read (node scripts/kafka-properties.ts writes them)', () => {
+  const page = read('docs/connectors/kafka.md')
+  expect(page).toBe(withTables(page))
+})
+
+test.each([
+  ['Options of the source', ['source/kafka-source.ts']],
+  ['Options of the sink', ['sink/kafka-sink.ts', 'sink/serializer.ts']],
+])('docs/connectors/kafka.md, %s: those of the types', (heading, files) => {
+  const section = read('docs/connectors/kafka.md')
+    .split(`\n### ${heading}\n`)[1]
+    .split('\n\n| `partitioner`')[0]
+    .split('\n#')[0]
+  const listed = firstCells(section).flatMap(codes)
+  const types = files.flatMap((file) => [
+    ...read(`runtime/connectors/kafka/${file}`).matchAll(/^export interface \w+Options[^\n]*\{\n(.*?)^\}/gms),
+  ])
+  const declared = types.flatMap(([, body]) => [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name))
+  expect(declared.length).toBeGreaterThan(8)
+  expect(listed.toSorted()).toEqual([...new Set(declared)].toSorted())
 })
 
 test('the guide lists the configuration keys that are read', () => {

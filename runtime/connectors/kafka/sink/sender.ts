@@ -238,7 +238,10 @@ export class Sender {
     for (const lane of chosen) lane.sending = true
     try {
       const producer = session.producer === undefined ? undefined : (session.ready ??= await session.producer)
+      // What is open is being aborted: nothing may be added to it any more.
+      if (this.#closed) return
       if (producer?.transactionalId != null) await this.#addPartitions(session, producer, chosen)
+      if (this.#closed) return
       const answer = await this.#produce(node, producer, chosen)
       for (const lane of chosen) {
         const found = answer?.find(({ topic, partition }) => topic === lane.topic && partition === lane.partition)
