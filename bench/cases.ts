@@ -37,6 +37,18 @@ export const CASES: Record<string, Case> = {
     load: async () => (await import('./jobs/checkpoints.ts')).checkpoint1m,
   },
   'restore-1m': { group: 'jobs', records: 1e6, load: async () => (await import('./jobs/checkpoints.ts')).restore1m },
+  'kafka-in': { group: 'jobs', records: 4e6, load: async () => (await import('./jobs/kafka.ts')).kafkaIn },
+  'kafka-out': { group: 'jobs', records: 4e6, load: async () => (await import('./jobs/kafka.ts')).kafkaOut },
+  'kafka-exactly-once': {
+    group: 'jobs',
+    records: 4e6,
+    load: async () => (await import('./jobs/kafka.ts')).kafkaExactlyOnce,
+  },
+  'kafka-latency-50k': {
+    group: 'jobs',
+    records: 600_000,
+    load: async () => (await import('./jobs/kafka.ts')).kafkaLatency,
+  },
   chain: { group: 'parts', records: 20e6, load: async () => (await import('./parts/chain.ts')).run },
   'exchange-wide': { group: 'parts', records: 10e6, load: async () => (await import('./parts/exchange.ts')).wide },
   'exchange-narrow': { group: 'parts', records: 20e6, load: async () => (await import('./parts/exchange.ts')).narrow },

@@ -1,0 +1,112 @@
+/**
+ * Cases with a real Kafka on the same machine: a broker of its own for each run, whose time is not counted into CPU per record but shares the cores. Client and job are
+ * this process.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Kafka as Client, logLevel } from 'kafkajs'
+import { MiniCluster } from 'tailrace/testing'
+import { missingKafkaLab, startKafka } from '../../scripts/lab/kafka.ts'
+import { Histogram } from '../histogram.ts'
+import { type Figures, Meter, type RunCase, round } from '../measure.ts'
+import { HostGaps } from './host-gaps.ts'
+
+const PARTITIONS = 4
+const WARM_UP_RECORDS = 200_000
+const LATENCY_RATE = 50_000
+/** Of a paced run, left out at its beginning. */
+const SKIPPED_SHARE = 1 / 3
+
+interface Bench {
+  createTopic(topic: string, partitions?: number): Promise<void>
+  /** Runs a job of kafka-jobs.ts; gives its accumulators. */
+  run(parameters: Record<string, string | number>, options?: Record<string, string>): Promise<Record<string, number>>
+}
+
+async function withKafka(measure: (bench: Bench) => Promise<Figures>): Promise<Figures> {
+  const missing = missingKafkaLab()
+  if (missing !== undefined) throw new Error(missing)
+  const kafka = await startKafka({ heapMb: 512 })
+  const cluster = await MiniCluster.start({ slots: 2, host: 'worker' })
+  const servers = kafka.bootstrapServers()
+  const admin = new Client({ brokers: [servers], logLevel: logLevel.NOTHING }).admin()
+  try {
+    await admin.connect()
+    return await measure({
+      async createTopic(topic, numPartitions = PARTITIONS) {
+        await admin.createTopics({ topics: [{ topic, numPartitions }] })
+      },
+      async run(parameters, options = {}) {
+        const texts = Object.fromEntries(
+          Object.entries({ servers, ...parameters }).map(([name, value]) => [name, String(value)]),
+        )
+        const url = new URL('./kafka-jobs.ts', import.meta.url).href
+        const { results } = await cluster.runProgram(url, { parameters: texts, options })
+        return results[0]!.accumulators
+      },
+    })
+  } finally {
+    await admin.disconnect()
+    await cluster.stop()
+    await kafka.stop()
+  }
+}
+
+export const kafkaOut: RunCase = ({ records }) =>
+  withKafka(async ({ createTopic, run }) => {
+    await createTopic('warm')
+    await createTopic('out')
+    await run({ job: 'out', output: 'warm', records: WARM_UP_RECORDS })
+    const meter = new Meter()
+    await run({ job: 'out', output: 'out', records })
+    const figures = meter.figures(records, 0)
+    return { ...figures, out: (await run({ job: 'in', input: 'out' })).out ?? 0 }
+  })
+
+export const kafkaIn: RunCase = ({ records }) =>
+  withKafka(async ({ createTopic, run }) => {
+    await createTopic('in')
+    await run({ job: 'out', output: 'in', records })
+    const meter = new Meter()
+    const { out = 0 } = await run({ job: 'in', input: 'in' })
+    return meter.figures(records, out)
+  })
+
+export const kafkaExactlyOnce: RunCase = ({ records }) =>
+  withKafka(async ({ createTopic, run }) => {
+    await createTopic('in')
+    await createTopic('out')
+    await run({ job: 'out', output: 'in', records })
+    const folder = mkdtempSync(join(tmpdir(), 'tailrace-bench-'))
+    try {
+      const meter = new Meter()
+      const checkpoints = { 'execution.checkpointing.interval': '1 s', 'execution.checkpointing.dir': folder }
+      await run({ job: 'exactly-once', input: 'in', output: 'out' }, checkpoints)
+      const figures = meter.figures(records, 0)
+      return { ...figures, out: (await run({ job: 'in', input: 'out' })).out ?? 0 }
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
+export const kafkaLatency: RunCase = ({ records }) =>
+  withKafka(async ({ createTopic, run }) => {
+    await createTopic('a', 1)
+    await createTopic('b', 1)
+    const gaps = new HostGaps()
+    const skipMs = (records / LATENCY_RATE) * 1000 * SKIPPED_SHARE
+    const meter = new Meter()
+    const accumulators = await run({ job: 'latency', input: 'a', output: 'b', records, rate: LATENCY_RATE, skipMs })
+    const figures = meter.figures(records, accumulators.out ?? 0)
+    const latency = Histogram.from(accumulators)
+    const ms = (q: number) => round(latency.quantileMs(q), 3)
+    return {
+      ...figures,
+      p50Ms: ms(0.5),
+      p99Ms: ms(0.99),
+      p999Ms: ms(0.999),
+      maxMs: ms(1),
+      hostGapMaxMs: round(await gaps.stop(), 2),
+    }
+  })
