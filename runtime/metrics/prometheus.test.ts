@@ -98,6 +98,19 @@ test("a user's group with a value is a label and part of the name", async () => 
   expect(value(await scrape(['flink_taskmanager_job_task_operator_late_ones_total{']))).toBe(2)
 })
 
+test('the lag of a Kafka partition is also under the name that dashboards know', async () => {
+  const { job, scrape } = running()
+  const { group } = job.pages[0]!.writer.operator(VERTEX.source, 0, hexId(0x11))
+  const consumer = group.group('KafkaSourceReader').group('KafkaConsumer')
+  consumer.gauge('records-lag-max').set(9)
+  for (const [partition, lag] of [9, 4].entries())
+    consumer.group('topic', 'orders').group('partition', `${partition}`).gauge('records-lag').set(lag)
+  const max = 'KafkaSourceReader_KafkaConsumer_records_lag_max'
+  expect(value(await scrape([`flink_taskmanager_job_task_operator_${max}{`]))).toBe(9)
+  expect(value(await scrape([`flink_source_${max}{`, 'topic="orders",partition="0"']))).toBe(9)
+  expect(value(await scrape([`flink_source_${max}{`, 'topic="orders",partition="1"']))).toBe(4)
+})
+
 test('metrics of sources and sinks are with sources and sinks, unless they count elsewhere', async () => {
   const { job, scrape } = running()
   const owners = async (name: string) =>

@@ -8,6 +8,7 @@ export type Scope =
   | 'taskmanager'
   | 'taskmanager_job_task'
   | 'taskmanager_job_task_operator'
+  | 'source'
 
 export interface Sample {
   scope: Scope

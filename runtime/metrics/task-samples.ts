@@ -20,7 +20,7 @@ const METERED: Record<'task' | 'operator', ReadonlySet<string>> = {
     'numBuffersOut',
     'numFiredTimers',
   ]),
-  operator: new Set(['numRecordsIn', 'numRecordsOut', 'numRecordsSend', 'numBytesSend']),
+  operator: new Set(['numRecordsIn', 'numRecordsOut', 'numBytesIn', 'numRecordsSend', 'numBytesSend']),
 }
 
 /** Flink's other names of the same. All channels are inside one process, which Flink calls local. */
@@ -33,6 +33,9 @@ const ALIASES: Record<'task' | 'operator', Record<string, readonly string[]>> = 
   },
   operator: { numRecordsSendErrors: ['numRecordsOutErrors'] },
 }
+/** Dashboards and alerts in use know the lag of each partition by this name, in a scope of its own. */
+const LAG = 'KafkaSourceReader.KafkaConsumer.topic.partition.records-lag'
+const LAG_ALIAS = 'KafkaSourceReader.KafkaConsumer.records-lag-max'
 const REMOTE = ['numBytesIn', 'numBuffersIn'].flatMap((name) => [`${name}Remote`, `Shuffle.Netty.Input.${name}Remote`])
 
 const NOT_EXPORTED = new Set(['isInTurn'])
@@ -65,7 +68,10 @@ export function* taskSamples(
         task_attempt_num: String(attempt),
         subtask_index: String(index),
       }
-      yield* subtaskSamples(task, labels, operators, nowMs)
+      for (const sample of subtaskSamples(task, labels, operators, nowMs)) {
+        yield sample
+        if (sample.name === LAG) yield { ...sample, scope: 'source', name: LAG_ALIAS }
+      }
     }
   }
 }

@@ -260,6 +260,35 @@ describe('source operator', () => {
     expect(context.metric('watermarkLag')).toBe(1020)
   })
 
+  it.each([
+    ['bounded', bounded(0)],
+    ['bounded, with an assigner', bounded(0).withTimestampAssigner((value: number) => value)],
+    ['none', WatermarkStrategy.noWatermarks<number>()],
+    ['none, with an assigner', WatermarkStrategy.noWatermarks<number>().withTimestampAssigner((value) => value)],
+    ['custom', WatermarkStrategy.forGenerator<number>(() => ({ onEvent() {}, onPeriodicEmit() {} }))],
+  ])(
+    'reports how old records are when it emits them, and for how long it has emitted none: %s',
+    async (_, strategy) => {
+      const { operator, context, emit } = await open(strategy, { startMs: 5000 })
+      const gauge = (name: string) => context.metrics.group.gauge(name).value()
+      operator.addSplits(assign(['a']))
+      emit('a', 4000, 4000)
+      operator.publish()
+      expect(gauge('currentEmitEventTimeLag')).toBe(1000)
+      context.advance(20)
+      expect(gauge('sourceIdleTime')).toBe(0)
+      context.advance(400)
+      operator.publish()
+      expect(gauge('sourceIdleTime')).toBe(400)
+      expect(gauge('currentEmitEventTimeLag')).toBe(1000)
+      emit('a', 5400, 5400)
+      operator.publish()
+      expect(gauge('currentEmitEventTimeLag')).toBe(20)
+      context.advance(200)
+      expect(gauge('sourceIdleTime')).toBe(0)
+    },
+  )
+
   it('forwards bad records to a side output that is consumed', async () => {
     const { context, run } = await open(bounded(0), { sideOutputs: ['bad'] })
     const answers: (boolean | undefined)[] = []

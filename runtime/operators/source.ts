@@ -12,6 +12,7 @@
  */
 import { MAX_WATERMARK, NO_TIMESTAMP } from '../core/clock.ts'
 import { hotCopy } from '../core/hot-copy.ts'
+import type { Gauge } from '../core/metrics.ts'
 import type { PollStatus, ReaderOutput, Source, SourceReader, SourceSplit, SplitOutput } from '../core/source.ts'
 import type { WatermarkStrategy } from '../core/watermarks.ts'
 import { O } from '../metrics/page.ts'
@@ -44,6 +45,12 @@ export class Operator<T = any> extends SourceOperator {
   #timer: number | undefined
   #blockedMs = 0
   #idle = false
+  #emitLag!: Gauge
+  #idleTime!: Gauge
+  /** Since the last periodic emit. */
+  #emitted = false
+  /** Monotonic; as exact as the periodic emits are frequent. */
+  #emittedAtMs = 0
   /** Periodic emits in a row that saw no split. */
   #emptyEmits = 0
   #started = false
@@ -87,6 +94,9 @@ export class Operator<T = any> extends SourceOperator {
       clock: context.clock,
       metrics: context.metrics.group,
     })
+    this.#emitLag = context.metrics.group.gauge('currentEmitEventTimeLag')
+    this.#idleTime = context.metrics.group.gauge('sourceIdleTime')
+    this.#emittedAtMs = context.clock.monotonic()
     this.#schedule(Math.min(this.#intervalMs, FIRST_EMIT_MS_MAX))
     const splits = (await context.restored?.list(SPLITS)) as SourceSplit[] | undefined
     if (splits !== undefined && splits.length > 0) this.#restored = splits
@@ -127,8 +137,17 @@ export class Operator<T = any> extends SourceOperator {
 
   override publish(): void {
     let records = 0
-    for (const output of this.#outputs) records += output.takeRecords()
+    let eventTimeMs = NO_TIMESTAMP
+    for (const output of this.#outputs) {
+      const taken = output.takeRecords()
+      if (taken === 0) continue
+      records += taken
+      eventTimeMs = Math.max(eventTimeMs, output.eventTimeMs)
+    }
+    if (records === 0) return
+    this.#emitted = true
     this.context.metrics.page[this.context.metrics.base + O.numRecordsOut]! += records
+    if (eventTimeMs !== NO_TIMESTAMP) this.#emitLag.set(this.context.clock.now() - eventTimeMs)
   }
 
   override close(): void | Promise<void> {
@@ -200,7 +219,15 @@ export class Operator<T = any> extends SourceOperator {
     if (this.#outputs.length === 0 && this.#emptyEmits++ > 0) this.#emitStatus(true)
     if (this.#combined.watermarkMs > -Infinity)
       this.context.metrics.set('watermarkLag', this.context.clock.now() - this.#combined.watermarkMs)
+    this.#publishIdleTime()
     this.#schedule(this.#intervalMs)
+  }
+
+  #publishIdleTime(): void {
+    const nowMs = this.context.clock.monotonic()
+    if (this.#emitted) this.#emittedAtMs = nowMs
+    this.#emitted = false
+    this.#idleTime.set(nowMs - this.#emittedAtMs)
   }
 
   override end(): void {

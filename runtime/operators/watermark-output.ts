@@ -9,6 +9,7 @@
  * Timestamps are whole milliseconds by convention; fractions are rounded down where a watermark is made, else a window could
  * fire before a record that is within the bound.
  */
+import { NO_TIMESTAMP } from '../core/clock.ts'
 import { TailraceError } from '../core/errors.ts'
 import type { SplitOutput } from '../core/source.ts'
 import type { TimestampAssigner, WatermarkGenerator, WatermarkOutput, WatermarkStrategy } from '../core/watermarks.ts'
@@ -42,6 +43,8 @@ export abstract class Output<T> implements SplitOutput<T> {
   }
 
   abstract collect(value: T, timestamp: number): void
+  /** Of the last record, or of the latest where that is known anyway. */
+  abstract get eventTimeMs(): number
   /** Brings the part's watermark up to date; the combined one is put out by who calls. */
   abstract periodicEmit(): void
 
@@ -79,9 +82,11 @@ export abstract class Output<T> implements SplitOutput<T> {
 
 /** No watermarks, the source's own timestamps. */
 class PlainOutput<T> extends Output<T> {
+  eventTimeMs = NO_TIMESTAMP
   collect(value: T, timestamp: number): void {
     if (this.idle) this.markActive()
     this.records++
+    this.eventTimeMs = timestamp
     this.next.process(value, timestamp)
   }
   periodicEmit(): void {}
@@ -89,6 +94,7 @@ class PlainOutput<T> extends Output<T> {
 
 /** No watermarks, assigned timestamps. */
 class AssigningOutput<T> extends Output<T> {
+  eventTimeMs = NO_TIMESTAMP
   readonly assign: TimestampAssigner<T>
   constructor(base: OutputBase, strategy: WatermarkStrategy<T>) {
     super(base, strategy)
@@ -100,6 +106,7 @@ class AssigningOutput<T> extends Output<T> {
     const assign = this.assign
     const assigned = assign(value, timestamp)
     if (typeof assigned !== 'number' || !(assigned < Infinity)) throw badTimestamp(assigned)
+    this.eventTimeMs = assigned
     this.next.process(value, assigned)
   }
   periodicEmit(): void {}
@@ -112,6 +119,9 @@ class BoundedOutput<T> extends Output<T> {
   constructor(base: OutputBase, strategy: WatermarkStrategy<T>) {
     super(base, strategy)
     this.boundMs = strategy.boundMs
+  }
+  get eventTimeMs(): number {
+    return this.maxMs
   }
   collect(value: T, timestamp: number): void {
     if (this.idle) this.markActive()
@@ -135,6 +145,9 @@ class BoundedAssigningOutput<T> extends Output<T> {
     this.boundMs = strategy.boundMs
     this.assign = strategy.assigner!
   }
+  get eventTimeMs(): number {
+    return this.maxMs
+  }
   collect(value: T, timestamp: number): void {
     if (this.idle) this.markActive()
     this.records++
@@ -151,6 +164,7 @@ class BoundedAssigningOutput<T> extends Output<T> {
 
 /** A generator of the author's own; what it emits on an event goes out at once, on a periodic emit together with all others. */
 class CustomOutput<T> extends Output<T> {
+  eventTimeMs = NO_TIMESTAMP
   readonly assign: TimestampAssigner<T> | undefined
   readonly generator: WatermarkGenerator<T>
   readonly immediate: WatermarkOutput
@@ -185,6 +199,7 @@ class CustomOutput<T> extends Output<T> {
       timestamp = assign(value, timestamp)
     }
     if (typeof timestamp !== 'number' || !(timestamp < Infinity)) throw badTimestamp(timestamp)
+    this.eventTimeMs = timestamp
     this.next.process(value, timestamp)
     this.generator.onEvent(value, timestamp, this.immediate)
   }

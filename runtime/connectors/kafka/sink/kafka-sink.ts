@@ -63,8 +63,8 @@ export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionH
   const guarantee = guaranteeOf(options.deliveryGuarantee)
   if (typeof topic !== 'function' && (typeof topic !== 'string' || topic === ''))
     throw new TypeError('Cannot write to Kafka: "topic" must be a name, or a function that gives one')
-  if (typeof value?.createMessageEncoder !== 'function')
-    throw new TypeError('Cannot write to Kafka: "value" must be a message format, such as json()')
+  if (typeof value !== 'function' && typeof value?.createMessageEncoder !== 'function')
+    throw new TypeError('Cannot write to Kafka: "value" must be a message format, such as json(), or a function')
   const exactlyOnce = guarantee === 'exactly-once'
   if (exactlyOnce && prefix === '')
     throw new TypeError(

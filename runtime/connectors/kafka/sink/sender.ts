@@ -76,6 +76,8 @@ interface Lane {
 
 export interface SenderPorts {
   clock: Clock
+  /** A request was answered, so many milliseconds after it was sent. */
+  answered(ms: number): void
   fail(error: unknown): void
   /** Bytes that brokers have taken; there is room again. */
   taken(bytes: number): void
@@ -242,7 +244,9 @@ export class Sender {
       if (this.#closed) return
       if (producer?.transactionalId != null) await this.#addPartitions(session, producer, chosen)
       if (this.#closed) return
+      const sentAtMs = this.#ports.clock.monotonic()
       const answer = await this.#produce(node, producer, chosen)
+      this.#ports.answered(this.#ports.clock.monotonic() - sentAtMs)
       for (const lane of chosen) {
         const found = answer?.find(({ topic, partition }) => topic === lane.topic && partition === lane.partition)
         this.#answered(lane, answer === undefined ? 0 : (found?.errorCode ?? -1))

@@ -29,6 +29,14 @@ test('without more options a record has its value and its event time', () => {
   })
 })
 
+test('a function gives the value of a record: text, bytes, or none', () => {
+  expect(fields({ value: ({ user }) => user }).value).toBe('ann')
+  expect(fields({ value: ({ n }) => Buffer.from([64 + n]) }).value).toBe('C')
+  expect(fields({ value: ({ user }) => user }, { user: null, n: 0 }).value).toBeNull()
+  const wrong = { value: ({ n }: Alert) => n } as unknown as Partial<SerializerOptions<Alert>>
+  expect(() => fields(wrong)).toThrow('of type number: the function "value" must give text, bytes or null')
+})
+
 test.each([
   ['text', 'ann', 'ann'],
   ['a number', 7, '7'],

@@ -12,7 +12,8 @@ export type HeadersOf = Readonly<Record<string, string | Uint8Array | null>> | r
 export interface SerializerOptions<T> {
   /** Where records go, or what decides it for each. */
   topic: string | ((value: T) => string)
-  value: MessageFormat<T>
+  /** How values are written; or what gives each one's bytes, or its text for UTF-8, or null for a tombstone. */
+  value: MessageFormat<T> | ((value: T) => Uint8Array | string | null)
   /** The key of a record; null or undefined: none. With `keyFormat` any value that the format takes. */
   key?: (value: T) => unknown
   /** Text is written as UTF-8, and bytes as they are, when it is not given. */
@@ -47,7 +48,8 @@ export class RecordSerializer<T> {
   constructor(options: SerializerOptions<T>, subtask: number, random: () => number) {
     const { topic } = options
     this.#options = options
-    this.#encoder = options.value.createMessageEncoder()
+    this.#encoder =
+      typeof options.value === 'function' ? functionEncoder(options.value) : options.value.createMessageEncoder()
     this.#keyEncoder = options.keyFormat?.createMessageEncoder()
     this.#subtask = subtask
     this.#partitioner = options.partitioner ?? 'default'
@@ -122,6 +124,18 @@ export class RecordSerializer<T> {
     throw new TypeError(
       `Cannot write a key that is ${Array.isArray(key) ? 'an array' : `a ${typeof key}`}: text, a number, bytes or null is wanted, or "keyFormat"`,
     )
+  }
+}
+
+function functionEncoder<T>(write: (value: T) => Uint8Array | string | null): MessageEncoder<T> {
+  return {
+    encode(value) {
+      const part: unknown = write(value)
+      if (typeof part === 'string' || part === null || part instanceof Uint8Array) return part
+      throw new TypeError(
+        `Cannot write a value that is ${Array.isArray(part) ? 'an array' : `of type ${typeof part}`}: the function "value" must give text, bytes or null`,
+      )
+    },
   }
 }
 

@@ -56,7 +56,7 @@ export class KafkaWriter<T> implements SinkWriter<T, TransactionHandle, KafkaWri
   readonly #transactions: Transactions | undefined
   readonly #parked = new Map<string, Parked[]>()
   readonly #drained = new Map<Session, () => void>()
-  readonly #bytesOut: Counter
+  readonly #bytesSent: Counter
   readonly #errors: Counter
   #session: Session
   #lingering: number | undefined
@@ -80,10 +80,12 @@ export class KafkaWriter<T> implements SinkWriter<T, TransactionHandle, KafkaWri
     this.#nowMs = context.clock.now()
     this.#serializer = settings.createSerializer(context.task.subtaskIndex)
     const { clock, metrics } = context
-    this.#bytesOut = metrics.counter('numBytesOut')
-    this.#errors = metrics.counter('numRecordsOutErrors')
+    this.#bytesSent = metrics.counter('numBytesSend')
+    this.#errors = metrics.counter('numRecordsSendErrors')
+    const sendTime = metrics.gauge('currentSendTime')
     this.#sender = new Sender(client, settings.sender, {
       clock,
+      answered: (ms) => sendTime.set(ms),
       fail: (error) => this.#fail(error),
       taken: (bytes) => this.#taken(bytes),
       drained: (drained) => this.#resolve(drained),
@@ -244,7 +246,7 @@ export class KafkaWriter<T> implements SinkWriter<T, TransactionHandle, KafkaWri
   }
 
   #taken(bytes: number): void {
-    this.#bytesOut.inc(bytes)
+    this.#bytesSent.inc(bytes)
     if (this.#full && this.#sender.bytes < this.#settings.bufferBytesMax) {
       this.#full = false
       this.#context.wake()

@@ -273,6 +273,9 @@ export class KafkaReader<T> implements SourceReader<T, KafkaSplit> {
         committedOffset: group.gauge('committedOffset'),
         lag: lag.gauge('records-lag'),
       }
+      // As Flink has them until there is one.
+      gauges.currentOffset.set(-1)
+      gauges.committedOffset.set(-1)
       ofTopic[partition] = gauges
     }
     return gauges
