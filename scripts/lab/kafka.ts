@@ -3,6 +3,8 @@
  *
  *     node scripts/with-node.mjs scripts/lab/kafka.ts install     downloads it, once (needs Maven, Java 17 or newer, and Go for scripts/lab/kfake.ts)
  *     node scripts/with-node.mjs scripts/lab/kafka.ts [3]         runs one broker (or three) until Ctrl-C, and prints how to reach it
+ *         --topic clicks:4                                        with this topic of 4 partitions; again for more
+ *     node scripts/with-node.mjs scripts/lab/kafka.ts read clicks     prints the values of a topic that read_committed shows, from KAFKA_BOOTSTRAP_SERVERS
  *
  * A broker is up in 3 to 5 s and needs about 200 MB. What it stores is in a directory that is removed when it stops.
  */
@@ -10,6 +12,8 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { Kafka as Client, logLevel } from 'kafkajs'
 import { installKafka, javaArguments, kafkaTool, missingKafka } from './kafka-install.ts'
 import { brokerProperties, LISTENERS, type Listener, type Login, PORTS_PER_BROKER } from './kafka-properties.ts'
 import { type Certificates, installKfake, makeCertificates, missingKfake } from './kfake.ts'
@@ -134,24 +138,53 @@ export async function consoleConsumer(bootstrapServers: string, topic: string, q
   return printed.split('\n').filter((line) => line !== '')
 }
 
-if (import.meta.main) {
-  if (process.argv[2] === 'install') {
-    installKafkaLab()
-  } else {
-    const missing = missingKafkaLab()
-    if (missing !== undefined) {
-      console.error(missing)
-      process.exit(1)
-    }
-    const kafka = await startKafka({ brokers: Number(process.argv[2] ?? 1) })
-    for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.once(signal, async () => {
-        await kafka.stop()
-        process.exit(0)
-      })
-    console.log(`KAFKA_BOOTSTRAP_SERVERS=${kafka.bootstrapServers()}`)
-    for (const listener of LISTENERS) console.log(`${listener}: ${kafka.bootstrapServers(listener)}`)
-    for (const { username, password } of kafka.users) console.log(`login: ${username} ${password}`)
-    console.log(`certificates: ${kafka.certs.ca}, ${kafka.certs.client}`)
+/** Creates topics, each given as `name:partitions`, and returns when all have leaders. */
+export async function createTopics(bootstrapServers: string, wanted: readonly string[]): Promise<void> {
+  const topics = wanted.map((one) => {
+    const [, topic, partitions = ''] = /^([\w.-]+):([1-9]\d*)$/.exec(one) ?? []
+    if (topic === undefined)
+      throw new Error(`Cannot create topic "${one}": name:partitions is wanted, such as clicks:4`)
+    return { topic, numPartitions: Number(partitions) }
+  })
+  const admin = new Client({ brokers: bootstrapServers.split(','), logLevel: logLevel.ERROR }).admin()
+  await admin.connect()
+  try {
+    await admin.createTopics({ topics })
+  } finally {
+    await admin.disconnect()
   }
 }
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { topic: { type: 'string', multiple: true, default: [] } },
+  })
+  const [what = '1', topic] = positionals
+  if (what === 'install') return installKafkaLab()
+  const missing = missingKafkaLab()
+  if (missing !== undefined) {
+    console.error(missing)
+    process.exit(1)
+  }
+  if (what === 'read') {
+    const { KAFKA_BOOTSTRAP_SERVERS: servers } = process.env
+    if (servers === undefined || topic === undefined)
+      throw new Error('Cannot read: a topic and KAFKA_BOOTSTRAP_SERVERS of the environment are wanted')
+    for (const value of await consoleConsumer(servers, topic)) console.log(value)
+    return
+  }
+  const kafka = await startKafka({ brokers: Number(what) })
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, async () => {
+      await kafka.stop()
+      process.exit(0)
+    })
+  if (values.topic.length > 0) await createTopics(kafka.bootstrapServers(), values.topic)
+  console.log(`KAFKA_BOOTSTRAP_SERVERS=${kafka.bootstrapServers()}`)
+  for (const listener of LISTENERS) console.log(`${listener}: ${kafka.bootstrapServers(listener)}`)
+  for (const { username, password } of kafka.users) console.log(`login: ${username} ${password}`)
+  console.log(`certificates: ${kafka.certs.ca}, ${kafka.certs.client}`)
+}
+
+if (import.meta.main) await main()
