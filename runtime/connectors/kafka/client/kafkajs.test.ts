@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { createBroker } from './kafkajs.ts'
 
 const load = createRequire(import.meta.url)
 
@@ -32,4 +33,42 @@ test.each<[string, string, (real: any) => unknown]>([
     code: 'TR-INTERNAL-001',
     message: expect.stringMatching(/^Cannot use the package kafkajs 2\.2\.4: it lacks src\/.*Wanted: 2\.2\.4/),
   })
+})
+
+test('a request waits while its broker throttles, and nothing looks for the end of that at other times', () => {
+  vi.useFakeTimers({ now: 1_000_000 })
+  try {
+    const broker = createBroker({
+      host: 'kafka',
+      port: 9092,
+      clientId: 'test',
+      ssl: undefined,
+      sasl: undefined,
+      connectionTimeoutMs: 1000,
+      requestTimeoutMs: 1000,
+      socketFactory: undefined,
+      log() {},
+    })
+    const { requestQueue: queue } = (broker.connectionPool as any).pool[0]
+    let sent = 0
+    const request = (correlationId: number) => ({
+      entry: { correlationId, apiName: 'Metadata', apiVersion: 6, resolve() {} },
+      expectResponse: true,
+      requestTimeout: 1000,
+      sendRequest: () => sent++,
+    })
+    queue.push(request(1))
+    queue.fulfillRequest({ correlationId: 1, payload: Buffer.alloc(0), size: 0 })
+    expect(sent).toBe(1)
+    expect(vi.getTimerCount()).toBe(0)
+    queue.maybeThrottle(50)
+    queue.push(request(2))
+    vi.advanceTimersByTime(49)
+    expect(sent).toBe(1)
+    vi.advanceTimersByTime(2)
+    expect(sent).toBe(2)
+    expect(vi.getTimerCount()).toBe(0)
+  } finally {
+    vi.useRealTimers()
+  }
 })

@@ -103,6 +103,7 @@ export interface BrokerOptions {
 
 const BrokerClass = load('kafkajs/src/broker')
 const ConnectionPoolClass = load('kafkajs/src/network/connectionPool')
+const RequestQueueClass = load('kafkajs/src/network/requestQueue')
 const EncoderClass = load('kafkajs/src/protocol/encoder')
 const DecoderClass = load('kafkajs/src/protocol/decoder')
 const apiKeys: Record<string, number> = load('kafkajs/src/protocol/requests/apiKeys')
@@ -167,6 +168,7 @@ export function createBroker(options: BrokerOptions): Broker {
     maxInFlightRequests: null,
     reauthenticationThreshold: 10_000,
   })
+  for (const { requestQueue } of connectionPool.pool as Connection[]) waitOnlyWhenThrottled(requestQueue)
   const broker = new BrokerClass({
     connectionPool,
     logger,
@@ -192,7 +194,29 @@ function forgetHalfAnswers(pool: { pool: Connection[] }): void {
   }
 }
 
+/** Once it has sent anything, kafkajs looks every millisecond whether a broker throttles it no more, though none does, by a timer of which Node.js warns. */
+function waitOnlyWhenThrottled(queue: RequestQueue): void {
+  queue.scheduleCheckPendingRequests = () => {
+    if (queue.throttleCheckTimeoutId || queue.pending.length === 0) return
+    const waitMs = Math.max(queue.throttledUntil - Date.now(), 1)
+    queue.throttleCheckTimeoutId = setTimeout(() => {
+      queue.throttleCheckTimeoutId = null
+      queue.checkPendingRequests()
+    }, waitMs)
+  }
+}
+
+interface RequestQueue {
+  scheduleCheckPendingRequests(): void
+  checkPendingRequests(): void
+  readonly pending: readonly unknown[]
+  /** Milliseconds since 1970, or -1. */
+  readonly throttledUntil: number
+  throttleCheckTimeoutId: NodeJS.Timeout | null
+}
+
 interface Connection {
+  readonly requestQueue: RequestQueue
   isConnected(): boolean
   chunks: Buffer[]
   bytesBuffered: number
@@ -206,6 +230,10 @@ function checkShapes(): void {
     ['src/broker: connect, disconnect, isConnected', hasMethods(BrokerClass, ['connect', 'disconnect', 'isConnected'])],
     ['src/network/connectionPool: send', hasMethods(ConnectionPoolClass, ['send'])],
     ['src/network/connection: chunks, bytesBuffered, bytesNeeded', hasFraming()],
+    [
+      'src/network/requestQueue: scheduleCheckPendingRequests, checkPendingRequests',
+      hasMethods(RequestQueueClass, ['scheduleCheckPendingRequests', 'checkPendingRequests']),
+    ],
     [
       'src/protocol/encoder: writeInt64, writeBufferInternal',
       hasMethods(EncoderClass, ['writeInt64', 'writeBufferInternal']),
