@@ -35,7 +35,8 @@ async function withKafka(measure: (bench: Bench) => Promise<Figures>): Promise<F
     await admin.connect()
     return await measure({
       async createTopic(topic, numPartitions = PARTITIONS) {
-        await admin.createTopics({ topics: [{ topic, numPartitions }] })
+        // Whoever reads and writes waits until brokers know it.
+        await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: false })
       },
       async run(parameters, options = {}) {
         const texts = Object.fromEntries(
