@@ -160,22 +160,26 @@ export class RecordCursor {
     const part = this.#part
     for (;;) {
       const head = this.#batchAt
-      if (part.length - head < HEAD_BYTES) return false
-      const magic = part[head + MAGIC_AT]!
+      // Before anything else: messages of older formats may be shorter than a head.
+      const magic = part[head + MAGIC_AT]
+      if (magic === undefined) return false
       if (magic !== MAGIC)
         throw this.#unreadable(
           `its message format is ${magic}, wanted: 2, which brokers write since Kafka 0.11 (log.message.format.version)`,
         )
+      if (part.length - head < HEAD_BYTES) return false
       const length = part.readInt32BE(head + BATCH_LENGTH)
       const end = head + LEADER_EPOCH + length
       if (length < HEAD_BYTES - LEADER_EPOCH) throw this.#unreadable(`a batch says that it has ${length} bytes`)
       if (end > part.length) return false
       this.#batchAt = end
       this.bytesTaken += end - head
-      this.#nextPosition = readInt64(part, head + BASE_OFFSET) + part.readInt32BE(head + LAST_OFFSET_DELTA) + 1
+      const lastDelta = part.readInt32BE(head + LAST_OFFSET_DELTA)
+      this.#nextPosition = readInt64(part, head + BASE_OFFSET) + lastDelta + 1
       // Before the batch is passed over: what says where it ends may be what is damaged.
       if (this.#checkCrc && crc32c(part.subarray(head + ATTRIBUTES, end)) !== part.readUInt32BE(head + CRC))
         throw this.#unreadable('its checksum is wrong: it was damaged on the disk of a broker or on its way')
+      if (lastDelta < 0) throw this.#unreadable('a batch ends before it begins')
       if (this.#nextPosition <= this.position) continue
       if (this.#isToBeSeen(part, head, end)) return true
       this.position = this.#nextPosition

@@ -137,7 +137,12 @@ export class Fetcher {
     }
     this.#busy.delete(node)
     if (this.#closed) return
-    if (answer !== undefined) this.#take(answer, partitions)
+    try {
+      if (answer !== undefined) this.#take(answer, partitions)
+    } catch (error) {
+      this.#ports.fail(error)
+      return
+    }
     this.pump()
   }
 

@@ -1,15 +1,27 @@
 /**
  * One partition in a reader: parts that were fetched and wait, and the place in the current one.
  */
+import { TailraceError } from '../../../core/errors.ts'
 import type { SplitOutput } from '../../../core/source.ts'
 import type { FetchedPartition } from '../client/fetch.ts'
 import { AbortedTransactions } from '../records/aborted.ts'
 import { RecordCursor } from '../records/cursor.ts'
-import { BASE_OFFSET, BATCH_LENGTH, HEAD_BYTES, LAST_OFFSET_DELTA, LEADER_EPOCH, readInt64 } from '../records/layout.ts'
+import {
+  BASE_OFFSET,
+  BATCH_LENGTH,
+  HEAD_BYTES,
+  LAST_OFFSET_DELTA,
+  LEADER_EPOCH,
+  MAGIC,
+  MAGIC_AT,
+  readInt64,
+} from '../records/layout.ts'
 import type { KafkaSplit } from './split.ts'
 
 /** Of one partition, beside the one that is read: one is read while the other comes. */
 const PARTS_MAX = 2
+/** What a request can ask for. */
+const PART_BYTES_MAX = 2 ** 31 - 1
 
 export class Partition<T> {
   readonly split: KafkaSplit
@@ -66,18 +78,29 @@ export class Partition<T> {
     return this.held ? this.cursor.offset : this.cursor.position
   }
 
-  /** Takes an answer. Returns its bytes. */
+  /** Takes an answer. Returns its bytes. Throws TR-KAFKA-002 when its first batch never comes whole. */
   add(fetched: FetchedPartition): number {
     const { records } = fetched
     this.endOffset = fetched.highWatermark
     const next = endOf(records)
-    if (next < 0) {
-      if (records.length > 0) this.maxBytes *= 2
+    if (next < 0 && isCutOff(records)) {
+      if (records.length > 0) this.#askForMore()
       return 0
     }
     this.fetchOffset = Math.max(this.fetchOffset, next)
     this.#parts.push(fetched)
     return records.length
+  }
+
+  #askForMore(): void {
+    if (this.maxBytes === PART_BYTES_MAX) {
+      const { topic, partition } = this.split
+      throw new TailraceError(
+        'TR-KAFKA-002',
+        `Cannot read the batch at offset ${this.fetchOffset} of partition ${partition} of topic "${topic}": it says that it has more bytes than the broker sends`,
+      )
+    }
+    this.maxBytes = Math.min(2 * this.maxBytes, PART_BYTES_MAX)
   }
 
   /** Goes on with the next part; false when there is none. */
@@ -94,6 +117,12 @@ export class Partition<T> {
     this.fetchOffset = offset
     this.cursor.seek(offset)
   }
+}
+
+/** It may be whole in a larger part; otherwise the cursor tells what is wrong. */
+function isCutOff(records: Buffer): boolean {
+  const magic = records[MAGIC_AT]
+  return magic === undefined || (magic === MAGIC && records.readInt32BE(BATCH_LENGTH) >= HEAD_BYTES - LEADER_EPOCH)
 }
 
 /** Offset behind the last whole batch; -1: there is none. */
