@@ -1,6 +1,6 @@
 /**
- * Writes transactions for examples/fraud-detection.ts. Most are small; one user in fifty spends much, or everywhere; one message in a
- * thousand is no transaction.
+ * Writes transactions for examples/fraud-detection.ts. Most are small; one user in fifty spends much, and everywhere; one message in a
+ * thousand is cut, and so is no transaction.
  *
  *   npx tailrace run examples/load-transactions.ts --kafka.bootstrap localhost:9092 --rate 1000
  *   npx tailrace run examples/load-transactions.ts --records 200000 --rate 20000 --speed 600
@@ -13,7 +13,10 @@ import { kafkaSink } from 'tailrace/connectors/kafka'
 import type { Transaction } from './fraud/detector.ts'
 import { kafkaArguments } from './kafka/arguments.ts'
 
-const USERS = 1000
+/** Users take turns: so many are there at a time, for so many transactions of all of them together. */
+const USERS_AT_A_TIME = 500
+const TURN = 20_000
+const TURNS = 20
 
 interface Message {
   key: string
@@ -23,7 +26,8 @@ interface Message {
 
 /** Transaction number `index`, in its user's order. */
 export function transactionAt(index: number, atMs: number, random: () => number): Transaction {
-  const user = Math.floor(random() * USERS)
+  const turn = Math.floor(index / TURN) % TURNS
+  const user = turn * USERS_AT_A_TIME + Math.floor(random() * USERS_AT_A_TIME)
   const suspect = user % 50 === 0
   return {
     id: `t-${index}`,

@@ -174,6 +174,8 @@ async function main(): Promise<void> {
     for (const value of await consoleConsumer(servers, topic)) console.log(value)
     return
   }
+  // Node.js warns of a timer of kafkajs.
+  process.removeAllListeners('warning')
   const kafka = await startKafka({ brokers: Number(what) })
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, async () => {

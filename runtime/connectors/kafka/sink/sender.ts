@@ -76,7 +76,7 @@ interface Lane {
 
 export interface SenderPorts {
   clock: Clock
-  /** A request was answered, so many milliseconds after it was sent. */
+  /** A request was answered, so many whole milliseconds after it was sent. */
   answered(ms: number): void
   fail(error: unknown): void
   /** Bytes that brokers have taken; there is room again. */
@@ -246,7 +246,7 @@ export class Sender {
       if (this.#closed) return
       const sentAtMs = this.#ports.clock.monotonic()
       const answer = await this.#produce(node, producer, chosen)
-      this.#ports.answered(this.#ports.clock.monotonic() - sentAtMs)
+      this.#ports.answered(Math.round(this.#ports.clock.monotonic() - sentAtMs))
       for (const lane of chosen) {
         const found = answer?.find(({ topic, partition }) => topic === lane.topic && partition === lane.partition)
         this.#answered(lane, answer === undefined ? 0 : (found?.errorCode ?? -1))
