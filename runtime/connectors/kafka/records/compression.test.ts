@@ -27,14 +27,10 @@ test('snappy: a bare block is read, and a frame is written', () => {
   expect(codec.compress(bytes).subarray(0, 8).toString('latin1')).toBe('\x82SNAPPY\0')
 })
 
-test.each(['gzip', 'snappy', 'zstd'] as const)('%s: bytes that are cut off are an error', (name) => {
+test.each(CODECS)('%s: bytes that are cut off are an error', (name) => {
   const codec = codecOf(name)
-  const compressed = codec.compress(Buffer.alloc(5000, 'xyz'))
-  expect(() => codec.decompress(compressed.subarray(0, compressed.length - 3))).toThrow()
-})
-
-test('lz4: bytes that are cut off give less than all, so that the batch lacks records', () => {
-  const codec = codecOf('lz4')
   const compressed = codec.compress(Buffer.from(Array.from({ length: 5000 }, (_, i) => (i * i) % 251)))
-  expect(codec.decompress(compressed.subarray(0, compressed.length - 30)).length).toBeLessThan(5000)
+  // The end mark of lz4 is no loss.
+  for (const lost of [30, 10])
+    expect(() => codec.decompress(compressed.subarray(0, compressed.length - lost))).toThrow()
 })
