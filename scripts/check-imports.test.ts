@@ -64,6 +64,11 @@ describe('check()', () => {
     ['what ships imports no tests', value('runtime/api/a.ts', '../core/b.suite.ts'), /does not import tests/],
     ['a folder without a row', value('runtime/newcomer/a.ts', '../core/b.ts'), /no row in RULES/],
     ['examples use doors', value('examples/a.ts', '../runtime/index.ts'), /through its doors/],
+    [
+      'an example uses no server of tests',
+      value('examples/a.ts', '../runtime/connectors/b.suite.ts'),
+      /through its doors/,
+    ],
     ['benchmarks use doors', value('bench/a.ts', '../runtime/core/clock.ts'), /through its doors/],
   ]
   for (const [name, found, rule] of wrong) {
@@ -78,6 +83,8 @@ describe('check()', () => {
     ['cli and anything', value('runtime/cli/main.ts', '../testing/index.ts')],
     ['an example and a door', value('examples/a.ts', 'tailrace/connectors/files')],
     ['an example and its neighbour', value('examples/lib/a.ts', '../b.ts')],
+    ['a benchmark and a server of the lab', value('bench/jobs/a.ts', '../../scripts/lab/kafka.ts')],
+    ['a test of an example and a server of tests', value('examples/a.test.ts', '../runtime/connectors/b.suite.ts')],
     ['bench/parts and an inner part', value('bench/parts/a.ts', '../../runtime/state/heap/table.ts')],
   ]
   for (const [name, found] of right) test(`allows: ${name}`, () => expect(rules(found)).toEqual([]))
