@@ -12,6 +12,9 @@ import { commonArgs, differences, RECORDS, type Scene } from './scene.ts'
 const OUTPUT_PARTITIONS = 3
 /** How long a broker that was killed is away, before it is started. */
 const DOWN_MS = 200
+/** For the markers of the last commit. */
+const MARKERS_MS = 5_000
+const MARKERS_STEP_MS = 250
 const SILENT_MS = 1_500
 const SLOW_MS = 1_000
 
@@ -73,8 +76,14 @@ export async function makeKafkaScene(name: string, random: Random, kafka: KafkaB
     },
     async problems() {
       await up
-      const records = await kafka.readCommitted(target)
-      return differences(records.map(({ value }) => String(value)).sort(), expectedLines(input))
+      const wanted = expectedLines(input)
+      // A broker answers a commit when it is decided, and then writes the markers that let readers on. What is open for longer was left behind.
+      for (let waitedMs = 0; ; waitedMs += MARKERS_STEP_MS) {
+        const records = await kafka.readCommitted(target)
+        const found = differences(records.map(({ value }) => String(value)).sort(), wanted)
+        if (found.length === 0 || waitedMs >= MARKERS_MS) return found
+        await new Promise((resolve) => setTimeout(resolve, MARKERS_STEP_MS))
+      }
     },
     async remove() {
       await up

@@ -55,7 +55,7 @@ export class KafkaWriter<T> implements SinkWriter<T, TransactionHandle, KafkaWri
   readonly #serializer: RecordSerializer<T>
   readonly #transactions: Transactions | undefined
   readonly #parked = new Map<string, Parked[]>()
-  readonly #drained = new Map<Session, () => void>()
+  readonly #drained = new Map<Session, (() => void)[]>()
   readonly #bytesSent: Counter
   readonly #errors: Counter
   #session: Session
@@ -194,12 +194,17 @@ export class KafkaWriter<T> implements SinkWriter<T, TransactionHandle, KafkaWri
 
   #whenDrained(session: Session): Promise<void> {
     if (session.open === 0) return Promise.resolve()
-    return new Promise((resolve) => this.#drained.set(session, resolve))
+    return new Promise((resolve) => {
+      const waiting = this.#drained.get(session)
+      if (waiting === undefined) this.#drained.set(session, [resolve])
+      else waiting.push(resolve)
+    })
   }
 
   #resolve(session: Session): void {
-    this.#drained.get(session)?.()
+    const waiting = this.#drained.get(session) ?? []
     this.#drained.delete(session)
+    for (const resolve of waiting) resolve()
   }
 
   // --- records
