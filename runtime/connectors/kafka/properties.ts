@@ -81,7 +81,7 @@ export const PROPERTIES = {
   },
   'auto.offset.reset': {
     of: 'source',
-    text: 'Read only where startingOffsets is "committed" without a reset of its own: earliest, latest or none.',
+    text: 'Where to go on when the offset is not in the partition any more, and when the group has committed none: earliest, latest, or none: the job fails.',
   },
   'partition.discovery.interval.ms': {
     of: 'source',
