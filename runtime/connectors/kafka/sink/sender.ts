@@ -357,6 +357,12 @@ export class Sender {
           `Cannot ${what}: the broker at ${this.#client.servers} takes no batch of ${writer.size} bytes with ${writer.count} records, ${codeText(code)}; wanted is a larger max.message.bytes of the topic, or a smaller batch.size`,
           { cause: error },
         )
+      if (code === CODE.INVALID_TIMESTAMP)
+        return new TailraceError(
+          'TR-KAFKA-008',
+          `Cannot ${what}: a record's time is too far from the clock of the broker at ${this.#client.servers}, ${codeText(code)}; wanted is another "timestamp" of the sink, or other message.timestamp.before.max.ms and message.timestamp.after.max.ms (an hour unless set) of the topic`,
+          { cause: error },
+        )
       if (code === 76 || code === 87)
         return new TailraceError(
           'TR-KAFKA-008',
