@@ -45,14 +45,14 @@ const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const satisfie
  * Throws TypeError for options that contradict each other, and TR-KAFKA-001 for properties that cannot be used.
  *
  * @example
- * alerts.sinkTo(
+ * payments.sinkTo(
  *   kafkaSink({
  *     bootstrapServers: 'kafka:9092',
- *     topic: 'alerts',
- *     key: (alert) => alert.userId,
- *     value: json<Alert>(),
+ *     topic: 'payments',
+ *     key: (payment) => payment.customer,
+ *     value: json<Payment>(),
  *     deliveryGuarantee: 'exactly-once',
- *     transactionalIdPrefix: 'fraud-alerts',
+ *     transactionalIdPrefix: 'payments-of-shop',
  *   }),
  * )
  */

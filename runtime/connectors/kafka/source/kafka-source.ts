@@ -64,7 +64,7 @@ export type KafkaSourceOptions<T> = KafkaValueOptions<T> | KafkaDeserializerOpti
  *
  * @example
  * kafkaSource({ bootstrapServers: 'kafka:9092', topics: 'clicks', groupId: 'clicks-per-minute', value: json<Click>() })
- * kafkaSource({ topicPattern: /user-events-.+/, startingOffsets: { timestamp: Date.parse('2026-01-01') }, record: { key: text(), value: json<Event>() } })
+ * kafkaSource({ topicPattern: /user-events-.+/, startingOffsets: { timestamp: Date.parse('2026-01-01') }, record: { key: textLines(), value: json<Click>() } })
  * kafkaSource({ topics: 'clicks', bounded: 'latest', value: json<Click>() })
  */
 export function kafkaSource<K = string, V = any>(
