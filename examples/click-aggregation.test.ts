@@ -1,7 +1,8 @@
-import { MiniCluster } from 'tailrace/testing'
+import type { DataStream } from 'tailrace'
+import { MiniCluster, OperatorHarness } from 'tailrace/testing'
 import { expect, test } from 'vitest'
 import { describeOnKfake } from '../runtime/connectors/kafka/testing/kafka-broker.suite.ts'
-import type { Click, PageViews } from './click-aggregation.ts'
+import { type Click, lateClicks, type PageViews, viewsPerPage } from './click-aggregation.ts'
 import { clickAt } from './load-clicks.ts'
 
 const START_MS = Date.UTC(2026, 0, 1)
@@ -21,6 +22,30 @@ function random(seed: number): () => number {
 const clicks = Array.from({ length: CLICKS }, (_, i) => clickAt(START_MS + i * 1000, random(i)))
 const windowOf = ({ page_id, country, click_ts }: Click) =>
   `${page_id} ${country} ${new Date(Math.floor(click_ts.getTime() / MINUTE) * MINUTE).toISOString()}`
+
+test('a window takes clicks for a minute after its end, and shows its new count; later ones are late', async () => {
+  const harness = await OperatorHarness.open((stream: DataStream<Click>) => viewsPerPage(stream, '1 min'))
+  const clickOn = (page_id: string, atMs: number) => {
+    const click = { user_id: 'u-1', page_id, country: 'NO', click_ts: new Date(START_MS + atMs) }
+    harness.processElement(click, click.click_ts.getTime())
+    return click
+  }
+  const counts = () => harness.take().map(({ page_id, click_count }) => [page_id, click_count])
+  clickOn('/', 0)
+  clickOn('/', MINUTE - 1)
+  clickOn('/docs', MINUTE)
+  harness.processWatermark(START_MS + MINUTE - 1)
+  expect(counts()).toEqual([['/', 2]])
+  harness.processWatermark(START_MS + 2 * MINUTE - 2)
+  clickOn('/', 1)
+  expect(counts()).toEqual([['/', 3]])
+  harness.processWatermark(START_MS + 2 * MINUTE - 1)
+  expect(counts()).toEqual([['/docs', 1]])
+  const late = clickOn('/', 2)
+  expect(counts()).toEqual([])
+  expect(harness.getSideOutput(lateClicks)).toEqual([late])
+  await harness.close()
+})
 
 for (const p of [1, 2]) {
   describeOnKfake(`click aggregation at parallelism ${p}`, (kafka) => {
