@@ -52,7 +52,8 @@ test('docs/rest.md lists the paths that are served', async () => {
   for (const line of app.printRoutes({ commonPrefix: false }).split('\n')) {
     // With a page built there is a route `/`, and what is below it is printed without its slash.
     const [, indent, part, methods] = /^([│ ]*)[├└]── (\S+) \(([^)]+)\)/.exec(line) ?? []
-    if (part === undefined) continue
+    // `*` are the page's files.
+    if (part === undefined || part === '*') continue
     const depth = indent.length / 4
     parents[depth] = ((parents[depth - 1] ?? '') + part).replaceAll('//', '/')
     for (const method of methods.split(', ')) if (method !== 'HEAD') served.add(`${method} ${parents[depth]}`)

@@ -34,7 +34,18 @@ export default async function main(env: StreamExecutionEnvironment) {
       generated().sinkTo(write<Event>(output!, keyed))
       break
     case 'in':
-      read(input!, 'latest').flatMap(new Count())
+      env
+        .fromSource(
+          kafkaSource<unknown>({
+            bootstrapServers: servers!,
+            topics: input!,
+            value: json<unknown>(),
+            bounded: 'latest',
+          }),
+          WatermarkStrategy.noWatermarks(),
+          input!,
+        )
+        .flatMap(new Count())
       break
     case 'exactly-once':
       read(input!, 'latest')

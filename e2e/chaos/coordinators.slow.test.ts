@@ -65,7 +65,7 @@ describe('a coordinator that is killed', () => {
     // What was held before it took effect never does.
     if (moment === 'before') expect(server.objects.has(METADATA.slice(4))).toBe(false)
     const second = await run()
-    expect([second.code, scene.problems()]).toEqual([0, []])
+    expect([second.code, await scene.problems()]).toEqual([0, []])
     expect(start?.takesOver).toEqual({ epoch: 1, checkpointId: from })
   })
 })
@@ -101,7 +101,7 @@ describe('a zombie coordinator', () => {
       const successor = await run()
       release.resolve()
       const { code } = await zombie
-      expect([successor.code, scene.problems()]).toEqual([0, []])
+      expect([successor.code, await scene.problems()]).toEqual([0, []])
       expect(start?.takesOver).toEqual({ epoch: 1, checkpointId: 2 })
       expect([code, readFileSync(log, 'utf8')]).toEqual([1, expect.stringContaining('TR-CHECKPOINT-002')])
     },

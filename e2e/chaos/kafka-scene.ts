@@ -27,8 +27,10 @@ export async function makeKafkaScene(name: string, random: Random, kafka: KafkaB
   const folder = mkdtempSync(join(tmpdir(), `tailrace-chaos-${name}-`))
   const topic = `chaos-${name}-${process.pid}-${runs++}`
   const [source, target] = [`${topic}-in`, `${topic}-out`]
-  await kafka.createTopic(source, input.files.length)
-  await kafka.createTopic(target, OUTPUT_PARTITIONS)
+  // The events are of 1970, and the broker looks for what is too old every five minutes.
+  const keep = { 'retention.ms': '-1' }
+  await kafka.createTopic(source, input.files.length, keep)
+  await kafka.createTopic(target, OUTPUT_PARTITIONS, keep)
   await kafka.produce(
     source,
     input.files.flatMap((events, partition) =>

@@ -11,6 +11,7 @@ import { CODE, KafkaProtocolError } from './codes.ts'
 import type { ConnectionSettings } from './connection-settings.ts'
 import { isFinal, kafkaFailure } from './failures.ts'
 import { type ApiName, type Broker, createBroker, type Protocol, protocolOf, type Versions } from './kafkajs.ts'
+import { decodeProduce, type ProducedPartition, type ProduceRequest, produceRequest } from './produce.ts'
 
 export interface PartitionInfo {
   partition: number
@@ -166,6 +167,16 @@ export class KafkaClient {
   /** One request of our own. */
   async send(nodeId: number, protocol: Protocol): Promise<any> {
     return sendTo(await this.#broker(nodeId), protocol)
+  }
+
+  /** Sends batches; undefined: nobody answers. */
+  async produce(nodeId: number, request: ProduceRequest): Promise<ProducedPartition[] | undefined> {
+    const broker = await this.#broker(nodeId)
+    const answer = await givenUpWhenSilent(broker, () => broker.sendParts(produceRequest(request)))
+    if (answer === null) return undefined
+    const { clientSideThrottleTime, partitions } = decodeProduce(answer)
+    broker.throttle(clientSideThrottleTime)
+    return partitions
   }
 
   /** Node ids of the cluster. */
@@ -340,10 +351,13 @@ export class KafkaClient {
   }
 }
 
+const sendTo = (broker: Broker, protocol: Protocol): Promise<any> =>
+  givenUpWhenSilent(broker, () => broker.connectionPool.send(protocol))
+
 /** A connection on which an answer does not come is given up, or it would swallow the next request, too. */
-async function sendTo(broker: Broker, protocol: Protocol): Promise<any> {
+async function givenUpWhenSilent<T>(broker: Broker, send: () => Promise<T>): Promise<T> {
   try {
-    return await broker.connectionPool.send(protocol)
+    return await send()
   } catch (error) {
     if ((error as Error).name === 'KafkaJSRequestTimeoutError') broker.abandon('an answer did not come in time')
     throw error

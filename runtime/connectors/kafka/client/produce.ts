@@ -4,7 +4,7 @@
  * Source: the protocol guide of Apache Kafka, "Produce API (Key: 0)".
  */
 import { readInt64 } from '../records/layout.ts'
-import { newEncoder, type Protocol } from './kafkajs.ts'
+import { newEncoder, type RequestInParts } from './kafkajs.ts'
 
 export interface ProduceRequest {
   /** null: none. */
@@ -22,32 +22,20 @@ export interface ProducedPartition {
   baseOffset: number
 }
 
-export function produceProtocol({ transactionalId, acks, timeoutMs, batches }: ProduceRequest): Protocol {
-  return {
-    requestTimeout: timeoutMs,
-    logResponseError: false,
-    request: {
-      apiKey: 0,
-      apiVersion: 7,
-      apiName: 'Produce',
-      expectResponse: () => acks !== 0,
-      async encode() {
-        const byTopic = Map.groupBy(batches, ({ topic }) => topic)
-        const to = newEncoder()
-          .writeString(transactionalId)
-          .writeInt16(acks)
-          .writeInt32(timeoutMs)
-          .writeInt32(byTopic.size)
-        for (const [topic, ofTopic] of byTopic) {
-          to.writeString(topic).writeInt32(ofTopic.length)
-          for (const { partition, bytes } of ofTopic)
-            to.writeInt32(partition).writeInt32(bytes.length).writeBufferInternal(bytes)
-        }
-        return to
-      },
-    },
-    response: { decode: async (bytes) => decodeProduce(bytes), parse: async (data) => data },
+/** The request, and the batches as they are between small parts. Without acknowledgement they are copied, as nobody tells when they are out. */
+export function produceRequest({ transactionalId, acks, timeoutMs, batches }: ProduceRequest): RequestInParts {
+  const byTopic = Map.groupBy(batches, ({ topic }) => topic)
+  const parts: Buffer[] = []
+  let to = newEncoder().writeString(transactionalId).writeInt16(acks).writeInt32(timeoutMs).writeInt32(byTopic.size)
+  if (batches.length === 0) parts.push(to.buffer)
+  for (const [topic, ofTopic] of byTopic) {
+    to.writeString(topic).writeInt32(ofTopic.length)
+    for (const { partition, bytes } of ofTopic) {
+      parts.push(to.writeInt32(partition).writeInt32(bytes.length).buffer, acks === 0 ? Buffer.from(bytes) : bytes)
+      to = newEncoder()
+    }
   }
+  return { apiKey: 0, apiVersion: 7, apiName: 'Produce', expectResponse: acks !== 0, requestTimeout: timeoutMs, parts }
 }
 
 export function decodeProduce(bytes: Buffer): { clientSideThrottleTime: number; partitions: ProducedPartition[] } {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { batchOf, readAll } from '../records/batches.suite.ts'
 import { decodeFetch, fetchProtocol } from './fetch.ts'
 import { listTransactionsProtocol } from './list-transactions.ts'
-import { decodeProduce, produceProtocol } from './produce.ts'
+import { decodeProduce, produceRequest } from './produce.ts'
 
 /** Numbers are int32, bigints int64; `[n]` is an int16, texts have their length before them. */
 function bytesOf(...fields: (number | bigint | [number] | string | Buffer)[]): Buffer {
@@ -133,21 +133,23 @@ test('decodeProduce() of two partitions', () => {
   })
 })
 
-test('produceProtocol() sends whole batches by topic; without acks nobody waits for an answer', async () => {
+test('produceRequest() sends whole batches by topic, as they are; without acks nobody waits for an answer, and they are copies', () => {
   const batches = [
     { topic: 'a', partition: 0, bytes: batch },
     { topic: 'b', partition: 3, bytes: batch },
     { topic: 'a', partition: 1, bytes: batch },
   ]
-  const { request } = produceProtocol({ transactionalId: 'p-0-1', acks: -1, timeoutMs: 900, batches })
+  const request = produceRequest({ transactionalId: 'p-0-1', acks: -1, timeoutMs: 900, batches })
   const one = (n: number) => bytesOf(n, batch.length, batch)
-  expect((await request.encode()).buffer).toEqual(
-    bytesOf('p-0-1', [-1], 900, 2, 'a', 2, one(0), one(1), 'b', 1, one(3)),
-  )
-  expect(request.expectResponse!()).toBe(true)
-  const { request: silent } = produceProtocol({ transactionalId: null, acks: 0, timeoutMs: 900, batches: [] })
-  expect((await silent.encode()).buffer).toEqual(bytesOf([-1], [0], 900, 0))
-  expect(silent.expectResponse!()).toBe(false)
+  expect(Buffer.concat(request.parts)).toEqual(bytesOf('p-0-1', [-1], 900, 2, 'a', 2, one(0), one(1), 'b', 1, one(3)))
+  expect(request.parts.filter((part) => part === batch)).toHaveLength(3)
+  expect(request.expectResponse).toBe(true)
+  const silent = produceRequest({ transactionalId: null, acks: 0, timeoutMs: 900, batches: batches.slice(0, 1) })
+  expect(Buffer.concat(silent.parts)).toEqual(bytesOf([-1], [0], 900, 1, 'a', 1, one(0)))
+  expect(silent.parts).not.toContain(batch)
+  expect(silent.expectResponse).toBe(false)
+  const empty = produceRequest({ transactionalId: null, acks: -1, timeoutMs: 900, batches: [] })
+  expect(Buffer.concat(empty.parts)).toEqual(bytesOf([-1], [-1], 900, 0))
 })
 
 test('ListTransactions asks for all, and reads the list', async () => {

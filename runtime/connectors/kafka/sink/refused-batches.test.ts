@@ -13,7 +13,7 @@ async function refusedWith(errorCode: number): Promise<unknown> {
     leader: async () => 1,
     pause: async () => {},
     forget() {},
-    send: async () => ({ partitions: [{ topic: 'clicks', partition: 0, errorCode }] }),
+    produce: async () => [{ topic: 'clicks', partition: 0, errorCode }],
   } as unknown as KafkaClient
   const failed = Promise.withResolvers<unknown>()
   const settings = {

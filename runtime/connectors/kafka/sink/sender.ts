@@ -12,7 +12,7 @@ import { TailraceError } from '../../../core/errors.ts'
 import type { KafkaClient } from '../client/client.ts'
 import { CODE, codeText, isFenced, KafkaProtocolError } from '../client/codes.ts'
 import { isFinal, kafkaFailure } from '../client/failures.ts'
-import { type ProducedPartition, produceProtocol } from '../client/produce.ts'
+import type { ProducedPartition } from '../client/produce.ts'
 import { BatchWriter, type Header, type Part } from '../records/batch-writer.ts'
 import { type Compression, HEAD_BYTES } from '../records/layout.ts'
 import { addPartitions } from './requests.ts'
@@ -306,11 +306,7 @@ export class Sender {
       return { topic, partition, bytes: batch.bytes }
     })
     const transactionalId = producer?.transactionalId ?? null
-    const answer = await this.#client.send(
-      node,
-      produceProtocol({ transactionalId, acks, timeoutMs: requestTimeoutMs, batches }),
-    )
-    return answer?.partitions
+    return this.#client.produce(node, { transactionalId, acks, timeoutMs: requestTimeoutMs, batches })
   }
 
   #answered(lane: Lane, errorCode: number): void {
