@@ -41,7 +41,8 @@ export const CASES: Record<string, Case> = {
   'kafka-out': { group: 'jobs', records: 4e6, load: async () => (await import('./jobs/kafka.ts')).kafkaOut },
   'kafka-exactly-once': {
     group: 'jobs',
-    records: 4e6,
+    records: 8e6,
+    full: { records: 8e6, out: 80_000 },
     load: async () => (await import('./jobs/kafka.ts')).kafkaExactlyOnce,
   },
   'kafka-latency-50k': {

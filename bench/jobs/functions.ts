@@ -81,6 +81,22 @@ export interface KeyTotals extends Totals {
   start: number
 }
 
+/** Counts results, and the events in them into the accumulator `counted`. */
+export class CountTotals {
+  #out!: { inc(by?: number): void }
+  #counted!: { inc(by?: number): void }
+
+  open(context: RuntimeContext): void {
+    this.#out = context.accumulator('out')
+    this.#counted = context.accumulator('counted')
+  }
+
+  flatMap(totals: KeyTotals, _out: Collector<never>): void {
+    this.#out.inc()
+    this.#counted.inc(totals.count)
+  }
+}
+
 export function withKey(key: number, window: TimeWindow, totals: Iterable<Totals>, out: Collector<KeyTotals>): void {
   for (const { count, sum } of totals) out.collect({ key, start: window.start, count, sum })
 }

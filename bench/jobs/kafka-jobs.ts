@@ -4,19 +4,25 @@ import { type KafkaSinkOptions, kafkaSink, kafkaSource, type StoppingOffsets } f
 import { json } from 'tailrace/formats/json'
 import type { Event } from '../event.ts'
 import { EventSource } from '../event-source.ts'
-import { Count, CountSum, type KeyTotals, Latency, withKey } from './functions.ts'
+import { Count, CountSum, CountTotals, type KeyTotals, Latency, withKey } from './functions.ts'
 
 /** So that a record is 100 bytes of JSON. */
 const PAYLOAD_CHARS = 42
 
 export default async function main(env: StreamExecutionEnvironment) {
-  const { job, servers, input, output, records, rate = '0', skipMs = '0' } = env.parameters as Record<string, string>
+  const { job, servers, input, output, records, ...paces } = env.parameters as Record<string, string>
+  const { rate = '0', eventRate = '1000000', splits = '2', skipMs = '0' } = paces
   env.setParallelism(2)
   const strategy = WatermarkStrategy.forMonotonousTimestamps<Event>().withTimestampAssigner((event) => event.ts)
   const generated = () => {
-    const options = { records: Number(records), keys: 10_000, splits: 2, eventRate: 1_000_000, rate: Number(rate) }
+    const numbers = {
+      records: Number(records),
+      eventRate: Number(eventRate),
+      splits: Number(splits),
+      rate: Number(rate),
+    }
     return env
-      .fromSource(new EventSource(options), strategy, 'events')
+      .fromSource(new EventSource({ keys: 10_000, ...numbers }), strategy, 'events')
       .map(({ ts, key, value, payload }) => ({ ts, key, value, payload: payload.slice(0, PAYLOAD_CHARS) }))
   }
   const read = (topics: string, bounded: StoppingOffsets) =>
@@ -25,6 +31,11 @@ export default async function main(env: StreamExecutionEnvironment) {
       strategy,
       topics,
     )
+  const readAll = <T>(topics: string) => {
+    const properties = { 'isolation.level': 'read_committed' }
+    const options = { bootstrapServers: servers!, topics, value: json<T>(), bounded: 'latest' as const, properties }
+    return env.fromSource(kafkaSource<T>(options), WatermarkStrategy.noWatermarks(), topics)
+  }
   const write = <T>(topic: string, more: Partial<KafkaSinkOptions<T>>) =>
     kafkaSink<T>({ bootstrapServers: servers!, topic, value: json<T>(), ...more })
   const keyed = { key: ({ key }: { key: number }) => key }
@@ -34,18 +45,10 @@ export default async function main(env: StreamExecutionEnvironment) {
       generated().sinkTo(write<Event>(output!, keyed))
       break
     case 'in':
-      env
-        .fromSource(
-          kafkaSource<unknown>({
-            bootstrapServers: servers!,
-            topics: input!,
-            value: json<unknown>(),
-            bounded: 'latest',
-          }),
-          WatermarkStrategy.noWatermarks(),
-          input!,
-        )
-        .flatMap(new Count())
+      readAll<unknown>(input!).flatMap(new Count())
+      break
+    case 'totals':
+      readAll<KeyTotals>(input!).flatMap(new CountTotals())
       break
     case 'exactly-once':
       read(input!, 'latest')

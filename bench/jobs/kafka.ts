@@ -9,22 +9,25 @@ import { Kafka as Client, logLevel } from 'kafkajs'
 import { MiniCluster } from 'tailrace/testing'
 import { missingKafkaLab, startKafka } from '../../scripts/lab/kafka.ts'
 import { Histogram } from '../histogram.ts'
-import { type Figures, Meter, type RunCase, round } from '../measure.ts'
+import { Meter, type RunCase, round } from '../measure.ts'
 import { HostGaps } from './host-gaps.ts'
 
 const PARTITIONS = 4
 const WARM_UP_RECORDS = 200_000
 const LATENCY_RATE = 50_000
+/** Event time of all events together: eight windows of 5 s. */
+const EVENT_SECONDS = 40
 /** Of a paced run, left out at its beginning. */
 const SKIPPED_SHARE = 1 / 3
 
 interface Bench {
+  servers: string
   createTopic(topic: string, partitions?: number): Promise<void>
   /** Runs a job of kafka-jobs.ts; gives its accumulators. */
   run(parameters: Record<string, string | number>, options?: Record<string, string>): Promise<Record<string, number>>
 }
 
-async function withKafka(measure: (bench: Bench) => Promise<Figures>): Promise<Figures> {
+async function withKafka<T>(measure: (bench: Bench) => Promise<T>): Promise<T> {
   const missing = missingKafkaLab()
   if (missing !== undefined) throw new Error(missing)
   const kafka = await startKafka({ heapMb: 512 })
@@ -34,9 +37,11 @@ async function withKafka(measure: (bench: Bench) => Promise<Figures>): Promise<F
   try {
     await admin.connect()
     return await measure({
+      servers,
       async createTopic(topic, numPartitions = PARTITIONS) {
-        // Whoever reads and writes waits until brokers know it.
-        await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: false })
+        // Whoever reads and writes waits until brokers know it. Events are of the year 1970: a broker with a retention deletes them.
+        const configEntries = [{ name: 'retention.ms', value: '-1' }]
+        await admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: false })
       },
       async run(parameters, options = {}) {
         const texts = Object.fromEntries(
@@ -52,6 +57,34 @@ async function withKafka(measure: (bench: Bench) => Promise<Figures>): Promise<F
     await cluster.stop()
     await kafka.stop()
   }
+}
+
+interface EventsInKafka extends Bench {
+  input: string
+  output: string
+  /** How many results are committed in the output; refused when they do not count each event once. */
+  results(): Promise<number>
+}
+
+/** The events of 40 seconds in a topic, each partition in their order, and an empty topic for the results. */
+export function withEventsInKafka<T>(records: number, measure: (bench: EventsInKafka) => Promise<T>): Promise<T> {
+  return withKafka(async (bench) => {
+    await bench.createTopic('in')
+    await bench.createTopic('out')
+    const eventRate = records / EVENT_SECONDS
+    await bench.run({ job: 'out', output: 'in', records, eventRate, splits: 1 })
+    return measure({
+      ...bench,
+      input: 'in',
+      output: 'out',
+      async results() {
+        const { out = 0, counted } = await bench.run({ job: 'totals', input: 'out' })
+        if (counted !== records)
+          throw new Error(`Cannot accept the results: they count ${counted} events of ${records}`)
+        return out
+      },
+    })
+  })
 }
 
 export const kafkaOut: RunCase = ({ records }) =>
@@ -75,17 +108,16 @@ export const kafkaIn: RunCase = ({ records }) =>
   })
 
 export const kafkaExactlyOnce: RunCase = ({ records }) =>
-  withKafka(async ({ createTopic, run }) => {
-    await createTopic('in')
-    await createTopic('out')
-    await run({ job: 'out', output: 'in', records })
+  withEventsInKafka(records, async ({ input, output, createTopic, run, results }) => {
+    await createTopic('warm')
     const folder = mkdtempSync(join(tmpdir(), 'tailrace-bench-'))
+    const checkpoints = { 'execution.checkpointing.interval': '1 s', 'execution.checkpointing.dir': folder }
     try {
+      await run({ job: 'exactly-once', input, output: 'warm' }, checkpoints)
       const meter = new Meter()
-      const checkpoints = { 'execution.checkpointing.interval': '1 s', 'execution.checkpointing.dir': folder }
-      await run({ job: 'exactly-once', input: 'in', output: 'out' }, checkpoints)
+      await run({ job: 'exactly-once', input, output }, checkpoints)
       const figures = meter.figures(records, 0)
-      return { ...figures, out: (await run({ job: 'in', input: 'out' })).out ?? 0 }
+      return { ...figures, out: await results() }
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }

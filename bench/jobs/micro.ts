@@ -1,6 +1,6 @@
 /**
  * The jobs that run beside Flink, written with the public API: one program, `--job` picks the shape. Records, keys and shapes are those of the
- * Flink jobs that bench/flink.ts drives; docs/benchmarks.md describes both.
+ * Flink jobs that bench/flink/main.ts drives; docs/benchmarks.md describes both.
  */
 import {
   type SingleOutputStreamOperator,
