@@ -33,7 +33,7 @@ export function extremeOf<T>(which: 'min' | 'max', field: AnyField | undefined):
 }
 
 /** The record that holds the smallest or largest value. */
-export function extremeBy<T>(which: 'min' | 'max', field: AnyField, first: boolean): (a: T, b: T) => T {
+export function extremeBy<T>(which: 'min' | 'max', field: ComparableField<T>, first: boolean): (a: T, b: T) => T {
   const sign = (which === 'min' ? '<' : '>') + (first ? '' : '=')
   const name = typeof field === 'function' ? fieldReadBy(field) : field
   if (name !== undefined) {

@@ -63,10 +63,10 @@ export class KeyedStream<T, K extends Key> extends DataStream<T> {
   }
   /** The record with the smallest value so far; of equal ones the first, or with `first` false the last. */
   minBy(field: ComparableField<T>, first = true): SingleOutputStreamOperator<T> {
-    return this.#rolling('Keyed MinBy', { reduce: extremeBy<T>('min', field as any, first), field, first })
+    return this.#rolling('Keyed MinBy', { reduce: extremeBy<T>('min', field, first), field, first })
   }
   maxBy(field: ComparableField<T>, first = true): SingleOutputStreamOperator<T> {
-    return this.#rolling('Keyed MaxBy', { reduce: extremeBy<T>('max', field as any, first), field, first })
+    return this.#rolling('Keyed MaxBy', { reduce: extremeBy<T>('max', field, first), field, first })
   }
 
   /**

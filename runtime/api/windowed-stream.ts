@@ -113,10 +113,10 @@ export class WindowedStream<T, K extends Key> {
   }
   /** The record with the smallest value in the window; of equal ones the first, or with `first` false the last. */
   minBy(field: ComparableField<T>, first = true): SingleOutputStreamOperator<T> {
-    return this.#apply({ kind: 'reduce', reduce: extremeBy<T>('min', field as any, first), field, first })
+    return this.#apply({ kind: 'reduce', reduce: extremeBy<T>('min', field, first), field, first })
   }
   maxBy(field: ComparableField<T>, first = true): SingleOutputStreamOperator<T> {
-    return this.#apply({ kind: 'reduce', reduce: extremeBy<T>('max', field as any, first), field, first })
+    return this.#apply({ kind: 'reduce', reduce: extremeBy<T>('max', field, first), field, first })
   }
 
   #apply<R>(options: object): SingleOutputStreamOperator<R> {

@@ -21,10 +21,10 @@ export function extendMsgpack(): void {
     if (extended.has(registered)) continue
     extended.add(registered)
     addExtension({
-      Class: registered.type as any,
+      Class: registered.type,
       type: registered.id,
-      write: (value: any) => registered.encode(value),
-      read: (data: any) => registered.decode(data),
-    } as any)
+      write: (value: unknown) => registered.encode(value),
+      read: (data: unknown) => registered.decode(data),
+    })
   }
 }

@@ -34,8 +34,6 @@ export interface ClientPorts {
   schedule: Schedule
   /** From 0 up to 1. */
   random(): number
-  /** Bytes of a connection that broke, and the like. */
-  log?(level: 'error' | 'warn', text: string): void
 }
 
 type Coordination = 'group' | 'transaction'
@@ -102,7 +100,7 @@ export class KafkaClient {
     if (asked === undefined) {
       asked = this.fetchMetadata([topic])
         .then(([info]) => {
-          const code = info?.errorCode ?? 3
+          const code = info?.errorCode ?? CODE.UNKNOWN_TOPIC_OR_PARTITION
           if (code !== 0) throw new KafkaProtocolError(code, `topic "${topic}"`)
           return info!
         })
@@ -118,11 +116,11 @@ export class KafkaClient {
     const found = info.partitions.find((one) => one.partition === partition)
     if (found === undefined) {
       this.forget(topic)
-      throw new KafkaProtocolError(3, `partition ${partition} of topic "${topic}"`)
+      throw new KafkaProtocolError(CODE.UNKNOWN_TOPIC_OR_PARTITION, `partition ${partition} of topic "${topic}"`)
     }
     if (found.leader >= 0) return found.leader
     this.forget(topic)
-    throw new KafkaProtocolError(5, `partition ${partition} of topic "${topic}"`)
+    throw new KafkaProtocolError(CODE.LEADER_NOT_AVAILABLE, `partition ${partition} of topic "${topic}"`)
   }
 
   /** The leader as it is known, without asking; undefined: not known. */
@@ -183,11 +181,6 @@ export class KafkaClient {
   async nodes(): Promise<number[]> {
     if (this.#brokers.size === 0) await this.fetchMetadata(['__consumer_offsets'])
     return [...this.#brokers.keys()]
-  }
-
-  address(nodeId: number): string {
-    const pool = this.#brokers.get(nodeId)?.connectionPool
-    return pool === undefined ? this.servers : `${pool.host}:${pool.port}`
   }
 
   /**
@@ -276,7 +269,7 @@ export class KafkaClient {
     if (broker === undefined) {
       await this.fetchMetadata(['__consumer_offsets'])
       broker = this.#brokers.get(nodeId)
-      if (broker === undefined) throw new KafkaProtocolError(8, `broker ${nodeId}`)
+      if (broker === undefined) throw new KafkaProtocolError(CODE.BROKER_NOT_AVAILABLE, `broker ${nodeId}`)
     }
     return this.#connected(broker)
   }
@@ -319,7 +312,6 @@ export class KafkaClient {
 
   #create({ host, port, rack, nodeId }: { host: string; port: number; rack?: string; nodeId?: number }): Broker {
     const { clientId, ssl, sasl, connectionTimeoutMs, requestTimeoutMs, socketFactory } = this.settings
-    const log = this.#ports.log ?? (() => {})
     return createBroker({
       host,
       port,
@@ -332,7 +324,6 @@ export class KafkaClient {
       connectionTimeoutMs,
       requestTimeoutMs,
       socketFactory,
-      log,
     })
   }
 

@@ -11,7 +11,6 @@ const CERTIFICATE =
 interface ClientError extends Error {
   code?: string | number
   broker?: string
-  retriable?: boolean
   type?: string
 }
 

@@ -47,7 +47,6 @@ test('a request waits while its broker throttles, and nothing looks for the end 
       connectionTimeoutMs: 1000,
       requestTimeoutMs: 1000,
       socketFactory: undefined,
-      log() {},
     })
     const { requestQueue: queue } = (broker.connectionPool as any).pool[0]
     let sent = 0

@@ -18,7 +18,6 @@ export interface Encoder {
   writeInt64(value: number | string | bigint): Encoder
   writeString(value: string | null): Encoder
   writeUVarInt(value: number): Encoder
-  writeUVarIntString(value: string): Encoder
   /** Appends the bytes as they are. */
   writeBufferInternal(bytes: Buffer): void
   readonly buffer: Buffer
@@ -29,7 +28,6 @@ export interface Decoder {
   readInt16(): number
   readInt32(): number
   readInt64(): { toString(): string }
-  readString(): string
   readUVarInt(): number
   readUVarIntString(): string
 }
@@ -114,7 +112,6 @@ export interface BrokerOptions {
   connectionTimeoutMs: number
   requestTimeoutMs: number
   socketFactory: SocketFactory | undefined
-  log(level: 'error' | 'warn', text: string): void
 }
 
 const BrokerClass = load('kafkajs/src/broker')
@@ -155,6 +152,9 @@ export function protocolOf(broker: Broker, api: ApiName, args: unknown): Protoco
   return broker.lookupRequest(apiKeys[api]!, requests[api])(args)
 }
 
+/** Whoever asked is told of every failure. */
+const logger = createLogger({ level: LEVELS.NOTHING, logCreator: () => () => {} })
+
 export function createBroker(options: BrokerOptions): Broker {
   const sockets = new Set<Socket>()
   const openSocket = options.socketFactory ?? defaultSocketFactory()
@@ -166,11 +166,6 @@ export function createBroker(options: BrokerOptions): Broker {
     return socket
   }
   const { host, port, rack, nodeId, versions, clientId, ssl, sasl, connectionTimeoutMs, requestTimeoutMs } = options
-  const logger = createLogger({
-    level: LEVELS.WARN,
-    logCreator: () => (entry: { level: number; log: { message: string } }) =>
-      options.log(entry.level <= LEVELS.ERROR ? 'error' : 'warn', entry.log.message),
-  })
   const connectionPool = new ConnectionPoolClass({
     host,
     port,
@@ -313,7 +308,7 @@ function checkShapes(): void {
       hasMethods(DecoderClass, ['readInt64', 'readUVarIntString']),
     ],
     ['src/protocol/requests: EndTxn 26', apiKeys.EndTxn === 26 && requests.EndTxn !== undefined],
-    ['src/loggers: LEVELS', typeof LEVELS?.WARN === 'number'],
+    ['src/loggers: LEVELS', typeof LEVELS?.NOTHING === 'number'],
   ]
   const missing = wanted.filter(([, there]) => !there).map(([what]) => what)
   if (missing.length === 0) return
@@ -328,7 +323,6 @@ const hasMethods = (owner: { prototype: Record<string, unknown> }, names: string
 
 /** See {@link forgetHalfAnswers}. */
 function hasFraming(): boolean {
-  const logger = createLogger({ level: LEVELS.NOTHING, logCreator: () => () => {} })
   const { pool = [] } = new ConnectionPoolClass({ host: '', port: 0, logger }) as { pool?: Connection[] }
   if (pool.length === 0) return false
   return pool.every(

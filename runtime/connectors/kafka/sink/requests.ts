@@ -58,7 +58,7 @@ export async function addPartitions(
       for (const { topic, partitionErrors } of errors)
         for (const { partition, errorCode } of partitionErrors) {
           // Told of the partitions beside one that is refused.
-          if (errorCode !== 0 && errorCode !== 55)
+          if (errorCode !== 0 && errorCode !== CODE.OPERATION_NOT_ATTEMPTED)
             throw new KafkaProtocolError(
               errorCode,
               `partition ${partition} of topic "${topic}" in "${transactionalId}"`,

@@ -359,7 +359,7 @@ export class Sender {
           `Cannot ${what}: a record's time is too far from the clock of the broker at ${this.#client.servers}, ${codeText(code)}; wanted is another "timestamp" of the sink, or other message.timestamp.before.max.ms and message.timestamp.after.max.ms (an hour unless set) of the topic`,
           { cause: error },
         )
-      if (code === 76 || code === 87)
+      if (code === CODE.UNSUPPORTED_COMPRESSION_TYPE || code === CODE.INVALID_RECORD)
         return new TailraceError(
           'TR-KAFKA-008',
           `Cannot ${what}: the broker at ${this.#client.servers} does not take it, ${codeText(code)}`,

@@ -69,8 +69,8 @@ export class RecordSerializer<T> {
     await this.#keyEncoder?.open?.(topic, 'key')
   }
 
-  /** Sets the fields. False: there is nothing to write. */
-  serialize(value: T, eventTimeMs: number): boolean {
+  /** Sets the fields. */
+  serialize(value: T, eventTimeMs: number): void {
     const { key, headers, timestamp } = this.#options
     if (this.#topicOf !== undefined) this.topic = topicFrom(this.#topicOf(value))
     this.key = key === undefined ? null : this.#keyPart(key(value))
@@ -80,7 +80,6 @@ export class RecordSerializer<T> {
       timestamp === undefined
         ? timeOf(eventTimeMs)
         : timeFrom(timestamp(value, Number.isFinite(eventTimeMs) ? eventTimeMs : null))
-    return true
   }
 
   /** Of the record that was serialized last. */

@@ -230,18 +230,6 @@ test('ids that a checkpoint holds are passed over', () => {
   expect(begun).toEqual(['p-3-1', 'p-3-3'])
 })
 
-test('a transaction that wrote nothing gives its id back', () => {
-  const transactions = new Transactions('p', 0, 1, async (id) => ({
-    transactionalId: id,
-    producerId: 1n,
-    epoch: 0,
-    sequences: new Map(),
-  }))
-  const { n } = transactions.begin()
-  transactions.giveBack(n)
-  expect(transactions.begin().n).toBe(n)
-})
-
 test.each([
   ['p', 'p-0-12', { subtask: 0, n: 12 }],
   ['a-1', 'a-1-2-3', { subtask: 2, n: 3 }],

@@ -112,11 +112,6 @@ export class Transactions {
     this.#prepared.push({ n, transactionalId, handle, committed: false, freeAfter: undefined })
   }
 
-  /** The transaction was ended without a trace: nothing was written in it. */
-  giveBack(n: number): void {
-    this.#free.push(n)
-  }
-
   /** By the committer. */
   committed(transactionalId: string): void {
     this.#carried.delete(transactionalId)

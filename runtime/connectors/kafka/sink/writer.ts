@@ -117,7 +117,7 @@ export class KafkaWriter<T> implements SinkWriter<T, TransactionHandle, KafkaWri
 
   write(value: T, timestamp: number): void {
     const serializer = this.#serializer
-    if (!serializer.serialize(value, timestamp)) return
+    serializer.serialize(value, timestamp)
     const { topic, key, value: bytes, headers } = serializer
     const timestampMs = serializer.timestampMs === NO_TIMESTAMP ? this.#nowMs : serializer.timestampMs
     const partitions = this.#sender.partitions(topic)

@@ -73,13 +73,13 @@ test('seek() throws away what was fetched', () => {
   const partition = partitionAt(10)
   partition.add(answer(batch(10, 5)))
   partition.seek(40)
-  expect([partition.hasParts, partition.fetchOffset, partition.position]).toEqual([false, 40, 40])
+  expect([partition.nextPart(), partition.fetchOffset, partition.position]).toEqual([false, 40, 40])
 })
 
 test('a batch that does not fit is asked for with more bytes; an empty answer changes nothing', () => {
   const partition = partitionAt(10)
   expect(partition.add(answer(batch(10, 5).subarray(0, 80)))).toBe(0)
-  expect([partition.maxBytes, partition.fetchOffset, partition.hasParts]).toEqual([2000, 10, false])
+  expect([partition.maxBytes, partition.fetchOffset, partition.nextPart()]).toEqual([2000, 10, false])
   expect(partition.add(answer(Buffer.alloc(0)))).toBe(0)
   expect(partition.maxBytes).toBe(2000)
 })

@@ -44,8 +44,6 @@ export class Partition<T> {
   failures = 0
   /** Since when; monotonic milliseconds. */
   failingSinceMs = 0
-  /** No request before this time; monotonic milliseconds. */
-  notBeforeMs = 0
   readonly #parts: FetchedPartition[] = []
   readonly #readCommitted: boolean
 
@@ -61,10 +59,6 @@ export class Partition<T> {
   get hungry(): boolean {
     const { stop } = this.split
     return !this.paused && this.#parts.length < PARTS_MAX && (stop === null || this.fetchOffset < stop)
-  }
-
-  get hasParts(): boolean {
-    return this.#parts.length > 0
   }
 
   /** Everything that is to be read is read. */
