@@ -59,17 +59,3 @@ export const CASES: Record<string, Case> = {
   'heap-1m': { group: 'parts', records: 10e6, load: async () => (await import('./parts/heap.ts')).keys1m },
   'json-in': { group: 'parts', records: 16e6, load: async () => (await import('./parts/json-in.ts')).run },
 }
-
-/** The cases of `--case a,b`, all without it. */
-export function chooseCases(names: string | undefined): string[] {
-  if (names === undefined) return Object.keys(CASES)
-  const chosen = names.split(',').map((name) => name.trim())
-  for (const name of chosen) {
-    if (!(name in CASES)) {
-      throw new RangeError(
-        `Cannot run the case "${name}": there is none of that name, wanted ${Object.keys(CASES).join(', ')}`,
-      )
-    }
-  }
-  return chosen
-}

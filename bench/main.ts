@@ -5,13 +5,23 @@
  * One process runs at a time. A case that fails is named, and the exit code is 1.
  */
 import { cpus } from 'node:os'
-import { parseArgs } from 'node:util'
-import { CASES, chooseCases } from './cases.ts'
+import { commandLine, wholeNumber, wordsOf } from '../scripts/command-line.ts'
+import { CASES } from './cases.ts'
 import type { ChildResult } from './child.ts'
 import { formatTable } from './report.ts'
 import { runCase } from './run-case.ts'
 
-const { values: args } = parseArgs({
+const USAGE = `Usage: npm run bench -- [options]
+
+  --case NAME[,NAME]  which cases; all unless given: ${Object.keys(CASES).join(' ')}
+  --repeat N          how often; 1 unless given
+  --records N         of each case, instead of its own number
+  --full              as many records as the cases of docs/benchmarks.md have
+  --set name=value    a setting of the case; again for more
+  --package DIR       measures the package that is installed there, instead of this checkout
+  --json              one object a line instead of the table`
+
+const { values: args } = commandLine(USAGE, {
   options: {
     case: { type: 'string' },
     json: { type: 'boolean', default: false },
@@ -23,8 +33,9 @@ const { values: args } = parseArgs({
   },
 })
 
-const names = chooseCases(args.case)
-const repeats = Number(args.repeat)
+const names = wordsOf('--case', args.case, Object.keys(CASES))
+const repeats = wholeNumber('--repeat', args.repeat, 1)
+const recordsGiven = args.records === undefined ? undefined : wholeNumber('--records', args.records, 1)
 const settings = Object.fromEntries(args.set.map((pair) => pair.split('=', 2) as [string, string]))
 const results: Record<string, ChildResult[]> = {}
 if (!args.json) console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}`)
@@ -32,7 +43,7 @@ if (!args.json) console.log(`Node ${process.version}, ${cpus().length} × ${cpus
 for (let repeat = 0; repeat < repeats; repeat++) {
   for (const name of names) {
     const { records, full } = CASES[name]!
-    const wanted = args.records !== undefined ? Number(args.records) : args.full && full ? full.records : records
+    const wanted = recordsGiven ?? (args.full && full ? full.records : records)
     const result = await runCase({ name, records: wanted, settings }, args.package)
     ;(results[name] ??= []).push(result)
     if ('error' in result) {

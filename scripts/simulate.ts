@@ -5,9 +5,9 @@
  * code is 1 then. `--seed` runs one, and with `--follow` prints every event. Real time counts only here: a seed that does not come back is named and given up.
  */
 import { availableParallelism } from 'node:os'
-import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { type Report, simulate } from '../runtime/testing/simulation/simulation.ts'
+import { commandLine, wholeNumber } from './command-line.ts'
 
 /** What a worker says: it begins a seed, or is done with it. */
 type Said = { seed: number; report?: Report; failure?: string }
@@ -26,9 +26,16 @@ const SEED_MAX_MS = 60_000
 const PROGRESS_EVERY_MS = 10_000
 /** Failures that are shown whole; of others the first line. */
 const SHOWN_WHOLE = 3
+const USAGE = `Usage: npm run simulate -- [options]
+
+  --seeds N     how many; ${SEEDS} unless given
+  --from S      the first; 1 unless given
+  --workers N   threads
+  --seed S      this one only
+  --follow      with --seed: prints every event`
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = commandLine(USAGE, {
     options: {
       seeds: { type: 'string', default: String(SEEDS) },
       from: { type: 'string', default: '1' },
@@ -37,19 +44,13 @@ async function main(): Promise<void> {
       workers: { type: 'string', default: String(Math.min(WORKERS_MAX, availableParallelism())) },
     },
   })
-  if (values.seed !== undefined) return one(wholeNumber('--seed', values.seed), values.follow)
+  if (values.seed !== undefined) return one(wholeNumber('--seed', values.seed, 0), values.follow)
   const failed = await many(
-    wholeNumber('--from', values.from),
-    wholeNumber('--seeds', values.seeds),
-    wholeNumber('--workers', values.workers),
+    wholeNumber('--from', values.from, 0),
+    wholeNumber('--seeds', values.seeds, 0),
+    wholeNumber('--workers', values.workers, 1),
   )
   if (failed > 0) process.exitCode = 1
-}
-
-function wholeNumber(option: string, text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text)
-  console.error(`Cannot take ${option} "${text}": it is not a whole number, wanted one such as 17`)
-  process.exit(2)
 }
 
 async function one(seed: number, follow: boolean): Promise<void> {

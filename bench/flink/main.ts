@@ -9,7 +9,7 @@
  */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { commandLine, wholeNumber, wordsOf } from '../../scripts/command-line.ts'
 import { CASES } from '../cases.ts'
 import { withEventsInKafka } from '../jobs/kafka.ts'
 import { medianOf } from '../report.ts'
@@ -20,7 +20,15 @@ const KAFKA = 'kafka-exactly-once'
 const COMPARED = ['pass', 'filtermap', 'rebalance', 'keyby', 'tumble10k', 'tumble1m', 'state10k', 'state1m', KAFKA]
 type Side = 'tailrace' | Suite
 
-const { values: args } = parseArgs({
+const USAGE = `Usage: npm run bench:flink -- [options]
+
+  --case NAME[,NAME]  which cases; all unless given: ${COMPARED.join(' ')}
+  --rounds N          how often; 1 unless given
+  --lab DIR           the Flink to run, built and ready
+  --work DIR          where its files go
+  --json              one object a line instead of the table`
+
+const { values: args } = commandLine(USAGE, {
   options: {
     lab: { type: 'string', default: join(import.meta.dirname, '../../../shared/lab/flink') },
     work: { type: 'string', default: join(tmpdir(), 'tailrace-bench-flink') },
@@ -48,7 +56,7 @@ function runFlink(flink: FlinkLab, suite: Suite, name: string): Promise<Run> {
   })
 }
 
-async function compare(names: string[], rounds: number): Promise<void> {
+async function compare(names: readonly string[], rounds: number): Promise<void> {
   const flink = new FlinkLab(args.lab, args.work)
   const table: string[][] = []
   for (const name of names) {
@@ -89,4 +97,4 @@ function columns(value: (side: Side, field: keyof Run) => number): string[] {
 
 const reason = missingFlinkLab(args.lab)
 if (reason !== undefined) console.log(`Skipped: ${reason}`)
-else await compare(args.case?.split(',') ?? COMPARED, Number(args.rounds))
+else await compare(wordsOf('--case', args.case, COMPARED), wholeNumber('--rounds', args.rounds, 1))

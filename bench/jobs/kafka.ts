@@ -8,17 +8,14 @@ import { join } from 'node:path'
 import { Kafka as Client, logLevel } from 'kafkajs'
 import { MiniCluster } from 'tailrace/testing'
 import { missingKafkaLab, startKafka } from '../../scripts/lab/kafka.ts'
-import { Histogram } from '../histogram.ts'
-import { Meter, type RunCase, round } from '../measure.ts'
-import { HostGaps } from './host-gaps.ts'
+import { Meter, type RunCase } from '../measure.ts'
+import { measurePaced } from './paced.ts'
 
 const PARTITIONS = 4
 const WARM_UP_RECORDS = 200_000
 const LATENCY_RATE = 50_000
 /** Event time of all events together: eight windows of 5 s. */
 const EVENT_SECONDS = 40
-/** Of a paced run, left out at its beginning. */
-const SKIPPED_SHARE = 1 / 3
 
 interface Bench {
   servers: string
@@ -127,19 +124,7 @@ export const kafkaLatency: RunCase = ({ records }) =>
   withKafka(async ({ createTopic, run }) => {
     await createTopic('a', 1)
     await createTopic('b', 1)
-    const gaps = new HostGaps()
-    const skipMs = (records / LATENCY_RATE) * 1000 * SKIPPED_SHARE
-    const meter = new Meter()
-    const accumulators = await run({ job: 'latency', input: 'a', output: 'b', records, rate: LATENCY_RATE, skipMs })
-    const figures = meter.figures(records, accumulators.out ?? 0)
-    const latency = Histogram.from(accumulators)
-    const ms = (q: number) => round(latency.quantileMs(q), 3)
-    return {
-      ...figures,
-      p50Ms: ms(0.5),
-      p99Ms: ms(0.99),
-      p999Ms: ms(0.999),
-      maxMs: ms(1),
-      hostGapMaxMs: round(await gaps.stop(), 2),
-    }
+    return measurePaced(records, LATENCY_RATE, (skipMs) =>
+      run({ job: 'latency', input: 'a', output: 'b', records, rate: LATENCY_RATE, skipMs }),
+    )
   })

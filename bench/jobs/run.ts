@@ -3,14 +3,11 @@
  * process), then measured from submission to the end, with slot threads that are new as in any deployment.
  */
 import { MiniCluster } from 'tailrace/testing'
-import { Histogram } from '../histogram.ts'
-import { type CaseInput, type Figures, Meter, type RunCase, round } from '../measure.ts'
-import { HostGaps } from './host-gaps.ts'
+import { type CaseInput, type Figures, Meter, type RunCase } from '../measure.ts'
+import { measurePaced } from './paced.ts'
 
 const SLOTS = 2
 const WARM_UP_RECORDS_MAX = 1_000_000
-/** Of a paced run, this share is left out at its beginning; Flink's run of 24 s leaves out 8. */
-const SKIPPED_SHARE = 1 / 3
 
 /** Parameters of jobs/micro.ts by case. */
 const PARAMETERS: Record<string, Record<string, string>> = {
@@ -51,22 +48,10 @@ async function runPaced(
   { records, settings }: CaseInput,
 ): Promise<Figures> {
   const cluster = await MiniCluster.start({ slots: SLOTS, host: 'worker' })
-  const gaps = new HostGaps()
-  const skipMs = String((records / rate) * 1000 * SKIPPED_SHARE)
   try {
-    const meter = new Meter()
-    const accumulators = await run(cluster, { ...parameters, skipMs, ...settings, records: String(records) })
-    const figures = meter.figures(records, accumulators.out ?? 0)
-    const latency = Histogram.from(accumulators)
-    const ms = (q: number) => round(latency.quantileMs(q), 3)
-    return {
-      ...figures,
-      p50Ms: ms(0.5),
-      p99Ms: ms(0.99),
-      p999Ms: ms(0.999),
-      maxMs: ms(1),
-      hostGapMaxMs: round(await gaps.stop(), 2),
-    }
+    return await measurePaced(records, rate, (skipMs) =>
+      run(cluster, { ...parameters, skipMs: String(skipMs), ...settings, records: String(records) }),
+    )
   } finally {
     await cluster.stop()
   }

@@ -5,24 +5,30 @@
  * A line per run and a summary. Run i has the seed S + i; without `--kind` kinds take turns. A run that fails prints its seed and what happened when, and keeps its folder; the
  * exit code is 1 then. The same seed strikes at the same moments, as far as a clock can tell.
  */
-import { parseArgs } from 'node:util'
 import { startRealBroker } from '../../runtime/connectors/kafka/testing/kafka-broker.suite.ts'
+import { commandLine, refuse, wholeNumber } from '../../scripts/command-line.ts'
 import { missingKafkaLab } from '../../scripts/lab/kafka.ts'
 import { chaosRun, type Outcome } from './run.ts'
 import { describeChaos, FILE_KINDS, isOfKafka, KINDS, type Kind } from './schedule.ts'
 
-const { values: args } = parseArgs({
+const USAGE = `Usage: npm run chaos -- [options]
+
+  --runs N     how many runs; 10 unless given
+  --seed S     of the first run; the next one has S + 1; random unless given
+  --kind KIND  what fails: ${KINDS.join(', ')}; they take turns unless given`
+
+const { values: args } = commandLine(USAGE, {
   options: { runs: { type: 'string', default: '10' }, seed: { type: 'string' }, kind: { type: 'string' } },
 })
-const runs = wholeNumber('runs', args.runs, 1)
-const firstSeed = args.seed === undefined ? Math.floor(Math.random() * 1_000_000) : wholeNumber('seed', args.seed, 0)
+const runs = wholeNumber('--runs', args.runs, 1)
+const firstSeed = args.seed === undefined ? Math.floor(Math.random() * 1_000_000) : wholeNumber('--seed', args.seed, 0)
 const kind = args.kind as Kind | undefined
-if (kind !== undefined && !KINDS.includes(kind)) usage(`"${kind}" is no kind, wanted: ${KINDS.join(', ')}`)
+if (kind !== undefined && !KINDS.includes(kind)) refuse(`"${kind}" is no kind, wanted: ${KINDS.join(', ')}`)
 
 const missing = missingKafkaLab()
 const kinds = kind !== undefined ? [kind] : missing === undefined ? KINDS : FILE_KINDS
 if (missing !== undefined) {
-  if (kind !== undefined && isOfKafka(kind)) usage(missing)
+  if (kind !== undefined && isOfKafka(kind)) refuse(missing)
   else if (kind === undefined) console.log(`${missing} (only runs with files)`)
 }
 const kafka = kinds.some(isOfKafka) ? await startRealBroker({ proxied: true }) : undefined
@@ -66,15 +72,4 @@ function story({ seed, chaos, problems, hits, folder }: Outcome): string {
     `  its folder: ${folder}`,
     `  again: npm run chaos -- --runs 1 --seed ${seed} --kind ${chaos.kind}`,
   ].join('\n')
-}
-
-function wholeNumber(option: string, text: string, min: number): number {
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < min) usage(`--${option} ${text}: a whole number from ${min} is wanted`)
-  return value
-}
-
-function usage(problem: string): never {
-  console.error(`Cannot run: ${problem}`)
-  process.exit(2)
 }

@@ -12,8 +12,8 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { Kafka as Client, logLevel } from 'kafkajs'
+import { commandLine, refuse, wholeNumber } from '../command-line.ts'
 import { installKafka, javaArguments, kafkaTool, missingKafka } from './kafka-install.ts'
 import { brokerProperties, LISTENERS, type Listener, type Login, PORTS_PER_BROKER } from './kafka-properties.ts'
 import { type Certificates, installKfake, makeCertificates, missingKfake } from './kfake.ts'
@@ -155,28 +155,32 @@ export async function createTopics(bootstrapServers: string, wanted: readonly st
   }
 }
 
+const USAGE = `Usage: node scripts/with-node.mjs scripts/lab/kafka.ts [install | read TOPIC | BROKERS] [--topic NAME:PARTITIONS]...
+
+  install              downloads it, once
+  read TOPIC           prints the values that read_committed shows, from KAFKA_BOOTSTRAP_SERVERS
+  BROKERS              runs so many until Ctrl-C; 1 unless given
+  --topic clicks:4     with this topic of 4 partitions; again for more`
+
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = commandLine(USAGE, {
     allowPositionals: true,
     options: { topic: { type: 'string', multiple: true, default: [] } },
   })
   const [what = '1', topic] = positionals
   if (what === 'install') return installKafkaLab()
   const missing = missingKafkaLab()
-  if (missing !== undefined) {
-    console.error(missing)
-    process.exit(1)
-  }
+  if (missing !== undefined) refuse(missing)
   if (what === 'read') {
     const { KAFKA_BOOTSTRAP_SERVERS: servers } = process.env
     if (servers === undefined || topic === undefined)
-      throw new Error('Cannot read: a topic and KAFKA_BOOTSTRAP_SERVERS of the environment are wanted')
+      refuse('read: a topic and KAFKA_BOOTSTRAP_SERVERS of the environment are wanted')
     for (const value of await consoleConsumer(servers, topic)) console.log(value)
     return
   }
   // Node.js warns of a timer of kafkajs.
   process.removeAllListeners('warning')
-  const kafka = await startKafka({ brokers: Number(what) })
+  const kafka = await startKafka({ brokers: wholeNumber('BROKERS', what, 1) })
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, async () => {
       await kafka.stop()

@@ -14,7 +14,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { endServer, freePorts, labFolder, startServer } from './server.ts'
+import { endServer, freePorts, labFolder, runByHand, startServer } from './server.ts'
 
 const sources = join(import.meta.dirname, 'kfake')
 const START_MS = 20_000
@@ -211,16 +211,9 @@ function bytesOf(line: any): ReadRecord {
   return { ...line, key: bytes(line.key), value: bytes(line.value), headers }
 }
 
-if (import.meta.main) {
-  if (process.argv[2] === 'install') {
-    console.log(installKfake())
-  } else {
-    const missing = missingKfake()
-    if (missing !== undefined) {
-      console.error(missing)
-      process.exit(1)
-    }
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
-    console.log(`KAFKA_BOOTSTRAP_SERVERS=${(await startKfake()).bootstrapServers}`)
-  }
-}
+if (import.meta.main)
+  await runByHand('Usage: node scripts/with-node.mjs scripts/lab/kfake.ts [install]', {
+    install: () => console.log(installKfake()),
+    missing: missingKfake,
+    run: async () => console.log(`KAFKA_BOOTSTRAP_SERVERS=${(await startKfake()).bootstrapServers}`),
+  })

@@ -14,7 +14,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { endServer, freePorts, labFolder } from './server.ts'
+import { endServer, freePorts, labFolder, runByHand } from './server.ts'
 
 const VERSION = 'v1.8.0'
 const MODULE = 'github.com/versity/versitygw/cmd/versitygw'
@@ -132,21 +132,16 @@ async function makeBucket({ endpoint, bucket, accessKeyId, secretAccessKey }: S3
   client.destroy()
 }
 
-if (import.meta.main) {
-  if (process.argv[2] === 'install') {
-    installS3()
-    console.log(program)
-  } else {
-    const missing = missingS3()
-    if (missing !== undefined) {
-      console.error(missing)
-      process.exit(1)
-    }
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
-    const lab = await startS3()
-    console.log(`place: s3://${lab.bucket}/checkpoints`)
-    console.log(
-      `s3.endpoint: ${lab.endpoint}\ns3.access-key: ${lab.accessKeyId}\ns3.secret-key: ${lab.secretAccessKey}`,
-    )
-  }
-}
+if (import.meta.main)
+  await runByHand('Usage: node scripts/with-node.mjs scripts/lab/s3.ts [install]', {
+    install() {
+      installS3()
+      console.log(program)
+    },
+    missing: missingS3,
+    async run() {
+      const { endpoint, bucket, accessKeyId, secretAccessKey } = await startS3()
+      console.log(`place: s3://${bucket}/checkpoints`)
+      console.log(`s3.endpoint: ${endpoint}\ns3.access-key: ${accessKeyId}\ns3.secret-key: ${secretAccessKey}`)
+    },
+  })

@@ -8,6 +8,7 @@ import { createServer } from 'node:net'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { commandLine, refuse } from '../command-line.ts'
 
 /** Where what is built or downloaded is kept, each under a name with its version: TAILRACE_LAB, else `~/.cache/tailrace-lab`. */
 export const labFolder =
@@ -87,6 +88,20 @@ export async function startServer(start: ServerStart): Promise<ChildProcess> {
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** What a server of the lab does when it is started by hand: `install`, or it runs until Ctrl-C. */
+export async function runByHand(
+  usage: string,
+  lab: { install(): void; missing(): string | undefined; run(): Promise<void> },
+): Promise<void> {
+  const [what] = commandLine(usage, { allowPositionals: true }).positionals
+  if (what === 'install') return lab.install()
+  if (what !== undefined) refuse(`${what}: install, or nothing, is wanted`)
+  const missing = lab.missing()
+  if (missing !== undefined) refuse(missing)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(0))
+  await lab.run()
 }
 
 /** Sends a signal and waits for the end; one that does not end in time is killed. */
