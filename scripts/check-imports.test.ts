@@ -84,6 +84,7 @@ describe('check()', () => {
     ['an example and a door', value('examples/a.ts', 'tailrace/connectors/files')],
     ['an example and its neighbour', value('examples/lib/a.ts', '../b.ts')],
     ['a benchmark and a server of the lab', value('bench/jobs/a.ts', '../../scripts/lab/kafka.ts')],
+    ['a benchmark and its command line', value('bench/main.ts', '../scripts/command-line.ts')],
     ['a test of an example and a server of tests', value('examples/a.test.ts', '../runtime/connectors/b.suite.ts')],
     ['bench/parts and an inner part', value('bench/parts/a.ts', '../../runtime/state/heap/table.ts')],
   ]

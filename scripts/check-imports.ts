@@ -162,8 +162,8 @@ function judge(found: Import): { rule: string; out: string } | undefined {
   if (doors) {
     if (target === undefined || target.startsWith(`${area}/`)) return
     if (doors.except && file.startsWith(doors.except)) return
-    // Servers to run against: of the lab, or as tests have them.
-    if (target.startsWith('scripts/lab/') || (isTest(file) && isTest(target))) return
+    // The command line of scripts, and servers to run against: of the lab, or as tests have them.
+    if (/^scripts\/(lab\/|command-line\.ts$)/.test(target) || (isTest(file) && isTest(target))) return
     const door = target.replace(/^runtime\//, 'tailrace/').replace(/(\/index)?\.ts$/, '')
     return {
       rule: `${area}/ uses the package through its doors`,
