@@ -11,13 +11,13 @@ import type { LogicalGraph } from '../graph/model.ts'
 import { Dispatcher, type DispatcherOptions } from '../jobmanager/dispatcher.ts'
 import { jobStorage, savepointDisposer } from '../jobmanager/job-storage.ts'
 import { ProgramSession, type SessionOptions } from '../jobmanager/program-session.ts'
-import { type SlotHost, SlotPool } from '../jobmanager/slot-pool.ts'
+import { SlotPool } from '../jobmanager/slot-pool.ts'
 import type { ExecutionContext } from '../program/context.ts'
 import { threadHost } from '../rpc/host.ts'
 import { portPair } from '../rpc/port.ts'
 import type { FromProgram, ToProgram } from '../rpc/program-messages.ts'
-import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
-import { withUploads } from './slot-uploads.ts'
+import type { ProgramRef, ProgramReplay, SlotThreadHost } from '../rpc/slot-messages.ts'
+import { TaskManager } from '../taskmanager/task-manager.ts'
 
 export interface EmbeddedOptions
   extends Pick<DispatcherOptions, 'clock' | 'timeouts' | 'historyMax' | 'onPrint' | 'operationKeptMs'> {
@@ -29,6 +29,9 @@ export interface EmbeddedOptions
   /** Of the cluster: what reaches savepoints that belong to no job, such as keys of S3. */
   configuration?: Readonly<Record<string, string>>
 }
+
+/** Id of the one TaskManager. */
+const EMBEDDED = 'embedded'
 
 /** Who wants to hear of a program's jobs. */
 export type Watch = Pick<SessionOptions, 'onJob' | 'onJobEnd'>
@@ -70,7 +73,9 @@ export class EmbeddedCluster {
         ? slotThreads(slotHeapMb ?? defaultHeapMb(slots))
         : await inlineSlots(rebuilds, options.clock ?? systemClock)
     const storeOf = (jobId: string) => dispatcher.job(jobId)?.store
-    const pool = new SlotPool({ size: slots, spawn: (slot) => withUploads(spawn(slot), storeOf) })
+    const taskManager = new TaskManager({ id: EMBEDDED, spawn, storeOf })
+    const pool = new SlotPool()
+    pool.add({ place: { taskManager: EMBEDDED }, size: slots, spawn: (slot) => taskManager.start(slot) })
     const newId = () => randomBytes(16).toString('hex')
     const storage = {
       clock: options.clock ?? systemClock,
@@ -163,7 +168,7 @@ export class EmbeddedCluster {
   }
 }
 
-function slotThreads(heapMb: number): (slot: number) => SlotHost {
+function slotThreads(heapMb: number): (slot: number) => SlotThreadHost {
   const entry = new URL('../taskmanager/slot-thread', import.meta.url)
   const resourceLimits = { maxOldGenerationSizeMb: heapMb }
   return (slot) => threadHost(entry, { name: `slot-${slot}`, resourceLimits })
@@ -175,7 +180,7 @@ function defaultHeapMb(slots: number | 'as needed'): number {
   return Math.max(256, Math.floor((0.7 * memory) / 2 ** 20 / (slots === 'as needed' ? 1 : slots)))
 }
 
-async function inlineSlots(rebuilds: Map<string, Rebuild>, clock: Clock): Promise<() => SlotHost> {
+async function inlineSlots(rebuilds: Map<string, Rebuild>, clock: Clock): Promise<() => SlotThreadHost> {
   const { inlineSlot } = await import('./inline-slot.ts')
   const { buildGraph } = await import('../program/load.ts')
   const rebuildOf: Rebuild = (program, replay) =>

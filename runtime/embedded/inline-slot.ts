@@ -1,13 +1,12 @@
 /** A slot as an object in this thread: the same code as in a thread of its own, behind the same messages. */
 import type { Clock } from '../core/clock.ts'
-import type { SlotHost } from '../jobmanager/slot-pool.ts'
 import { Exits } from '../rpc/host.ts'
 import { portPair } from '../rpc/port.ts'
-import type { FromSlot, ToSlot } from '../rpc/slot-messages.ts'
+import type { FromSlotThread, SlotThreadHost, ToSlotThread } from '../rpc/slot-messages.ts'
 import { Slot, type SlotOptions } from '../taskmanager/slot.ts'
 
-export function inlineSlot(buildGraph: SlotOptions['buildGraph'], clock: Clock): SlotHost {
-  const [near, far] = portPair<ToSlot, FromSlot>()
+export function inlineSlot(buildGraph: SlotOptions['buildGraph'], clock: Clock): SlotThreadHost {
+  const [near, far] = portPair<ToSlotThread, FromSlotThread>()
   new Slot({ port: far, clock, buildGraph })
   const exits = new Exits()
   return {

@@ -13,7 +13,7 @@ import type { TypeDescription } from '../core/types.ts'
 import type { Plan } from '../graph/model.ts'
 import { assignSlots } from '../graph/slots.ts'
 import { type MetricName, MetricsPage } from '../metrics/page.ts'
-import { allocateWiring } from '../network/wiring.ts'
+import { exchangeSettings } from '../network/settings.ts'
 import type {
   CheckpointingMode,
   Deployment,
@@ -105,19 +105,18 @@ export class Attempt {
     return this.#byId.get(vertexId)?.[subtask]
   }
 
-  /** Sends every slot its part. */
+  /** Sends every slot its part. Throws TR-CONFIG-001 for settings of exchanges that cannot be used. */
   deploy(): void {
     const { plan, timeouts } = this.#options
+    exchangeSettings(plan.config.options)
     this.#moveAll('SCHEDULED')
-    const places = [...this.#byId].map(([id, subtasks]) => [id, subtasks.map((e) => e.slotIndex)] as const)
-    const wiring = allocateWiring(plan, Object.fromEntries(places))
     this.#moveAll('DEPLOYING')
     for (const [index, slot] of this.#slots.entries()) {
       slot.lease.listen(
         (message) => this.#onSlot(slot, index, message),
         (error) => this.#onSlotExit(slot, error, true),
       )
-      slot.lease.post({ type: 'deploy', deployment: this.#deployment(index, wiring) })
+      slot.lease.post({ type: 'deploy', deployment: this.#deployment(index) })
     }
     this.#await(timeouts.deployMs, () => {
       for (const slot of this.#slots)
@@ -255,7 +254,7 @@ export class Attempt {
     return this.executions.filter((e) => this.#slots[e.slotIndex] === slot)
   }
 
-  #deployment(slotIndex: number, wiring: Deployment['wiring']): Deployment {
+  #deployment(slotIndex: number): Deployment {
     const { jobId, attempt, program, replay, plan, edgeTypes, checkpointing, restore } = this.#options
     const subtasks = this.#tasksOf(this.#slots[slotIndex]!).map(({ vertexId, subtask }) => ({ vertexId, subtask }))
     return {
@@ -266,7 +265,8 @@ export class Attempt {
       replay,
       plan,
       subtasks,
-      wiring,
+      places: Object.fromEntries([...this.#byId].map(([id, all]) => [id, all.map((e) => e.slotIndex)])),
+      slots: this.#slots.map(({ lease }) => lease.place),
       page: this.#slots[slotIndex]!.page,
       edgeTypes: { ...edgeTypes },
       checkpointing,

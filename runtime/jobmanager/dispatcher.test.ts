@@ -1,14 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../core/clock.ts'
 import { Dispatcher, type DispatcherOptions, type Submission } from './dispatcher.ts'
-import { FakeSlots, twoVertexPlan } from './fake-slots.suite.ts'
-import { SlotPool } from './slot-pool.ts'
+import { fakePool, twoVertexPlan } from './fake-slots.suite.ts'
 
 function dispatcherOf({ slots = 2, ...more }: { slots?: number } & Partial<DispatcherOptions> = {}) {
-  const { spawned, spawn } = new FakeSlots()
+  const { pool, spawned } = fakePool(slots)
   let n = 0
   const clock = new ManualClock(5)
-  const pool = new SlotPool({ size: slots, spawn })
   const dispatcher = new Dispatcher({ pool, newJobId: () => `j${n++}`, clock, ...more })
   const submit = (parallelism: number, onEnd: Submission['onEnd'] = () => {}, config: Record<string, string> = {}) => {
     const plan = twoVertexPlan(parallelism)

@@ -2,9 +2,8 @@
 import { VirtualTime } from '../core/virtual-time.suite.ts'
 import type { Plan } from '../graph/model.ts'
 import type { ToProgram } from '../rpc/program-messages.ts'
-import { type FakeSlot, FakeSlots, twoVertexPlan } from './fake-slots.suite.ts'
+import { type FakeSlot, fakePool, twoVertexPlan } from './fake-slots.suite.ts'
 import { type JobEnd, JobMaster, type JobOptions } from './job-master.ts'
-import { SlotPool } from './slot-pool.ts'
 
 export interface FakeJobOptions extends Partial<JobOptions> {
   /** Configuration of the job. */
@@ -14,8 +13,7 @@ export interface FakeJobOptions extends Partial<JobOptions> {
 }
 
 export function beginJob({ config = {}, poolSize = 2, ...more }: FakeJobOptions = {}) {
-  const { spawned, spawn } = new FakeSlots()
-  const pool = new SlotPool({ size: poolSize, spawn })
+  const { pool, spawned } = fakePool(poolSize)
   const plan: Plan = twoVertexPlan(2)
   plan.config.options = config
   const time = new VirtualTime(1000)

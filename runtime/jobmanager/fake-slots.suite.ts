@@ -4,8 +4,8 @@ import { compileJobGraph } from '../graph/compile.ts'
 import type { Plan } from '../graph/model.ts'
 import { buildPlan } from '../graph/plan.ts'
 import { Exits, type HostExit } from '../rpc/host.ts'
-import type { FromSlot, TaskState, ToSlot } from '../rpc/slot-messages.ts'
-import type { SlotHost } from './slot-pool.ts'
+import type { FromSlot, SlotHost, TaskState, ToSlot } from '../rpc/slot-messages.ts'
+import { SlotPool, type SlotSource } from './slot-pool.ts'
 
 export class FakeSlot implements SlotHost {
   readonly posted: ToSlot[] = []
@@ -57,6 +57,14 @@ export class FakeSlots {
     this.spawned.push(slot)
     return slot
   }
+}
+
+/** A pool of fake slots, of one TaskManager. */
+export function fakePool(size: SlotSource['size']) {
+  const { spawned, spawn } = new FakeSlots()
+  const pool = new SlotPool()
+  const remove = pool.add({ place: { taskManager: 'fake' }, size, spawn })
+  return { pool, spawned, spawn, remove }
 }
 
 /** Numbers of a source, rebalanced to a printing map: two vertices of this parallelism. */

@@ -54,9 +54,6 @@ describe('a job with a restart strategy', () => {
     time.advance(1000)
     expect(b.heard).toEqual(['deploy', 'start', 'cancel', 'deploy'])
     expect([b.deployment.attempt, spawned[2]!.deployment.attempt, spawned[2]!.deployment.slotIndex]).toEqual([1, 1, 0])
-    // Nothing of the first attempt's memory is used again.
-    expect(b.deployment.wiring).toBe(spawned[2]!.deployment.wiring)
-    expect(b.deployment.wiring).not.toBe(a.deployment.wiring)
     expect(job.job.view().metrics.map((m) => m.page)).toEqual([spawned[2]!.deployment.page, b.deployment.page])
   })
 

@@ -3,17 +3,16 @@ import { errorToData, TailraceError } from '../core/errors.ts'
 import { Exits } from '../rpc/host.ts'
 import type { FromProgram, ToProgram } from '../rpc/program-messages.ts'
 import { Dispatcher } from './dispatcher.ts'
-import { FakeSlots, twoVertexPlan } from './fake-slots.suite.ts'
+import { fakePool, twoVertexPlan } from './fake-slots.suite.ts'
 import { ProgramSession, type SessionEnd } from './program-session.ts'
-import { SlotPool } from './slot-pool.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 function begin(slots = 2) {
-  const { spawned, spawn } = new FakeSlots()
+  const { pool, spawned } = fakePool(slots)
   let n = 0
-  const dispatcher = new Dispatcher({ pool: new SlotPool({ size: slots, spawn }), newJobId: () => `j${n++}` })
+  const dispatcher = new Dispatcher({ pool, newJobId: () => `j${n++}` })
   const exits = new Exits()
   const heard: ToProgram[] = []
   let say: (message: FromProgram) => void = () => {}

@@ -1,14 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { FakeSlots } from './fake-slots.suite.ts'
-import { exitError, SlotPool } from './slot-pool.ts'
+import { errorToData, TailraceError } from '../core/errors.ts'
+import { fakePool as poolOf } from './fake-slots.suite.ts'
+import { exitError } from './slot-pool.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
-
-function poolOf(size: number | 'as needed') {
-  const { spawned, spawn } = new FakeSlots()
-  return { pool: new SlotPool({ size, spawn }), spawned }
-}
 
 describe('SlotPool', () => {
   it('starts its slots and leases those that are ready first', () => {
@@ -123,5 +119,42 @@ describe('exitError()', () => {
     expect(error).toMatchObject({ code: 'TR-TASK-002', message: expect.stringContaining(text) })
     expect(error.message).toContain('Slot 2')
     expect(error.cause).toBe('error' in exit ? exit.error : undefined)
+  })
+})
+
+describe('TaskManagers that come and go', () => {
+  const place = (taskManager: string) => ({ taskManager })
+  const lost = errorToData(new TailraceError('TR-CLUSTER-002', 'tm-2 is gone'))
+
+  it('numbers slots over all of them, and a number is never used again', () => {
+    const { pool, spawned } = poolOf(1)
+    const remove = pool.add({ place: place('tm-2'), size: 2, spawn: poolOf(0).spawn })
+    expect(pool.acquire('j', 3)!.map(({ slot, place }) => [slot, place.taskManager])).toEqual([
+      [0, 'fake'],
+      [1, 'tm-2'],
+      [2, 'tm-2'],
+    ])
+    remove(lost)
+    expect(pool.views().map(({ index }) => index)).toEqual([0])
+    pool.add({ place: place('tm-3'), size: 1, spawn: poolOf(0).spawn })
+    expect(pool.views().map(({ index }) => index)).toEqual([0, 3])
+    expect(spawned.length).toBe(1)
+  })
+
+  it('tells jobs that their slots are lost, and starts nothing there again', () => {
+    const { pool } = poolOf(0)
+    const { spawn, spawned } = poolOf(0)
+    const remove = pool.add({ place: place('tm-2'), size: 1, spawn })
+    const ends: unknown[] = []
+    const [lease] = pool.acquire('j', 1)!
+    lease!.listen(
+      () => {},
+      (error) => ends.push(error.message),
+    )
+    remove(lost)
+    lease!.release(true)
+    vi.advanceTimersByTime(60_000)
+    expect([ends, pool.total, spawned.length]).toEqual([['tm-2 is gone'], 0, 1])
+    expect(pool.acquire('j', 1)).toBeUndefined()
   })
 })

@@ -1,5 +1,5 @@
 /**
- * The slots of a cluster: threads that wait with the runtime loaded, each leased to one job and then replaced.
+ * The slots of a cluster, of all its TaskManagers: threads that wait with the runtime loaded, each leased to one job and then replaced.
  *
  *     starting ──▶ free ──▶ busy ──▶ (ends, a new one is started)
  *
@@ -8,16 +8,15 @@
  */
 import { backgroundSchedule, type Schedule } from '../core/clock.ts'
 import { type ErrorData, errorToData, TailraceError } from '../core/errors.ts'
-import type { Host, HostExit } from '../rpc/host.ts'
-import type { FromSlot, ToSlot } from '../rpc/slot-messages.ts'
+import type { HostExit } from '../rpc/host.ts'
+import type { FromSlot, SlotHost, SlotPlace, ToSlot } from '../rpc/slot-messages.ts'
 import type { SlotView } from '../rpc/views.ts'
-
-export type SlotHost = Host<ToSlot, FromSlot>
 
 /** A slot in the hands of a job. */
 export interface SlotLease {
   /** Number of the slot in the cluster. */
   readonly slot: number
+  readonly place: SlotPlace
   post(message: ToSlot): void
   /** `onExit` is called when it ends without having been released. */
   listen(onMessage: (message: FromSlot) => void, onExit: (error: ErrorData) => void): void
@@ -25,12 +24,13 @@ export interface SlotLease {
   release(hard: boolean): void
 }
 
-export interface SlotPoolOptions {
+/** The slots of one TaskManager. */
+export interface SlotSource {
+  place: SlotPlace
   /** `as needed`: started with the job that wants it, without bound (hosts without threads of their own). */
   size: number | 'as needed'
+  /** Starts what serves the slot next; `slot` counts from 0 in this source. */
   spawn(slot: number): SlotHost
-  /** Pauses before replacements, and patience with threads that retire; by timers that do not hold the process if not given. */
-  schedule?: Schedule
 }
 
 /** A retiring thread is ended after this time. */
@@ -42,13 +42,31 @@ const RESPAWN_MS = 200
 const RESPAWN_MAX_MS = 10_000
 
 export class SlotPool {
-  readonly #options: SlotPoolOptions
-  readonly #slots: PooledSlot[] = []
+  readonly #schedule: Schedule
+  #slots: PooledSlot[] = []
+  #elastic: SlotSource | undefined
+  #numbered = 0
   #stopped = false
 
-  constructor(options: SlotPoolOptions) {
-    this.#options = options
-    if (options.size !== 'as needed') for (let i = 0; i < options.size; i++) this.#add().start()
+  /** @param schedule pauses before replacements, and patience with threads that retire */
+  constructor(schedule: Schedule = backgroundSchedule) {
+    this.#schedule = schedule
+  }
+
+  /** Starts the slots of a TaskManager. The answer takes them away again, because of `error`: jobs on them see them end. */
+  add(source: SlotSource): (error: ErrorData) => void {
+    if (source.size === 'as needed') {
+      this.#elastic = source
+      return () => {
+        this.#elastic = undefined
+      }
+    }
+    const slots = Array.from({ length: source.size }, (_, i) => this.#add(source, i))
+    for (const slot of slots) slot.start()
+    return (error) => {
+      this.#slots = this.#slots.filter((slot) => !slots.includes(slot))
+      for (const slot of slots) slot.lose(error)
+    }
   }
 
   get total(): number {
@@ -65,7 +83,7 @@ export class SlotPool {
 
   /** `count` slots for a job, those that are ready first; undefined when there are not as many. */
   acquire(jobId: string, count: number): SlotLease[] | undefined {
-    if (this.#options.size === 'as needed') while (this.free < count) this.#add()
+    if (this.#elastic !== undefined) while (this.free < count) this.#add(this.#elastic, this.#slots.length)
     const free = this.#slots.filter((slot) => slot.jobId === undefined)
     if (this.#stopped || free.length < count) return undefined
     const ready = [...free.filter((slot) => slot.ready), ...free.filter((slot) => !slot.ready)]
@@ -81,9 +99,8 @@ export class SlotPool {
     await Promise.all(this.#slots.map((slot) => slot.stop()))
   }
 
-  #add(): PooledSlot {
-    const { spawn, schedule = backgroundSchedule, size } = this.#options
-    const slot = new PooledSlot(this.#slots.length, spawn, schedule, size !== 'as needed')
+  #add({ place, spawn, size }: SlotSource, ordinal: number): PooledSlot {
+    const slot = new PooledSlot(this.#numbered++, place, () => spawn(ordinal), this.#schedule, size !== 'as needed')
     this.#slots.push(slot)
     return slot
   }
@@ -93,7 +110,8 @@ class PooledSlot {
   readonly index: number
   jobId: string | undefined
   ready = false
-  readonly #spawn: (slot: number) => SlotHost
+  readonly #place: SlotPlace
+  readonly #spawn: () => SlotHost
   readonly #prewarm: boolean
   #host: SlotHost | undefined
   /** A released slot still sends what it had under way. */
@@ -106,8 +124,9 @@ class PooledSlot {
   #ending: Promise<void> | undefined
   #stopped = false
 
-  constructor(index: number, spawn: (slot: number) => SlotHost, schedule: Schedule, prewarm: boolean) {
+  constructor(index: number, place: SlotPlace, spawn: () => SlotHost, schedule: Schedule, prewarm: boolean) {
     this.index = index
+    this.#place = place
     this.#spawn = spawn
     this.#schedule = schedule
     this.#prewarm = prewarm
@@ -121,7 +140,7 @@ class PooledSlot {
   start(): SlotHost {
     this.#stopTimer()
     if (this.#host !== undefined) return this.#host
-    const host = this.#spawn(this.index)
+    const host = this.#spawn()
     this.#host = host
     host.port.onMessage((message) => this.#received(host, message))
     host.onExit((exit) => this.#exited(host, exit))
@@ -134,6 +153,7 @@ class PooledSlot {
     let released = false
     return {
       slot: this.index,
+      place: this.#place,
       post: (message) => host.port.post(message),
       listen: (onMessage, onExit) => {
         this.#listeners.set(host, onMessage)
@@ -151,12 +171,17 @@ class PooledSlot {
     }
   }
 
-  async stop(): Promise<void> {
+  /** Its TaskManager is gone, and so is what served it. */
+  lose(error: ErrorData): void {
     this.#stopped = true
     this.#stopTimer()
-    const host = this.#host
     this.#forget()
-    this.#onExit?.(errorToData(new TailraceError('TR-CLUSTER-002', 'The cluster was stopped')))
+    this.#onExit?.(error)
+  }
+
+  async stop(): Promise<void> {
+    const host = this.#host
+    this.lose(errorToData(new TailraceError('TR-CLUSTER-002', 'The cluster was stopped')))
     await Promise.all([this.#ending, host === undefined ? undefined : retire(host, false, this.#schedule)])
   }
 

@@ -1,5 +1,5 @@
 /**
- * Which shared memory joins which subtasks. The JobManager allocates it from the plan; both ends of a channel find their block by
+ * Which shared memory joins which subtasks of one process. Its TaskManager allocates it from the plan; both ends of a channel find their block by
  * the same arithmetic.
  */
 import type { Plan } from '../graph/model.ts'
@@ -10,12 +10,11 @@ import { allocateGate } from './channel.ts'
 import { Doorbell } from './doorbell.ts'
 import { exchangeSettings } from './settings.ts'
 
-/** `slots[vertexId][subtask]` is the slot of each subtask; slots count from 0 without gaps. */
-export function allocateWiring(plan: Plan, slots: Record<string, number[]>): Wiring {
+/** `places[vertexId][subtask]` is the slot of each subtask; `isLocal[slot]`: it is of this process. */
+export function allocateWiring(plan: Plan, places: Record<string, number[]>, isLocal: readonly boolean[]): Wiring {
   const { poolBuffers } = exchangeSettings(plan.config.options)
-  const slotCount = 1 + Math.max(...Object.values(slots).flat())
   const parallelism = new Map(plan.vertices.map((v) => [v.id, v.parallelism]))
-  const gates: Record<string, SharedArrayBuffer[]> = {}
+  const gates: Wiring['gates'] = {}
   for (const vertex of plan.vertices) {
     const inputs = plan.edges.filter((e) => e.to === vertex.id)
     const channels = (subtask: number) =>
@@ -24,12 +23,13 @@ export function allocateWiring(plan: Plan, slots: Record<string, number[]>): Wir
           n + sendersOf(e.partitioner as PartitionerKind, parallelism.get(e.from)!, vertex.parallelism, subtask).length,
         0,
       )
-    gates[vertex.id] = Array.from({ length: vertex.parallelism }, (_, subtask) => allocateGate(channels(subtask)))
+    gates[vertex.id] = places[vertex.id]!.map((slot, subtask) =>
+      isLocal[slot] ? allocateGate(channels(subtask)) : undefined,
+    )
   }
   return {
-    doorbells: Array.from({ length: slotCount }, () => Doorbell.allocate()),
-    pools: Array.from({ length: slotCount }, () => BufferPool.allocate(poolBuffers)),
+    doorbells: isLocal.map((local) => (local ? Doorbell.allocate() : undefined)),
+    pools: isLocal.map((local) => (local ? BufferPool.allocate(poolBuffers) : undefined)),
     gates,
-    slots,
   }
 }

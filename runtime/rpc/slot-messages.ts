@@ -1,6 +1,6 @@
 /**
- * Messages between the JobManager and a slot. Between threads they are posted as they are (structured clone; shared buffers stay
- * shared); the inline host passes them by call.
+ * Messages between the JobManager and a slot. They pass its TaskManager, which adds the memory that its slots share and keeps for itself what is about the bytes of state. Within a
+ * process they are posted as they are (structured clone; shared buffers stay shared); the inline host passes them by call.
  */
 
 import type { SnapshotStats, SubtaskRestore, SubtaskSnapshot } from '../checkpoint/model.ts'
@@ -11,6 +11,7 @@ import type { SourceSplit } from '../core/source.ts'
 import type { TypeDescription } from '../core/types.ts'
 import type { Plan } from '../graph/model.ts'
 import type { MetricName } from '../metrics/page.ts'
+import type { Host } from './host.ts'
 
 /** Where a program is and what it needs to build the same graph again. JSON. */
 export interface ProgramRef {
@@ -34,16 +35,20 @@ export interface ProgramReplay {
   once: Record<string, unknown>
 }
 
-/** Shared memory of a job: made by the JobManager, handed to all of its slots. */
+/** Memory that the slots of one attempt share in one process: made by their TaskManager. What belongs to slots of other processes is undefined. */
 export interface Wiring {
-  /** One per slot of the job: [sequence, sleeping] (network/doorbell.ts). */
-  doorbells: SharedArrayBuffer[]
-  /** One buffer pool per slot of the job (network/pool.ts). */
-  pools: SharedArrayBuffer[]
+  /** By slot of the job: [sequence, sleeping] (network/doorbell.ts). */
+  doorbells: (SharedArrayBuffer | undefined)[]
+  /** The buffer pool of each slot of the job (network/buffer-pool.ts). */
+  pools: (SharedArrayBuffer | undefined)[]
   /** Control blocks and exclusive buffers of the input channels of a subtask: `gates[vertexId][subtask]` (network/channel.ts). */
-  gates: Record<string, SharedArrayBuffer[]>
-  /** `slots[vertexId][subtask]`: index of the slot that hosts it. */
-  slots: Record<string, number[]>
+  gates: Record<string, (SharedArrayBuffer | undefined)[]>
+}
+
+/** Where a slot of a job is. */
+export interface SlotPlace {
+  /** Id of its TaskManager: slots of the same one share memory. */
+  taskManager: string
 }
 
 export interface SubtaskRef {
@@ -61,7 +66,10 @@ export interface Deployment {
   /** As submitted; the slot compares the plan that it builds. */
   plan: Plan
   subtasks: SubtaskRef[]
-  wiring: Wiring
+  /** `places[vertexId][subtask]`: index of the slot that hosts it. */
+  places: Record<string, number[]>
+  /** By index. */
+  slots: SlotPlace[]
   /** This slot's metrics page (metrics/page.ts). */
   page: SharedArrayBuffer
   /** Types agreed so far by edge id. */
@@ -73,6 +81,11 @@ export interface Deployment {
   checkpointing: CheckpointingMode | undefined
   /** What the job goes on from; undefined: it begins. */
   restore: DeploymentRestore | undefined
+}
+
+/** A deployment as it comes to the slot's thread. */
+export interface SlotDeployment extends Deployment {
+  wiring: Wiring
 }
 
 export interface CheckpointingMode {
@@ -113,12 +126,17 @@ export type ToSlot =
   /** To every slot: it is complete (and with it all before it), or given up. */
   | { type: 'checkpointComplete'; checkpointId: number }
   | { type: 'checkpointAborted'; checkpointId: number }
+  /** The job has ended: write out what is buffered and end the thread. */
+  | { type: 'retire' }
+
+/** What a slot's thread gets of its TaskManager. */
+export type ToSlotThread =
+  | Exclude<ToSlot, { type: 'deploy' }>
+  | { type: 'deploy'; deployment: SlotDeployment }
   /** Answers `readState`. */
   | { type: 'stateRead'; request: number; bytes?: Uint8Array; error?: ErrorData }
   /** The buffers of chunks that were taken over come back. */
   | { type: 'stateBuffer'; buffer: ArrayBuffer }
-  /** The job has ended: write out what is buffered and end the thread. */
-  | { type: 'retire' }
 
 export type FromSlot =
   /** The thread is up and has loaded the runtime. */
@@ -138,8 +156,30 @@ export type FromSlot =
     }
   /** All data of the subtask is out; it waits for a checkpoint that holds its end before it says FINISHED. */
   | { type: 'dataEnded'; vertexId: string; subtask: number }
+  | {
+      type: 'checkpointAck'
+      vertexId: string
+      subtask: number
+      checkpointId: number
+      snapshot: SubtaskSnapshot
+      stats: SnapshotStats
+    }
+  /** The subtask could not take it. With an error the checkpoint failed; without, it made way for a newer one. */
+  | { type: 'checkpointDeclined'; vertexId: string; subtask: number; checkpointId: number; error?: ErrorData }
+  | { type: 'splitRequest'; vertexId: string; subtask: number }
+  | { type: 'sourceEvent'; vertexId: string; subtask: number; event: unknown }
+  /** First type that a writer of this edge found; the JobManager answers all slots with `edgeType`, the first one wins. */
+  | { type: 'proposeType'; edgeId: number; edgeType: TypeDescription }
+  | { type: 'metricNames'; names: MetricName[] }
+  | { type: 'collected'; collectId: string; subtask: number; values: unknown[] }
+  /** Text of print(): the JobManager writes it, so that lines of several threads never mix. */
+  | { type: 'print'; stream: 'stdout' | 'stderr'; text: string }
+
+/** What a slot's thread says to its TaskManager. */
+export type FromSlotThread =
+  | FromSlot
   /**
-   * Bytes of a snapshot, before the `checkpointAck` that names them by `{ file: '', offset: index, length }`: whoever hosts the slot stores them and
+   * Bytes of a snapshot, before the `checkpointAck` that names them by `{ file: '', offset: index, length }`: the TaskManager stores them and
    * puts real handles into the acknowledgement (taskmanager/snapshot-uploads.ts).
    */
   | {
@@ -152,23 +192,10 @@ export type FromSlot =
       buffer: ArrayBuffer
       length: number
     }
-  | {
-      type: 'checkpointAck'
-      vertexId: string
-      subtask: number
-      checkpointId: number
-      snapshot: SubtaskSnapshot
-      stats: SnapshotStats
-    }
-  /** The subtask could not take it. With an error the checkpoint failed; without, it made way for a newer one. */
-  | { type: 'checkpointDeclined'; vertexId: string; subtask: number; checkpointId: number; error?: ErrorData }
   /** Asks for bytes of the store. */
   | { type: 'readState'; request: number; file: string; offset: number; length: number; crc32?: number }
-  | { type: 'splitRequest'; vertexId: string; subtask: number }
-  | { type: 'sourceEvent'; vertexId: string; subtask: number; event: unknown }
-  /** First type that a writer of this edge found; the JobManager answers all slots with `edgeType`, the first one wins. */
-  | { type: 'proposeType'; edgeId: number; edgeType: TypeDescription }
-  | { type: 'metricNames'; names: MetricName[] }
-  | { type: 'collected'; collectId: string; subtask: number; values: unknown[] }
-  /** Text of print(): the JobManager writes it, so that lines of several threads never mix. */
-  | { type: 'print'; stream: 'stdout' | 'stderr'; text: string }
+
+/** A slot, as the JobManager sees it. */
+export type SlotHost = Host<ToSlot, FromSlot>
+/** What runs a slot, as its TaskManager sees it. */
+export type SlotThreadHost = Host<ToSlotThread, FromSlotThread>

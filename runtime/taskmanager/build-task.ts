@@ -25,7 +25,7 @@ import type { Selector } from '../network/select-channel.ts'
 import { exchangeSettings } from '../network/settings.ts'
 import { committerSettings } from '../operators/committer-settings.ts'
 import { isTwoInput } from '../operators/two-input.ts'
-import type { Deployment, FromSlot, SubtaskRef } from '../rpc/slot-messages.ts'
+import type { FromSlotThread, SlotDeployment, SubtaskRef } from '../rpc/slot-messages.ts'
 import { buildChain } from './chain.ts'
 import type { ChunkBuffers } from './chunk-buffers.ts'
 import { RestoredOperator } from './restored-state.ts'
@@ -34,7 +34,7 @@ import { Task, type TaskRestore } from './task.ts'
 
 export interface TaskSurroundings {
   graph: JobGraph
-  deployment: Deployment
+  deployment: SlotDeployment
   clock: Clock
   /** From 0 to 1. */
   random: () => number
@@ -42,7 +42,7 @@ export interface TaskSurroundings {
   page: MetricsPage
   buffers: ChunkBuffers
   reads: StateReads
-  post(message: FromSlot, transfer?: ArrayBuffer[]): void
+  post(message: FromSlotThread, transfer?: ArrayBuffer[]): void
   wakeSlot(): void
 }
 
@@ -76,7 +76,7 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
     const reader = new BatchReader(input, edge.partitioner.kind === 'key', deployment.edgeTypes[edge.id] ?? edge.type)
     readers.set(edge.id, reader)
     for (const sender of sendersOf(edge.partitioner.kind, from.parallelism, vertex.parallelism, subtask)) {
-      const slot = deployment.wiring.slots[from.id]![sender]!
+      const slot = deployment.places[from.id]![sender]!
       const channel = new ChannelReader(
         gateMemory,
         channels.length,
@@ -174,11 +174,11 @@ function buildWriter(
   overflow: Overflow,
 ): RecordWriter {
   const { graph, deployment, post, random } = surroundings
-  const { wiring } = deployment
+  const { places, wiring } = deployment
   const to = graph.vertices.find((v) => v.id === edge.to)!
   const targets = channelsOf(edge.partitioner.kind, vertex.parallelism, to.parallelism, subtask)
   const channels = targets.map((target) => {
-    const slot = wiring.slots[edge.to]![target]!
+    const slot = places[edge.to]![target]!
     const index = channelIndex(graph, edge, subtask, target)
     return new ChannelWriter(
       wiring.gates[edge.to]![target]!,

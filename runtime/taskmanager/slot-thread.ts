@@ -4,7 +4,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { parentPort } from 'node:worker_threads'
 import type { Port } from '../rpc/port.ts'
-import type { FromSlot, ToSlot } from '../rpc/slot-messages.ts'
+import type { FromSlotThread, ToSlotThread } from '../rpc/slot-messages.ts'
 import { Slot } from './slot.ts'
 
 // A chain is one compilation unit from the decoder to the next exchange; V8's budget for inlining (920) ends in the middle of one with a window
@@ -14,10 +14,10 @@ setFlagsFromString('--max-inlined-bytecode-size-cumulative=2000')
 // Frames of the operator that called a user function must survive a deep user stack.
 Error.stackTraceLimit = 40
 
-const port: Port<FromSlot, ToSlot> = {
+const port: Port<FromSlotThread, ToSlotThread> = {
   post: (message, transfer) => parentPort!.postMessage(message, transfer),
   onMessage: (handler) => {
-    parentPort!.on('message', (message: ToSlot) => {
+    parentPort!.on('message', (message: ToSlotThread) => {
       if (message.type === 'retire') retire()
       else handler(message)
     })

@@ -14,7 +14,7 @@ import { buildPlan, firstDifference } from '../graph/plan.ts'
 import { MetricsPage } from '../metrics/page.ts'
 import { Doorbell } from '../network/doorbell.ts'
 import type { Port } from '../rpc/port.ts'
-import type { Deployment, FromSlot, ProgramRef, ProgramReplay, ToSlot } from '../rpc/slot-messages.ts'
+import type { FromSlotThread, ProgramRef, ProgramReplay, SlotDeployment, ToSlotThread } from '../rpc/slot-messages.ts'
 import { type BuiltTask, buildTask } from './build-task.ts'
 import { ChunkBuffers } from './chunk-buffers.ts'
 import { type SlotPace, threadPace } from './slot-pace.ts'
@@ -34,7 +34,7 @@ const NAP_MS = 0.1
 const SLEEP_MS = 1000
 
 export interface SlotOptions {
-  port: Port<FromSlot, ToSlot>
+  port: Port<FromSlotThread, ToSlotThread>
   clock?: Clock
   /** The thread is the slot's own, so it may block for a moment. */
   ownThread?: boolean
@@ -51,7 +51,7 @@ export interface SlotOptions {
 }
 
 export class Slot {
-  readonly #port: Port<FromSlot, ToSlot>
+  readonly #port: Port<FromSlotThread, ToSlotThread>
   readonly #clock: Clock
   readonly #buildGraph: SlotOptions['buildGraph']
   readonly #ownThread: boolean
@@ -76,7 +76,7 @@ export class Slot {
   #letGo: () => void = () => {}
   #stopClock: (() => void) | undefined
   /** Splits and types that came before the tasks were open. */
-  #early: ToSlot[] | undefined = []
+  #early: ToSlotThread[] | undefined = []
   readonly #buffers: ChunkBuffers
   readonly #reads: StateReads
 
@@ -94,7 +94,7 @@ export class Slot {
     this.#port.post({ type: 'ready' })
   }
 
-  #receive(message: ToSlot): void {
+  #receive(message: ToSlotThread): void {
     switch (message.type) {
       case 'deploy':
         void this.#deploy(message.deployment)
@@ -119,7 +119,7 @@ export class Slot {
     }
   }
 
-  #deliver(message: ToSlot): void {
+  #deliver(message: ToSlotThread): void {
     switch (message.type) {
       case 'edgeType':
         for (const { task, readers } of this.#built) {
@@ -162,7 +162,7 @@ export class Slot {
   }
 
   /** Also the next attempt of the job, once the one before was cancelled. */
-  async #deploy(deployment: Deployment): Promise<void> {
+  async #deploy(deployment: SlotDeployment): Promise<void> {
     const attempt = ++this.#attempt
     await this.#cancelled
     if (attempt !== this.#attempt) return
@@ -191,7 +191,7 @@ export class Slot {
         page: this.#page,
         buffers: this.#buffers,
         reads: this.#reads,
-        post: (message: FromSlot, transfer?: ArrayBuffer[]) => this.#port.post(message, transfer),
+        post: (message: FromSlotThread, transfer?: ArrayBuffer[]) => this.#port.post(message, transfer),
         wakeSlot: () => this.#wake(),
       }
       const order = new Map(graph.vertices.map((v, i) => [v.id, i]))

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { StateHandle, SubtaskSnapshot } from '../checkpoint/model.ts'
-import type { FromSlot, ToSlot } from '../rpc/slot-messages.ts'
+import type { FromSlot, ToSlotThread } from '../rpc/slot-messages.ts'
 import { SnapshotUploads } from './snapshot-uploads.ts'
 
 const CHUNK_BYTES = 1 << 20
@@ -24,7 +24,7 @@ const settled = () => new Promise((resolve) => setImmediate(resolve))
 /** Uploads into a store whose writes end when the test says so. */
 function begin() {
   const writes: Write[] = []
-  const back: ToSlot[] = []
+  const back: ToSlotThread[] = []
   const heard: FromSlot[] = []
   const uploads = new SnapshotUploads({
     store: () => ({

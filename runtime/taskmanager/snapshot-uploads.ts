@@ -12,7 +12,7 @@
 import { crc32 } from 'node:zlib'
 import type { ListSnapshot, StateHandle, SubtaskSnapshot } from '../checkpoint/model.ts'
 import { errorToData } from '../core/errors.ts'
-import type { FromSlot, ToSlot } from '../rpc/slot-messages.ts'
+import type { FromSlot, FromSlotThread, ToSlotThread } from '../rpc/slot-messages.ts'
 
 const WRITES_MAX = 4
 
@@ -36,12 +36,12 @@ export interface StateBytes {
 export interface SnapshotUploadsOptions {
   /** Of the job that has the slot; undefined: it has none. */
   store(): StateBytes | undefined
-  toSlot(message: ToSlot, transfer?: ArrayBuffer[]): void
+  toSlot(message: ToSlotThread, transfer?: ArrayBuffer[]): void
   toJobManager(message: FromSlot): void
   sizes?: UploadSizes
 }
 
-type Chunk = Extract<FromSlot, { type: 'stateChunk' }>
+type Chunk = Extract<FromSlotThread, { type: 'stateChunk' }>
 type Ack = Extract<FromSlot, { type: 'checkpointAck' }>
 
 export class SnapshotUploads {
@@ -60,7 +60,7 @@ export class SnapshotUploads {
   }
 
   /** Takes any message of the slot; what is not for the store goes on to the JobManager. */
-  receive(message: FromSlot): void {
+  receive(message: FromSlotThread): void {
     switch (message.type) {
       case 'stateChunk':
         this.#chunk(message)
@@ -138,7 +138,7 @@ export class SnapshotUploads {
     }
   }
 
-  async #read({ type: _, request, ...handle }: Extract<FromSlot, { type: 'readState' }>): Promise<void> {
+  async #read({ type: _, request, ...handle }: Extract<FromSlotThread, { type: 'readState' }>): Promise<void> {
     try {
       const store = this.#options.store()
       if (store === undefined) throw new Error('the job of this slot has ended')

@@ -2,14 +2,14 @@
 
 import type { StateHandle } from '../checkpoint/model.ts'
 import { type ErrorData, errorFromData } from '../core/errors.ts'
-import type { FromSlot } from '../rpc/slot-messages.ts'
+import type { FromSlotThread } from '../rpc/slot-messages.ts'
 
 export class StateReads {
-  readonly #post: (message: FromSlot) => void
+  readonly #post: (message: FromSlotThread) => void
   readonly #open = new Map<number, { resolve(bytes: Uint8Array): void; reject(error: Error): void }>()
   #next = 0
 
-  constructor(post: (message: FromSlot) => void) {
+  constructor(post: (message: FromSlotThread) => void) {
     this.#post = post
   }
 

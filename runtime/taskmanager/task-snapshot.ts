@@ -13,7 +13,7 @@ import type { Barrier } from '../core/checkpoint.ts'
 import type { Clock } from '../core/clock.ts'
 import { errorToData } from '../core/errors.ts'
 import type { SnapshotWriter, TableWriter } from '../operators/operator.ts'
-import type { FromSlot } from '../rpc/slot-messages.ts'
+import type { FromSlotThread } from '../rpc/slot-messages.ts'
 import type { ChunkBuffers } from './chunk-buffers.ts'
 
 export interface TaskSnapshotOptions {
@@ -28,7 +28,7 @@ export interface TaskSnapshotOptions {
   alignmentMs: number
   /** The task had ended its data before the barrier. */
   finished: boolean
-  post(message: FromSlot, transfer?: ArrayBuffer[]): void
+  post(message: FromSlotThread, transfer?: ArrayBuffer[]): void
   /** A promise has settled: take a turn. */
   wake(): void
 }

@@ -26,7 +26,7 @@ import type { InputGate } from '../network/input-gate.ts'
 import type { Overflow } from '../network/overflow.ts'
 import type { RecordWriter } from '../network/record-writer.ts'
 import { BaseOperator, type RestoredState, type SourceOperator } from '../operators/operator.ts'
-import type { FromSlot, TaskState } from '../rpc/slot-messages.ts'
+import type { FromSlot, FromSlotThread, TaskState } from '../rpc/slot-messages.ts'
 import type { Chain, ChainLink } from './chain.ts'
 import type { ChunkBuffers } from './chunk-buffers.ts'
 import { createOperatorContext } from './operator-context.ts'
@@ -66,7 +66,7 @@ export interface TaskOptions {
   restored: TaskRestore | undefined
   /** The gate's, to let go of a checkpoint that was given up. */
   aligner: BarrierAligner | undefined
-  post(message: FromSlot, transfer?: ArrayBuffer[]): void
+  post(message: FromSlotThread, transfer?: ArrayBuffer[]): void
   /** Makes the slot take a turn soon. */
   wakeSlot(): void
 }

@@ -16,7 +16,7 @@ import { assignSlots } from '../graph/slots.ts'
 import { MetricsPage } from '../metrics/page.ts'
 import { allocateWiring } from '../network/wiring.ts'
 import { portPair } from '../rpc/port.ts'
-import type { CheckpointingMode, Deployment, FromSlot, ToSlot } from '../rpc/slot-messages.ts'
+import type { CheckpointingMode, FromSlotThread, SlotDeployment, ToSlotThread, Wiring } from '../rpc/slot-messages.ts'
 import { Slot, type SlotOptions } from './slot.ts'
 import { SnapshotUploads, type StateBytes } from './snapshot-uploads.ts'
 
@@ -62,8 +62,8 @@ export class TestJob {
   readonly states: string[] = []
   readonly accumulators: Record<string, number> = {}
   readonly stats: SnapshotStats[] = []
-  readonly declined: Extract<FromSlot, { type: 'checkpointDeclined' }>[] = []
-  error: Extract<FromSlot, { type: 'deployFailed' }>['error'] | undefined
+  readonly declined: Extract<FromSlotThread, { type: 'checkpointDeclined' }>[] = []
+  error: Extract<FromSlotThread, { type: 'deployFailed' }>['error'] | undefined
   readonly plan: Plan
   readonly files = new Map<string, Uint8Array>()
   /** Resolves when all tasks have ended. */
@@ -74,7 +74,7 @@ export class TestJob {
   readonly #options: TestJobOptions
   readonly #vertices: ReturnType<typeof assignSlots>['vertices']
   readonly #assignment: Assignment | undefined
-  readonly #ports: ReturnType<typeof portPair<ToSlot, FromSlot>>[0][] = []
+  readonly #ports: ReturnType<typeof portPair<ToSlotThread, FromSlotThread>>[0][] = []
   readonly #slots: Record<string, number[]>
   readonly #enumerators = new Map<string, any>()
   readonly #edgeTypes: Record<number, TypeDescription>
@@ -125,10 +125,14 @@ export class TestJob {
       for (const [file, bytes] of restore.files) this.files.set(file, bytes)
     }
     this.#edgeTypes = { ...this.#assignment?.edgeTypes }
-    const wiring = allocateWiring(this.plan, this.#slots)
+    const wiring = allocateWiring(
+      this.plan,
+      this.#slots,
+      Array.from({ length: slotCount }, () => true),
+    )
     const deployed = new Set<number>()
     for (let slotIndex = 0; slotIndex < slotCount; slotIndex++) {
-      const [port, slotPort] = portPair<ToSlot, FromSlot>()
+      const [port, slotPort] = portPair<ToSlotThread, FromSlotThread>()
       this.#ports.push(port)
       const uploads = new SnapshotUploads({
         store: () => this.#store,
@@ -224,12 +228,12 @@ export class TestJob {
     discard: async () => {},
   }
 
-  #deployment(slotIndex: number, wiring: Deployment['wiring']): Deployment {
+  #deployment(slotIndex: number, wiring: Wiring): SlotDeployment {
     const subtasks = this.#vertices.flatMap((v) =>
       v.slots.flatMap((s, subtask) => (s === slotIndex ? [{ vertexId: v.vertexId, subtask }] : [])),
     )
     const assignment = this.#assignment
-    const state: NonNullable<Deployment['restore']>['state'] = {}
+    const state: NonNullable<SlotDeployment['restore']>['state'] = {}
     for (const { vertexId, subtask } of assignment === undefined ? [] : subtasks)
       (state[vertexId] ??= {})[subtask] = assignment!.restores[vertexId]![subtask]!
     return {
@@ -240,6 +244,8 @@ export class TestJob {
       replay: { executeIndex: 0, results: [], once: {} },
       plan: this.plan,
       subtasks,
+      places: this.#slots,
+      slots: this.#ports.map(() => ({ taskManager: 'test' })),
       wiring,
       page: MetricsPage.allocate(),
       edgeTypes: { ...this.#edgeTypes },
@@ -256,11 +262,11 @@ export class TestJob {
     }
   }
 
-  #to(vertexId: string, subtask: number, message: ToSlot): void {
+  #to(vertexId: string, subtask: number, message: ToSlotThread): void {
     this.#ports[this.#slots[vertexId]![subtask]!]!.post(message)
   }
 
-  #toAll(message: ToSlot): void {
+  #toAll(message: ToSlotThread): void {
     for (const port of this.#ports) port.post(message)
   }
 
@@ -286,7 +292,7 @@ export class TestJob {
     return known
   }
 
-  #receive(message: FromSlot, port: { post(message: ToSlot): void }): void {
+  #receive(message: FromSlotThread, port: { post(message: ToSlotThread): void }): void {
     switch (message.type) {
       case 'deployFailed':
         this.error = message.error

@@ -14,7 +14,7 @@ import { systemClock } from '../core/clock.ts'
 import { assert, errorFromData } from '../core/errors.ts'
 import { keyGroupRange } from '../core/key-groups.ts'
 import type { BaseOperator, RestoredState } from '../operators/operator.ts'
-import type { FromSlot } from '../rpc/slot-messages.ts'
+import type { FromSlotThread } from '../rpc/slot-messages.ts'
 import { ChunkBuffers } from '../taskmanager/chunk-buffers.ts'
 import { RestoredOperator } from '../taskmanager/restored-state.ts'
 import { TaskSnapshot } from '../taskmanager/task-snapshot.ts'
@@ -41,7 +41,7 @@ export class SnapshotUnderWay {
   readonly #snapshot: TaskSnapshot
   readonly #buffers = new ChunkBuffers()
   readonly #chunks: Uint8Array[] = []
-  #end: FromSlot | undefined
+  #end: FromSlotThread | undefined
   #wake: () => void = () => {}
 
   constructor(operator: BaseOperator, of: Barrier, maxParallelism: number) {
@@ -88,7 +88,7 @@ export class SnapshotUnderWay {
     }
   }
 
-  #post(message: FromSlot): void {
+  #post(message: FromSlotThread): void {
     if (message.type !== 'stateChunk') {
       this.#end = message
       return

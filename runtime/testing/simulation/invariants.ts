@@ -12,7 +12,7 @@ import { handlesOf } from '../../checkpoint/handles.ts'
 import { MemoryObjects } from '../../checkpoint/memory-store.ts'
 import { decodeMetadata } from '../../checkpoint/metadata.ts'
 import type { CheckpointMetadata } from '../../checkpoint/model.ts'
-import type { ToSlot } from '../../rpc/slot-messages.ts'
+import type { ToSlotThread } from '../../rpc/slot-messages.ts'
 import type { Happenings } from './happenings.ts'
 import type { World } from './world.ts'
 
@@ -145,7 +145,7 @@ export class Invariants {
   }
 
   /** The JobManager of a process says this to a slot. */
-  toSlot(owner: Owner, message: ToSlot): void {
+  toSlot(owner: Owner, message: ToSlotThread): void {
     if (message.type === 'triggerCheckpoint') {
       const { checkpointId } = message.barrier
       const before = this.#begun.get(owner.name) ?? 0

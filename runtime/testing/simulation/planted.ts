@@ -2,7 +2,7 @@
  * Bugs that a run can be given, so that a test can show that it would find them: a simulation that never fails proves nothing.
  */
 import type { ObjectStore, StoredObject } from '../../checkpoint/object-store.ts'
-import type { FromSlot } from '../../rpc/slot-messages.ts'
+import type { FromSlotThread } from '../../rpc/slot-messages.ts'
 
 export type PlantedBug =
   /** A sink shows a batch when it is prepared, before the checkpoint is complete. */
@@ -58,7 +58,7 @@ export function storeWith(bug: PlantedBug | undefined, store: ObjectStore): Obje
 }
 
 /** What a slot says with `bug`; undefined: nothing. */
-export function messageWith(bug: PlantedBug | undefined, message: FromSlot): FromSlot | undefined {
+export function messageWith(bug: PlantedBug | undefined, message: FromSlotThread): FromSlotThread | undefined {
   if (bug === 'an end is not told' && message.type === 'taskState' && message.state === 'FINISHED') return undefined
   if (bug !== 'a snapshot lacks rows' || message.type !== 'checkpointAck') return message
   const operators = message.snapshot.operators.map(({ keyed, ...operator }) => ({

@@ -8,17 +8,17 @@ import type { ObjectStore } from '../../checkpoint/object-store.ts'
 import { openCheckpointStore } from '../../checkpoint/open-checkpoint-store.ts'
 import { savepointsOf } from '../../checkpoint/savepoints.ts'
 import { errorToData } from '../../core/errors.ts'
-import { withUploads } from '../../embedded/slot-uploads.ts'
 import { Dispatcher } from '../../jobmanager/dispatcher.ts'
 import type { JobStorage, OpenStorage } from '../../jobmanager/job-checkpoints.ts'
 import type { JobMaster } from '../../jobmanager/job-master.ts'
 import { type ProgramHost, ProgramSession, type SessionEnd } from '../../jobmanager/program-session.ts'
-import { type SlotHost, SlotPool } from '../../jobmanager/slot-pool.ts'
+import { SlotPool } from '../../jobmanager/slot-pool.ts'
 import type { ExecutionContext } from '../../program/context.ts'
 import { programError, rebuild } from '../../program/load.ts'
 import { SubmitContext } from '../../program/submit-context.ts'
 import type { FromProgram, ToProgram } from '../../rpc/program-messages.ts'
-import type { ProgramRef, ToSlot } from '../../rpc/slot-messages.ts'
+import type { ProgramRef, SlotHost, ToSlotThread } from '../../rpc/slot-messages.ts'
+import { TaskManager } from '../../taskmanager/task-manager.ts'
 import type { PlantedBug } from './planted.ts'
 import { type Network, simulatedPorts } from './ports.ts'
 import { SimulatedSlot } from './slot-host.ts'
@@ -39,8 +39,8 @@ export interface ProcessOptions {
   folder: string
   /** Its JobManager has taken over the checkpoints. */
   onOpened(process: SimulatedProcess, store: CheckpointStore): void
-  /** The JobManager says this to a slot. */
-  onPost(process: SimulatedProcess, message: ToSlot): void
+  /** This is said to a slot. */
+  onPost(process: SimulatedProcess, message: ToSlotThread): void
   onEnd(process: SimulatedProcess, end: SessionEnd): void
 }
 
@@ -100,7 +100,7 @@ export class SimulatedProcess {
     const { clock, schedule } = this.main
     const ref: ProgramRef = { url: `simulated:${name}`, args: [], parameters: {}, options: {} }
     let spawned = 0
-    const spawn = (slot: number): SlotHost => {
+    const spawn = (slot: number): SimulatedSlot => {
       const party = world.party(`${name}/slot-${slot}.${spawned++}`, this.main.skewMs)
       const host = new SimulatedSlot({
         main: this.main,
@@ -116,10 +116,14 @@ export class SimulatedProcess {
           ),
       })
       this.#slots.push(host)
-      const sizes = { fileBytes: 2048, inlineBytesMax: world.random.pick([0, 400, 20_000]) }
-      return withUploads(host, (jobId) => dispatcher.job(jobId)?.store, sizes)
+      return host
     }
-    const pool = new SlotPool({ size: slots, spawn, schedule })
+    const sizes = { fileBytes: 2048, inlineBytesMax: world.random.pick([0, 400, 20_000]) }
+    const storeOf = (jobId: string) => dispatcher.job(jobId)?.store
+    const taskManager = new TaskManager({ id: name, spawn, storeOf, sizes })
+    const start = (slot: number): SlotHost => taskManager.start(slot)
+    const pool = new SlotPool(schedule)
+    pool.add({ place: { taskManager: name }, size: slots, spawn: start })
     const dispatcher: Dispatcher = new Dispatcher({
       pool,
       newJobId: () => world.random.hex(32),

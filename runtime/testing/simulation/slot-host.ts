@@ -2,9 +2,8 @@
  * A slot as a party of its own: the code of taskmanager/slot.ts behind simulated ports, its loop in virtual time, and an end that can come at any moment.
  */
 import { oneCopy } from '../../core/hot-copy.ts'
-import type { SlotHost } from '../../jobmanager/slot-pool.ts'
 import type { HostExit } from '../../rpc/host.ts'
-import type { FromSlot, ToSlot } from '../../rpc/slot-messages.ts'
+import type { FromSlotThread, SlotThreadHost, ToSlotThread } from '../../rpc/slot-messages.ts'
 import { Slot, type SlotOptions } from '../../taskmanager/slot.ts'
 import type { SlotPace } from '../../taskmanager/slot-pace.ts'
 import { messageWith, type PlantedBug } from './planted.ts'
@@ -19,11 +18,11 @@ export interface SimulatedSlotOptions {
   planted: PlantedBug | undefined
   buildGraph: SlotOptions['buildGraph']
   /** Hears what the JobManager says to it, when it says it. */
-  onPost(message: ToSlot): void
+  onPost(message: ToSlotThread): void
 }
 
-export class SimulatedSlot implements SlotHost {
-  readonly port: SlotHost['port']
+export class SimulatedSlot implements SlotThreadHost {
+  readonly port: SlotThreadHost['port']
   readonly party: Party
   readonly #main: Party
   readonly #onExit: ((exit: HostExit) => void)[] = []
@@ -33,7 +32,7 @@ export class SimulatedSlot implements SlotHost {
     this.party = party
     this.#main = main
     const { world } = party
-    const [near, far] = simulatedPorts<ToSlot, FromSlot>(main, party, network)
+    const [near, far] = simulatedPorts<ToSlotThread, FromSlotThread>(main, party, network)
     this.port = {
       ...near,
       post: (message, transfer) => {

@@ -1,0 +1,103 @@
+/**
+ * The slots of one process: what stands between their threads and the JobManager. It makes the memory that the slots of an attempt share, stores the bytes of
+ * snapshots and reads those of restores (snapshot-uploads.ts); everything else passes.
+ *
+ * What must hold: all slots of one attempt in this process get the same memory, and no other attempt gets it; it goes when the last of them has ended.
+ */
+import { errorToData } from '../core/errors.ts'
+import { allocateWiring } from '../network/wiring.ts'
+import type { Deployment, FromSlot, SlotHost, SlotThreadHost, Wiring } from '../rpc/slot-messages.ts'
+import { SnapshotUploads, type StateBytes, type UploadSizes } from './snapshot-uploads.ts'
+
+export interface TaskManagerOptions {
+  /** Of all TaskManagers that a JobManager may know at a time, no other has it. */
+  id: string
+  /** Starts what runs a slot. */
+  spawn(slot: number): SlotThreadHost
+  /** Where the state of a job goes; undefined when it takes no checkpoints. */
+  storeOf(jobId: string): StateBytes | undefined
+  sizes?: UploadSizes
+}
+
+/** What the slots of an attempt share. */
+interface AttemptMemory {
+  attempt: number
+  wiring: Wiring
+  users: Set<SlotThreadHost>
+}
+
+/**
+ * @example
+ * const taskManager = new TaskManager({ id: 'tm-1', spawn: (slot) => threadHost(entry, { name: `slot-${slot}` }), storeOf })
+ * const pool = new SlotPool({ size: 2, spawn: (slot) => taskManager.start(slot) })
+ */
+export class TaskManager {
+  readonly #options: TaskManagerOptions
+  /** By job. */
+  readonly #memories = new Map<string, AttemptMemory>()
+
+  constructor(options: TaskManagerOptions) {
+    this.#options = options
+  }
+
+  get id(): string {
+    return this.#options.id
+  }
+
+  /** A new thread in a slot, for one job. */
+  start(slot: number): SlotHost {
+    const { spawn, storeOf, sizes } = this.#options
+    const host = spawn(slot)
+    let jobId: string | undefined
+    let toJobManager: (message: FromSlot) => void = () => {}
+    const uploads = new SnapshotUploads({
+      store: () => (jobId === undefined ? undefined : storeOf(jobId)),
+      toSlot: (message, transfer) => host.port.post(message, transfer),
+      toJobManager: (message) => toJobManager(message),
+      ...(sizes === undefined ? {} : { sizes }),
+    })
+    host.onExit(() => this.#release(host))
+    return {
+      port: {
+        post: (message, transfer) => {
+          if (message.type !== 'deploy') {
+            host.port.post(message, transfer)
+            return
+          }
+          const { deployment } = message
+          jobId = deployment.jobId
+          try {
+            const { wiring } = this.#memoryOf(deployment, host)
+            host.port.post({ type: 'deploy', deployment: { ...deployment, wiring } }, transfer)
+          } catch (error) {
+            // No memory left, or settings that only this process cannot keep.
+            queueMicrotask(() => toJobManager({ type: 'deployFailed', error: errorToData(error) }))
+          }
+        },
+        onMessage: (handler) => {
+          toJobManager = handler
+          host.port.onMessage((message) => uploads.receive(message))
+        },
+        close: () => host.port.close(),
+      },
+      onExit: (handler) => host.onExit(handler),
+      terminate: () => host.terminate(),
+    }
+  }
+
+  #memoryOf({ jobId, attempt, plan, places, slots }: Deployment, host: SlotThreadHost): AttemptMemory {
+    let memory = this.#memories.get(jobId)
+    if (memory?.attempt !== attempt) {
+      const isLocal = slots.map(({ taskManager }) => taskManager === this.id)
+      memory = { attempt, wiring: allocateWiring(plan, places, isLocal), users: new Set() }
+      this.#memories.set(jobId, memory)
+    }
+    memory.users.add(host)
+    return memory
+  }
+
+  #release(host: SlotThreadHost): void {
+    for (const [jobId, { users }] of this.#memories)
+      if (users.delete(host) && users.size === 0) this.#memories.delete(jobId)
+  }
+}
