@@ -162,9 +162,13 @@ export class KafkaClient {
     return this.#ask(await this.#broker(nodeId), api, args)
   }
 
-  /** One request of our own. */
+  /** One request of our own. Throws UNSUPPORTED_VERSION when the broker does not know it: it would close the connection. */
   async send(nodeId: number, protocol: Protocol): Promise<any> {
-    return sendTo(await this.#broker(nodeId), protocol)
+    const broker = await this.#broker(nodeId)
+    const { apiKey, apiName } = protocol.request
+    if (broker.versions !== null && broker.versions?.[apiKey] === undefined)
+      throw new KafkaProtocolError(CODE.UNSUPPORTED_VERSION, `${apiName} of broker ${nodeId}`)
+    return sendTo(broker, protocol)
   }
 
   /** Sends batches; undefined: nobody answers. */

@@ -139,8 +139,8 @@ export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionH
     timeoutMs: number,
   ): Promise<void> => {
     const { subtaskIndex: subtask, parallelism } = task
-    const held = new Set(states.flatMap((state) => state.handles.map(({ transactionalId }) => transactionalId)))
-    transactions.reserve(held)
+    const held = new Map(states.flatMap(({ handles }) => handles.map((handle) => [handle.transactionalId, handle])))
+    transactions.reserve(held.keys())
     // What the committer beside this writer may have been given; at another parallelism nobody knows who was given what.
     for (const state of states)
       if (state.parallelism !== parallelism || state.subtask === subtask) transactions.carry(state.handles)

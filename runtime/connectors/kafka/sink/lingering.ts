@@ -1,8 +1,9 @@
 /**
  * Ends what earlier attempts have left open: as long as a transaction is open, readers of committed records see nothing behind it.
  *
- * When a writer begins, the committers have been given everything that its checkpoint holds as prepared; that is left alone, whoever commits it. Everything else under the prefix
- * that belongs to a subtask which is this one by its number modulo the parallelism is taken over, which aborts what is open:
+ * When a writer begins, the committers have been given everything that its checkpoint holds as prepared; that is left alone, whoever commits it, unless its id was used again since: where
+ * a job goes on from an older checkpoint, what is open under the id is another transaction, which nobody would end. Everything else under the prefix that belongs to a subtask which is
+ * this one by its number modulo the parallelism is taken over, which aborts what is open:
  * - what the brokers list as open;
  * - the first ids of this subtask, and of those that the checkpoint knows of: a thread that has just died may have sent what opens a transaction, and the broker may come to it after
  *   it has given the list. These are the ids that are used most, and they are used again at once;
@@ -13,9 +14,10 @@
  * [KK-04, KK-05, KK-10]
  */
 import type { KafkaClient } from '../client/client.ts'
-import { CODE, isAuthorization, KafkaProtocolError } from '../client/codes.ts'
+import { CODE, isAuthorization, isFenced, isRetriable, KafkaProtocolError } from '../client/codes.ts'
 import { type ListedTransaction, listTransactionsProtocol } from '../client/list-transactions.ts'
-import { idOf, type Producer, partsOf } from './transactions.ts'
+import { endTransaction } from './requests.ts'
+import { idOf, type Producer, partsOf, type TransactionHandle } from './transactions.ts'
 
 export interface LingeringOptions {
   client: KafkaClient
@@ -23,8 +25,8 @@ export interface LingeringOptions {
   prefixes: readonly string[]
   subtask: number
   parallelism: number
-  /** Ids of handles that the checkpoint holds: they are committed, and must not be touched. */
-  held: ReadonlySet<string>
+  /** Handles that the checkpoint holds, by id: they are committed, and must not be touched. */
+  held: ReadonlyMap<string, TransactionHandle>
   /** Most ids that a subtask was known to have used. */
   idsKnown: number
   /** The highest parallelism that is known. */
@@ -42,6 +44,7 @@ export async function takeOver(options: LingeringOptions): Promise<Map<string, P
   const taken = new Map<string, Producer>()
   const listed = await list(client)
   for (const id of openOf(options, listed ?? [])) taken.set(id, await options.init(id))
+  await endUsedAgain(options, listed)
   for (const prefix of prefixes) {
     for (let of = subtask; of === subtask || of < parallelismKnown; of += parallelism) {
       if (listed === undefined) await probe(options, prefix, of, taken)
@@ -59,19 +62,40 @@ export async function takeOverLate(
   options: LingeringOptions,
   isOurs: (transactionalId: string) => boolean,
 ): Promise<void> {
-  const late = openOf(options, (await list(options.client)) ?? []).filter((id) => !isOurs(id))
-  await Promise.all(late.map((id) => options.init(id)))
+  const listed = (await list(options.client)) ?? []
+  const late = openOf(options, listed).filter((id) => !isOurs(id))
+  await Promise.all([...late.map((id) => options.init(id)), endUsedAgain(options, listed)])
 }
 
-/** Ids that belong to this subtask and are open. */
-function openOf(
-  { prefixes, subtask, parallelism, held }: LingeringOptions,
-  listed: readonly ListedTransaction[],
-): string[] {
-  return listed
-    .filter(({ transactionalId, state }) => OPEN.has(state) && !held.has(transactionalId))
+/** Ids that belong to this subtask and are open, without those of handles. */
+const openOf = (options: LingeringOptions, listed: readonly ListedTransaction[]): string[] =>
+  listed
+    .filter(({ transactionalId, state }) => OPEN.has(state) && !options.held.has(transactionalId))
     .map(({ transactionalId }) => transactionalId)
-    .filter((id) => belongsTo(prefixes, id, subtask, parallelism))
+    .filter((id) => isMine(options, id))
+
+const isMine = ({ prefixes, subtask, parallelism }: LingeringOptions, transactionalId: string): boolean =>
+  belongsTo(prefixes, transactionalId, subtask, parallelism)
+
+/** Ends what is open under ids of handles without being theirs: a handle that is fenced was committed before, or is lost anyway. Committing one again changes nothing. */
+async function endUsedAgain(
+  options: LingeringOptions,
+  listed: readonly ListedTransaction[] | undefined,
+): Promise<void> {
+  const { client, held, init } = options
+  const open = listed?.filter(({ state }) => OPEN.has(state)).map(({ transactionalId }) => transactionalId)
+  const mine = (open ?? [...held.keys()]).filter((id) => held.has(id) && isMine(options, id))
+  await Promise.all(
+    mine.map(async (id) => {
+      const commit = async () => {
+        const code = await endTransaction(client, held.get(id)!, true)
+        if (isRetriable(code)) throw new KafkaProtocolError(code, `the transaction of "${id}"`)
+        return code
+      }
+      const forget = () => client.forgetCoordinator('transaction', id)
+      if (isFenced(await client.retrying(`commit the transaction of "${id}"`, commit, forget))) await init(id)
+    }),
+  )
 }
 
 /** An id of one of the prefixes, whose subtask is this one modulo the parallelism. */
