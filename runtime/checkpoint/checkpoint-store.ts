@@ -24,6 +24,8 @@ export interface CheckpointStore {
    * not change until it resolves, and are the caller's again then. Every handle goes to `complete` or to `discard`, with its checkpoint.
    */
   write(bytes: Uint8Array): Promise<StateHandle>
+  /** Handles of an acknowledgement: what a TaskManager has written by itself (task-state-store.ts) counts from now on as written here. */
+  written(handles: readonly StateHandle[]): void
   /** Bytes of a handle. Throws TR-CHECKPOINT-003 when they are missing or of another length. */
   read(handle: StateHandle): Promise<Uint8Array>
   /**

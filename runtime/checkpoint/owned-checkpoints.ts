@@ -78,6 +78,10 @@ export class OwnedCheckpoints implements CheckpointStore {
     return this.#files.write(bytes)
   }
 
+  written(handles: readonly StateHandle[]): void {
+    this.#files.written(countFiles(handles))
+  }
+
   async read(handle: StateHandle): Promise<Uint8Array> {
     try {
       return await this.#reader.read(handle)

@@ -1,7 +1,8 @@
 /**
  * Files of state below `shared/`: which ones this owner has written, which checkpoints need them, and which nobody needs any more.
  *
- * A file is `shared/<epoch>-<number>-<sha256>`: the epoch of the owner that wrote it, a number that this owner uses once, the hash of its bytes. What must hold:
+ * A file is `shared/<epoch>-<number>-<sha256>`: the epoch of the owner that wrote it, or for whom a TaskManager did (task-state-store.ts), a number that is used once in this epoch, the
+ * hash of its bytes. What must hold:
  * - an owner deletes files of its own epoch, and of older ones what its lineage does not need; so a deposed owner never deletes what a newer one has written;
  * - a name is never used again, so a write or deletion that a store does long after it was given up hits nothing that is in use;
  * - the same bytes are written once as long as their file is needed, and are counted: by `write` until a checkpoint is settled, then by checkpoint;
@@ -22,6 +23,10 @@ const SHARED_NAME = /^shared\/(\d{1,15})-\d{1,15}-([0-9a-f]{64})$/
 export function parseSharedName(name: string): { epoch: number; sha256: string } | undefined {
   const match = SHARED_NAME.exec(name)
   return match === null ? undefined : { epoch: Number(match[1]), sha256: match[2]! }
+}
+
+export function sharedName(epoch: number, number: number, hash: string): string {
+  return `shared/${epoch}-${number}-${hash}`
 }
 
 /** Files of the deployment's folder that handles name, with how many name each; absolute ones are others'. */
@@ -84,6 +89,22 @@ export class SharedFiles {
     return { file: file.name, offset: 0, length: bytes.length }
   }
 
+  /** A TaskManager has written these in this owner's epoch, and says so for the first time: they count as if `write` had given their handles. */
+  written(counts: ReadonlyMap<string, number>): void {
+    for (const [name, pending] of counts) {
+      if (this.#files.has(name) || parseSharedName(name)?.epoch !== this.#options.epoch) continue
+      const writtenMs = this.#options.clock.monotonic()
+      this.#files.set(name, {
+        name,
+        hash: undefined,
+        pending,
+        writtenMs,
+        checkpoints: new Set(),
+        stored: Promise.resolve(),
+      })
+    }
+  }
+
   /** The checkpoint needs these. Throws TR-CHECKPOINT-001 when one of them is not there; then nothing has changed. */
   attach(checkpointId: number, names: Iterable<string>): void {
     const files = [...names].map((name) => {
@@ -140,7 +161,7 @@ export class SharedFiles {
 
   #create(hash: string, bytes: Uint8Array): SharedFile {
     const { store, prefix, epoch } = this.#options
-    const name = `shared/${epoch}-${++this.#number}-${hash}`
+    const name = sharedName(epoch, ++this.#number, hash)
     const stored = this.#bound(() => store.put(prefix + name, bytes))
     const file: SharedFile = { name, hash, pending: 0, writtenMs: 0, checkpoints: new Set(), stored }
     this.#files.set(name, file)

@@ -16,7 +16,7 @@ import type { ExecutionContext } from '../program/context.ts'
 import { threadHost } from '../rpc/host.ts'
 import { portPair } from '../rpc/port.ts'
 import type { FromProgram, ToProgram } from '../rpc/program-messages.ts'
-import type { ProgramRef, ProgramReplay, SlotThreadHost } from '../rpc/slot-messages.ts'
+import type { Deployment, ProgramRef, ProgramReplay, SlotThreadHost } from '../rpc/slot-messages.ts'
 import { TaskManager } from '../taskmanager/task-manager.ts'
 
 export interface EmbeddedOptions
@@ -72,7 +72,7 @@ export class EmbeddedCluster {
       host === 'worker'
         ? slotThreads(slotHeapMb ?? defaultHeapMb(slots))
         : await inlineSlots(rebuilds, options.clock ?? systemClock)
-    const storeOf = (jobId: string) => dispatcher.job(jobId)?.store
+    const storeOf = ({ jobId }: Deployment) => dispatcher.job(jobId)?.store
     const taskManager = new TaskManager({ id: EMBEDDED, spawn, storeOf })
     const pool = new SlotPool()
     pool.add({ place: { taskManager: EMBEDDED }, size: slots, spawn: (slot) => taskManager.start(slot) })

@@ -53,6 +53,7 @@ export interface AttemptOptions {
   checkpointing: CheckpointingMode | undefined
   /** What the subtasks of all slots go on from. */
   restore: Deployment['restore']
+  storage: Deployment['storage']
   clock: Clock
   timeouts: JobTimeouts
   schedule: Schedule
@@ -255,7 +256,7 @@ export class Attempt {
   }
 
   #deployment(slotIndex: number): Deployment {
-    const { jobId, attempt, program, replay, plan, edgeTypes, checkpointing, restore } = this.#options
+    const { jobId, attempt, program, replay, plan, edgeTypes, checkpointing, restore, storage } = this.#options
     const subtasks = this.#tasksOf(this.#slots[slotIndex]!).map(({ vertexId, subtask }) => ({ vertexId, subtask }))
     return {
       jobId,
@@ -271,6 +272,7 @@ export class Attempt {
       edgeTypes: { ...edgeTypes },
       checkpointing,
       restore: restore === undefined ? undefined : partOf(restore, subtasks),
+      storage,
     }
   }
 

@@ -21,7 +21,7 @@ import { type ErrorCode, errorToData, TailraceError } from '../core/errors.ts'
 import type { TypeDescription } from '../core/types.ts'
 import { planWithMaxParallelism } from '../graph/max-parallelism.ts'
 import type { Plan } from '../graph/model.ts'
-import type { CheckpointingMode, Deployment } from '../rpc/slot-messages.ts'
+import type { CheckpointingMode, Deployment, StateStorage } from '../rpc/slot-messages.ts'
 import type { Schedule } from './attempt.ts'
 import type { JobEndStatus } from './job-status.ts'
 
@@ -29,6 +29,8 @@ import type { JobEndStatus } from './job-status.ts'
 export interface JobStorage {
   /** Of the job's deployment, with this JobManager as its owner. */
   readonly store: CheckpointStore
+  /** The same for TaskManagers in processes of their own. */
+  readonly state: StateStorage
   /** What a savepoint, or a retained checkpoint of anyone, holds; its handles can be read through `store`. */
   readSavepoint(path: string): Promise<RestorePoint>
   /** Throws unless a savepoint can be written there. */
@@ -98,6 +100,9 @@ export class JobCheckpoints {
   }
   get store(): CheckpointStore | undefined {
     return this.#storage?.store
+  }
+  get state(): StateStorage | undefined {
+    return this.#storage?.state
   }
   /** undefined: tasks do not wait for checkpoints at their end. */
   get mode(): CheckpointingMode | undefined {

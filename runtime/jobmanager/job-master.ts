@@ -282,6 +282,7 @@ export class JobMaster {
       edgeTypes: this.#traffic.edgeTypes,
       checkpointing: this.#checkpoints?.mode,
       restore,
+      storage: this.#checkpoints?.state,
       clock,
       timeouts,
       schedule,

@@ -38,17 +38,14 @@ export function jobStorage(options: StorageOptions): OpenStorage {
   const { clock, random, newOwner, cwd, warn } = options
   return async ({ jobId, plan, settings }) => {
     const open = storeOpener(options, plan.config.options)
-    const objects =
-      settings.directory === undefined
-        ? memoryStore(new MemoryObjects(() => clock.now()))
-        : await open(
-            /^[a-z][a-z0-9+.-]+:/i.test(settings.directory) ? settings.directory : resolve(cwd, settings.directory),
-          )
+    const directory = settings.directory === undefined ? undefined : absolute(settings.directory, cwd)
+    const folder = deploymentFolder(jobId, plan)
+    const objects = directory === undefined ? memoryStore(new MemoryObjects(() => clock.now())) : await open(directory)
     let store: CheckpointStore
     try {
       store = await openCheckpointStore({
         store: objects,
-        folder: deploymentFolder(jobId, plan),
+        folder,
         owner: newOwner(),
         retained: settings.retained,
         clock,
@@ -64,7 +61,8 @@ export function jobStorage(options: StorageOptions): OpenStorage {
       await close()
       await objects.close()
     }
-    return { store, ...savepointsOf({ open, cwd, random, from: store }) }
+    const state = { directory, folder, epoch: store.epoch }
+    return { store, state, ...savepointsOf({ open, cwd, random, from: store }) }
   }
 }
 
@@ -81,6 +79,10 @@ function storeOpener(
   configuration: Readonly<Record<string, string>>,
 ): OpenStore {
   return (url) => openObjectStore(url, { configuration, environment, random, schedule, warn })
+}
+
+function absolute(place: string, cwd: string): string {
+  return /^[a-z][a-z0-9+.-]+:/i.test(place) ? place : resolve(cwd, place)
 }
 
 /** A program may have several jobs: each has a folder of its own. */

@@ -23,6 +23,7 @@ async function begin({ config = {}, ...more }: FakeJobOptions = {}, found?: Chec
   const marked: string[] = []
   const storage: JobStorage = {
     store,
+    state: { directory: undefined, folder: 'd', epoch: 1 },
     readSavepoint: async (path) => {
       if (found === undefined) throw new TailraceError('TR-CHECKPOINT-003', `nothing at ${path}`)
       return { metadata: { ...found, kind: 'savepoint' }, path, committed: path.endsWith('committed') }

@@ -45,6 +45,16 @@ export interface Wiring {
   gates: Record<string, (SharedArrayBuffer | undefined)[]>
 }
 
+/** Where a TaskManager in a process of its own writes the state of a job. */
+export interface StateStorage {
+  /** undefined: the memory of the JobManager. */
+  directory: string | undefined
+  /** Of the deployment, below it. */
+  folder: string
+  /** Of the deployment's owner. */
+  epoch: number
+}
+
 /** Where a slot of a job is. */
 export interface SlotPlace {
   /** Id of its TaskManager: slots of the same one share memory. */
@@ -81,6 +91,8 @@ export interface Deployment {
   checkpointing: CheckpointingMode | undefined
   /** What the job goes on from; undefined: it begins. */
   restore: DeploymentRestore | undefined
+  /** undefined: no snapshots are taken of this job. */
+  storage: StateStorage | undefined
 }
 
 /** A deployment as it comes to the slot's thread. */

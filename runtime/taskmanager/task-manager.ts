@@ -14,8 +14,8 @@ export interface TaskManagerOptions {
   id: string
   /** Starts what runs a slot. */
   spawn(slot: number): SlotThreadHost
-  /** Where the state of a job goes; undefined when it takes no checkpoints. */
-  storeOf(jobId: string): StateBytes | undefined
+  /** Where the state of a job goes; undefined when it takes no checkpoints. Asked when its state is written or read. */
+  storeOf(deployment: Deployment): StateBytes | undefined
   sizes?: UploadSizes
 }
 
@@ -48,10 +48,10 @@ export class TaskManager {
   start(slot: number): SlotHost {
     const { spawn, storeOf, sizes } = this.#options
     const host = spawn(slot)
-    let jobId: string | undefined
+    let deployed: Deployment | undefined
     let toJobManager: (message: FromSlot) => void = () => {}
     const uploads = new SnapshotUploads({
-      store: () => (jobId === undefined ? undefined : storeOf(jobId)),
+      store: () => (deployed === undefined ? undefined : storeOf(deployed)),
       toSlot: (message, transfer) => host.port.post(message, transfer),
       toJobManager: (message) => toJobManager(message),
       ...(sizes === undefined ? {} : { sizes }),
@@ -65,7 +65,7 @@ export class TaskManager {
             return
           }
           const { deployment } = message
-          jobId = deployment.jobId
+          deployed = deployment
           try {
             const { wiring } = this.#memoryOf(deployment, host)
             host.port.post({ type: 'deploy', deployment: { ...deployment, wiring } }, transfer)

@@ -250,6 +250,7 @@ export class TestJob {
       page: MetricsPage.allocate(),
       edgeTypes: { ...this.#edgeTypes },
       checkpointing: this.#options.checkpointing,
+      storage: undefined,
       restore:
         assignment === undefined
           ? undefined

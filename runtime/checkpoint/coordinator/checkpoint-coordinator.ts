@@ -226,9 +226,11 @@ export class CheckpointCoordinator {
     const { vertexId, subtask, checkpointId } = part
     const task = this.#tasks.number(vertexId, subtask)
     const checkpoint = this.#pending.get(checkpointId)
+    const handles = handlesOfSubtask(snapshot)
+    this.#options.store.written(handles)
     if (checkpoint?.acknowledge(task, snapshot) !== true) {
       // It was given up before these bytes were there.
-      this.#discard(checkpointId, handlesOfSubtask(snapshot))
+      this.#discard(checkpointId, handles)
       return
     }
     this.statistics.acknowledged(checkpointId, task, stats)

@@ -24,6 +24,7 @@ export class FakeCheckpointStore implements CheckpointStore {
   async write(bytes: Uint8Array): Promise<StateHandle> {
     return { bytes }
   }
+  written(): void {}
   async read(handle: StateHandle): Promise<Uint8Array> {
     return 'bytes' in handle ? handle.bytes : new Uint8Array(handle.length)
   }

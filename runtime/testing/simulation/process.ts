@@ -7,6 +7,7 @@ import type { CheckpointStore } from '../../checkpoint/checkpoint-store.ts'
 import type { ObjectStore } from '../../checkpoint/object-store.ts'
 import { openCheckpointStore } from '../../checkpoint/open-checkpoint-store.ts'
 import { savepointsOf } from '../../checkpoint/savepoints.ts'
+import { TaskStateStore } from '../../checkpoint/task-state-store.ts'
 import { errorToData } from '../../core/errors.ts'
 import { Dispatcher } from '../../jobmanager/dispatcher.ts'
 import type { JobStorage, OpenStorage } from '../../jobmanager/job-checkpoints.ts'
@@ -17,7 +18,7 @@ import type { ExecutionContext } from '../../program/context.ts'
 import { programError, rebuild } from '../../program/load.ts'
 import { SubmitContext } from '../../program/submit-context.ts'
 import type { FromProgram, ToProgram } from '../../rpc/program-messages.ts'
-import type { ProgramRef, SlotHost, ToSlotThread } from '../../rpc/slot-messages.ts'
+import type { Deployment, ProgramRef, SlotHost, StateStorage, ToSlotThread } from '../../rpc/slot-messages.ts'
 import { TaskManager } from '../../taskmanager/task-manager.ts'
 import type { PlantedBug } from './planted.ts'
 import { type Network, simulatedPorts } from './ports.ts'
@@ -119,7 +120,15 @@ export class SimulatedProcess {
       return host
     }
     const sizes = { fileBytes: 2048, inlineBytesMax: world.random.pick([0, 400, 20_000]) }
-    const storeOf = (jobId: string) => dispatcher.job(jobId)?.store
+    // Some processes write state as TaskManagers on other machines do: by themselves, in the epoch of their JobManager.
+    const alone = world.random.chance(0.5)
+    const stores = new Map<string, TaskStateStore>()
+    const storeOf = ({ jobId, storage }: Deployment) => {
+      if (!alone || storage === undefined) return dispatcher.job(jobId)?.store
+      const key = `${jobId}/${storage.epoch}`
+      if (!stores.has(key)) stores.set(key, this.#taskStateStore(storage))
+      return stores.get(key)
+    }
     const taskManager = new TaskManager({ id: name, spawn, storeOf, sizes })
     const start = (slot: number): SlotHost => taskManager.start(slot)
     const pool = new SlotPool(schedule)
@@ -151,6 +160,17 @@ export class SimulatedProcess {
     session.run()
   }
 
+  #taskStateStore({ directory, folder, epoch }: StateStorage): TaskStateStore {
+    const open = (url: string) => this.#options.store(this.main, url)
+    return new TaskStateStore({
+      store: open(directory!),
+      folder,
+      epoch,
+      writer: 1,
+      openOther: async (url) => open(url),
+    })
+  }
+
   readonly #openStorage: OpenStorage = async ({ settings }): Promise<JobStorage> => {
     const { world, store, folder, onOpened } = this.#options
     const { main } = this
@@ -171,6 +191,7 @@ export class SimulatedProcess {
     const { random } = world
     return {
       store: opened,
+      state: { directory: CHECKPOINTS, folder, epoch: opened.epoch },
       ...savepointsOf({ open, cwd: '/', random: random.next, from: opened }),
     }
   }

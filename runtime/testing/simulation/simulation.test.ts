@@ -51,7 +51,11 @@ const PLANTED: [PlantedBug, number, RegExp][] = [
   ['a sink commits early', 2, /is shown too often/],
   ['a sink forgets to commit', 1, /results are lost/],
   ['the store forgets files', 2, /shared\/.* is gone, which p\d+ keeps or needs/],
-  ['the store lists what was', 6, /p\d+ tells of checkpoint \d+, but p\d+ has taken over/],
+  [
+    'the store lists what was',
+    6,
+    /p\d+ tells of checkpoint \d+, but p\d+ has taken over|goes on from checkpoint \d+, though \d+ was told of/,
+  ],
   ['a snapshot lacks rows', 2, /results are lost|which nobody expects/],
   ['barriers are not aligned', 11, /is shown too often|which nobody expects/],
   ['an end is not told', 3, /the job has not ended, though nothing has gone wrong for 180 s/],
