@@ -1,7 +1,7 @@
 /** Which subtask goes on with what, and when a job is not started at all. */
 import { describe, expect, it, test } from 'vitest'
 import { isTailraceError } from '../core/errors.ts'
-import { planWithMaxParallelism } from '../graph/max-parallelism.ts'
+import { planWithMaxParallelism } from '../graph/deployed-numbers.ts'
 import type { Plan } from '../graph/model.ts'
 import { exampleMetadata } from './any-metadata.suite.ts'
 import { type Assignment, assignState } from './assign.ts'

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isTailraceError } from '../core/errors.ts'
-import { planWithMaxParallelism } from '../graph/max-parallelism.ts'
+import { planWithMaxParallelism } from '../graph/deployed-numbers.ts'
 import { exampleMetadata } from './any-metadata.suite.ts'
 import { assignState } from './assign.ts'
 import { checkRestore } from './check.ts'

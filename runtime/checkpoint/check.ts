@@ -3,7 +3,7 @@
  * (assign.ts). What it cannot know is what functions do with their state when they run: another kind or type under an old name is found when they ask for it.
  */
 import { isTailraceError } from '../core/errors.ts'
-import { planWithMaxParallelism } from '../graph/max-parallelism.ts'
+import { planWithMaxParallelism } from '../graph/deployed-numbers.ts'
 import { type AssignOptions, assignState, unionProblem } from './assign.ts'
 import { describeCheckpoint, type OperatorDescription } from './describe.ts'
 import { hasState, nameOfOperator } from './operator-state.ts'

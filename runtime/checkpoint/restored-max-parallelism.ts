@@ -1,6 +1,6 @@
 /**
  * How many key groups each vertex of a restored job has [KG-03]: what its keyed state was cut into. Asked before the plan is final; the coordinator puts the
- * answer into it with `planWithMaxParallelism` (graph/max-parallelism.ts).
+ * answer into it with `planWithMaxParallelism` (graph/deployed-numbers.ts).
  */
 import { TailraceError } from '../core/errors.ts'
 import type { Plan, PlanVertex } from '../graph/model.ts'

@@ -13,7 +13,6 @@ import type { TypeDescription } from '../core/types.ts'
 import type { Plan } from '../graph/model.ts'
 import { assignSlots } from '../graph/slots.ts'
 import { type MetricName, MetricsPage } from '../metrics/page.ts'
-import { exchangeSettings } from '../network/settings.ts'
 import type {
   CheckpointingMode,
   Deployment,
@@ -46,7 +45,7 @@ export interface AttemptOptions {
   replay: ProgramReplay
   /** From 0. */
   attempt: number
-  /** By index, as many as assignSlots(plan) says. */
+  /** By index, as many as assignSlots(plan) says; none for an attempt that is only shown. */
   slots: readonly SlotLease[]
   /** Types agreed so far by edge id. */
   edgeTypes: Readonly<Record<number, TypeDescription>>
@@ -98,6 +97,14 @@ export class Attempt {
   }
 
   /** All tasks have ended. */
+  get plan(): Plan {
+    return this.#options.plan
+  }
+
+  get slotCount(): number {
+    return this.#slots.length
+  }
+
   get over(): boolean {
     return this.executions.every((execution) => execution.ended)
   }
@@ -106,10 +113,9 @@ export class Attempt {
     return this.#byId.get(vertexId)?.[subtask]
   }
 
-  /** Sends every slot its part. Throws TR-CONFIG-001 for settings of exchanges that cannot be used. */
+  /** Sends every slot its part. */
   deploy(): void {
-    const { plan, timeouts } = this.#options
-    exchangeSettings(plan.config.options)
+    const { timeouts } = this.#options
     this.#moveAll('SCHEDULED')
     this.#moveAll('DEPLOYING')
     for (const [index, slot] of this.#slots.entries()) {
@@ -133,7 +139,7 @@ export class Attempt {
     this.postAll({ type: 'cancel' })
     const nowMs = this.#options.clock.now()
     for (const execution of this.executions) {
-      const silent = !this.#started || this.#slots[execution.slotIndex]!.gone
+      const silent = !this.#started || this.#slots[execution.slotIndex]?.gone === true
       execution.move(silent ? 'CANCELED' : 'CANCELING', nowMs)
     }
     this.#await(this.#options.timeouts.cancelMs, () => {
@@ -167,7 +173,7 @@ export class Attempt {
   vertices(nowMs: number): VertexView[] {
     return this.#options.plan.vertices.map((vertex) => {
       const subtasks = this.#byId.get(vertex.id)!
-      const views = subtasks.map((e) => e.view(this.#slots[e.slotIndex]!.lease.slot, nowMs))
+      const views = subtasks.map((e) => e.view(this.#slots[e.slotIndex]?.lease.slot ?? -1, nowMs))
       return vertexView(vertex, views, nowMs)
     })
   }

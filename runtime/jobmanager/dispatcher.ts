@@ -30,6 +30,8 @@ export const TIMEOUTS: JobTimeouts = { deployMs: 60_000, cancelMs: 10_000, slots
 
 export interface DispatcherOptions {
   pool: SlotPool
+  /** TaskManagers come and go, so a job waits for its slots; else one that finds too few is refused at once. */
+  waitForSlots?: boolean
   /** A new id of a job, or of an operation: 32 hex digits. */
   newJobId(): string
   clock?: Clock
@@ -68,6 +70,9 @@ export class Dispatcher implements Cluster {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#startTime = this.#clock.now()
+    options.pool.onChange(() => {
+      for (const job of this.#jobs.values()) job.resourcesChanged()
+    })
     const keptMs = options.operationKeptMs
     const kept = keptMs === undefined ? {} : { keptMs }
     this.#operations = new Operations({ clock: this.#clock, newTriggerId: () => options.newJobId(), ...kept })
@@ -77,7 +82,8 @@ export class Dispatcher implements Cluster {
   submit({ plan, program, replay, toProgram, onEnd }: Submission): JobMaster {
     const jobId = this.#options.newJobId()
     const { slotCount } = assignSlots(plan)
-    const slots = this.#options.pool.acquire(jobId, slotCount)
+    const { pool, waitForSlots = false } = this.#options
+    const slots = waitForSlots ? [] : pool.acquire(jobId, slotCount)
     if (slots === undefined) throw this.#tooFewSlots(plan, slotCount)
     let job: JobMaster
     const options: JobOptions = {
@@ -87,6 +93,7 @@ export class Dispatcher implements Cluster {
       replay,
       slots,
       acquireSlots: (count) => this.#options.pool.acquire(jobId, count),
+      freeSlots: () => this.#options.pool.free,
       clock: this.#clock,
       timeouts: { ...TIMEOUTS, ...this.#options.timeouts },
       schedule: this.#options.schedule ?? scheduleByTimer,

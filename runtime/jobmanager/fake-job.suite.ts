@@ -28,6 +28,7 @@ export function beginJob({ config = {}, poolSize = 2, ...more }: FakeJobOptions 
     replay: { executeIndex: 0, results: [], once: {} },
     slots: pool.acquire('j', 2)!,
     acquireSlots: (count) => pool.acquire('j', count),
+    freeSlots: () => pool.free,
     clock: time.clock,
     timeouts: { deployMs: 50, cancelMs: 20, slotsMs: 1000 },
     schedule: time.schedule,
@@ -38,6 +39,7 @@ export function beginJob({ config = {}, poolSize = 2, ...more }: FakeJobOptions 
     onEnd: (end) => ends.push(end),
     ...more,
   })
+  pool.onChange(() => job.resourcesChanged())
   job.schedule()
   const [a, b] = spawned as [FakeSlot, FakeSlot]
   const [source, sink] = plan.vertices.map((v) => v.id) as [string, string]

@@ -195,7 +195,11 @@ describe('a job with a restart strategy', () => {
   })
 
   it('waits for slots that other jobs took, and fails the attempt when none come', () => {
-    const job = begin({ timeouts: { deployMs: 50, cancelMs: 20, slotsMs: 1000 }, acquireSlots: () => undefined })
+    const job = begin({
+      timeouts: { deployMs: 50, cancelMs: 20, slotsMs: 1000 },
+      acquireSlots: () => undefined,
+      freeSlots: () => 0,
+    })
     job.run()
     failIn(job)
     job.time.advance(1500)
@@ -205,20 +209,23 @@ describe('a job with a restart strategy', () => {
     expect(job.job.status).toBe('RESTARTING')
     job.time.advance(3000)
     expect(job.ends).toMatchObject([{ status: 'FAILED', error: { code: 'TR-CLUSTER-001' } }])
-    expect(job.ends[0]!.error!.message).toContain('1 of its 2 slots are missing')
+    expect(job.ends[0]!.error!.message).toContain(
+      'it needs 2 slots, and 1 were available within 1 s (slot.request.timeout)',
+    )
   })
 
   it('goes on once slots are free again', () => {
     let busy = true
     const job: ReturnType<typeof begin> = begin({
       acquireSlots: (count) => (busy ? undefined : job.pool.acquire('j', count)),
+      freeSlots: () => (busy ? 0 : job.pool.free),
     })
     job.run()
     failIn(job)
     job.time.advance(1300)
     expect([job.job.status, job.spawned.length]).toEqual(['CREATED', 2])
     busy = false
-    job.time.advance(100)
+    job.job.resourcesChanged()
     job.run(job.spawned[2]!, job.b)
     expect(job.states()).toEqual(['RUNNING', 'RUNNING', 'RUNNING', 'RUNNING'])
   })

@@ -11,6 +11,7 @@ import type { Plan } from '../graph/model.ts'
 import type { FromProgram, ToProgram } from '../rpc/program-messages.ts'
 import type { FromSlot } from '../rpc/slot-messages.ts'
 import type { Attempt } from './attempt.ts'
+import type { Parallelism } from './scheduler/decide-parallelism.ts'
 
 /** Messages of the program about a job that runs. */
 export type AboutJob = Extract<FromProgram, { jobId: string }>
@@ -47,12 +48,12 @@ export class JobTraffic {
   }
 
   /** From now on it is this attempt that slots and enumerators speak for; `enumerators` are the states of the latter, by operator id. */
-  begin(attempt: Attempt, enumerators: Record<string, unknown> | undefined): void {
+  begin(attempt: Attempt, enumerators: Record<string, unknown> | undefined, parallelism: Parallelism): void {
     this.#attempt = attempt
     this.#enumeratorsReset = false
     this.#collectors.clear()
     const { jobId, toProgram } = this.#options
-    toProgram({ type: 'resetEnumerators', jobId, attempt: attempt.number, states: enumerators })
+    toProgram({ type: 'resetEnumerators', jobId, attempt: attempt.number, states: enumerators, parallelism })
   }
 
   fromSlot(attempt: number, slot: number, message: FromSlot): void {

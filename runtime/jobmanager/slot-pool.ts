@@ -47,6 +47,8 @@ export class SlotPool {
   #elastic: SlotSource | undefined
   #numbered = 0
   #stopped = false
+  #listener: () => void = () => {}
+  #telling = false
 
   /** @param schedule pauses before replacements, and patience with threads that retire */
   constructor(schedule: Schedule = backgroundSchedule) {
@@ -63,9 +65,11 @@ export class SlotPool {
     }
     const slots = Array.from({ length: source.size }, (_, i) => this.#add(source, i))
     for (const slot of slots) slot.start()
+    this.#changed()
     return (error) => {
       this.#slots = this.#slots.filter((slot) => !slots.includes(slot))
       for (const slot of slots) slot.lose(error)
+      this.#changed()
     }
   }
 
@@ -73,7 +77,13 @@ export class SlotPool {
     return this.#slots.length
   }
 
+  /** Without a bound where slots are started as needed. */
   get free(): number {
+    if (this.#elastic !== undefined) return Number.POSITIVE_INFINITY
+    return this.#free
+  }
+
+  get #free(): number {
     return this.#slots.filter((slot) => slot.jobId === undefined).length
   }
 
@@ -81,9 +91,23 @@ export class SlotPool {
     return this.#slots.map((slot) => slot.view())
   }
 
+  /** Calls the handler soon after slots have come, gone or become free. */
+  onChange(handler: () => void): void {
+    this.#listener = handler
+  }
+
+  #changed(): void {
+    if (this.#telling) return
+    this.#telling = true
+    queueMicrotask(() => {
+      this.#telling = false
+      this.#listener()
+    })
+  }
+
   /** `count` slots for a job, those that are ready first; undefined when there are not as many. */
   acquire(jobId: string, count: number): SlotLease[] | undefined {
-    if (this.#elastic !== undefined) while (this.free < count) this.#add(this.#elastic, this.#slots.length)
+    if (this.#elastic !== undefined) while (this.#free < count) this.#add(this.#elastic, this.#slots.length)
     const free = this.#slots.filter((slot) => slot.jobId === undefined)
     if (this.#stopped || free.length < count) return undefined
     const ready = [...free.filter((slot) => slot.ready), ...free.filter((slot) => !slot.ready)]
@@ -100,7 +124,9 @@ export class SlotPool {
   }
 
   #add({ place, spawn, size }: SlotSource, ordinal: number): PooledSlot {
-    const slot = new PooledSlot(this.#numbered++, place, () => spawn(ordinal), this.#schedule, size !== 'as needed')
+    const prewarm = size !== 'as needed'
+    const onFree = () => this.#changed()
+    const slot = new PooledSlot(this.#numbered++, place, () => spawn(ordinal), this.#schedule, prewarm, onFree)
     this.#slots.push(slot)
     return slot
   }
@@ -113,6 +139,7 @@ class PooledSlot {
   readonly #place: SlotPlace
   readonly #spawn: () => SlotHost
   readonly #prewarm: boolean
+  readonly #onFree: () => void
   #host: SlotHost | undefined
   /** A released slot still sends what it had under way. */
   readonly #listeners = new WeakMap<SlotHost, (message: FromSlot) => void>()
@@ -124,7 +151,15 @@ class PooledSlot {
   #ending: Promise<void> | undefined
   #stopped = false
 
-  constructor(index: number, place: SlotPlace, spawn: () => SlotHost, schedule: Schedule, prewarm: boolean) {
+  constructor(
+    index: number,
+    place: SlotPlace,
+    spawn: () => SlotHost,
+    schedule: Schedule,
+    prewarm: boolean,
+    onFree: () => void,
+  ) {
+    this.#onFree = onFree
     this.index = index
     this.#place = place
     this.#spawn = spawn
@@ -167,6 +202,7 @@ class PooledSlot {
         this.#onExit = undefined
         this.#ending = retire(host, hard, this.#schedule)
         if (this.#host === undefined) this.#startIn(REPLACE_MS)
+        this.#onFree()
       },
     }
   }

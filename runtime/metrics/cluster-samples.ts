@@ -82,7 +82,7 @@ export function* jobSamples(job: MeasuredJob, owner: Sample['owner'], timeMs: nu
   // … and its downtime the time since it failed, while it is being restarted.
   yield gauge('downtime', ended ? -1 : job.status === 'RESTARTING' ? timeMs - (job.timestamps.RESTARTING ?? timeMs) : 0)
   yield gauge('numRestarts', job.numRestarts)
-  yield gauge('numRescales', 0)
+  yield gauge('numRescales', job.numRescales)
   for (const [name, value] of Object.entries(job.checkpoints ?? {})) yield gauge(name, value)
   for (const [status, word] of STATUS_TIMES) {
     const isIn = job.status === status

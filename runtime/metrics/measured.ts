@@ -37,6 +37,7 @@ export interface MeasuredJob {
   /** Milliseconds spent in each status, in all. */
   readonly totalMs: Readonly<Record<string, number>>
   readonly numRestarts: number
+  readonly numRescales: number
   /** By metric's name; absent when it takes no checkpoints. */
   readonly checkpoints?: object
   readonly plan: {

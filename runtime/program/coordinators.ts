@@ -15,17 +15,26 @@ export type ToCoordinator = Extract<ToProgram, { vertexId: string }>
 export class SourceCoordinators {
   readonly #sources = new Map<string, SourceCoordinator>()
 
-  /** Creates and starts the enumerators of all sources of `graph`; those with a state (by operator id) go on from it. */
+  /** Creates and starts the enumerators of all sources of `graph`; those with a state (by operator id) go on from it. `parallelism` is by vertex, where it is not the graph's. */
   constructor(
     jobId: string,
     graph: JobGraph,
     post: (message: FromProgram) => void,
     states: Readonly<Record<string, unknown>> = {},
     schedule: Schedule = systemSchedule,
+    parallelism: Readonly<Record<string, number>> = {},
   ) {
     for (const vertex of graph.vertices) {
       if (vertex.operators[0]!.node.isSource)
-        this.#sources.set(vertex.id, new SourceCoordinator(jobId, vertex, post, schedule))
+        this.#sources.set(
+          vertex.id,
+          new SourceCoordinator(
+            jobId,
+            { ...vertex, parallelism: parallelism[vertex.id] ?? vertex.parallelism },
+            post,
+            schedule,
+          ),
+        )
     }
     for (const source of this.#sources.values()) source.start(states)
   }

@@ -28,7 +28,7 @@ describe('SubmitContext', () => {
     const submitted = context.submit(graph(), {})
     expect(posted).toMatchObject([{ type: 'submit', executeIndex: 0, plan: { config: { jobName: 'x' } }, results: [] }])
     context.receive({ type: 'submitted', executeIndex: 0, jobId: 'j' })
-    context.receive({ type: 'resetEnumerators', jobId: 'j', attempt: 0, states: undefined })
+    context.receive({ type: 'resetEnumerators', jobId: 'j', attempt: 0, states: undefined, parallelism: {} })
     const client = await submitted
     const vertexId = (posted[0] as Extract<FromProgram, { type: 'submit' }>).plan.vertices[0]!.id
     for (const type of ['addReader', 'splitRequest'] as const)
@@ -54,7 +54,7 @@ describe('SubmitContext', () => {
     const { vertices } = (posted[0] as Extract<FromProgram, { type: 'submit' }>).plan
     const reset = (attempt: number, states?: Record<string, unknown>) => {
       posted.length = 0
-      context.receive({ type: 'resetEnumerators', jobId: 'j', attempt, states })
+      context.receive({ type: 'resetEnumerators', jobId: 'j', attempt, states, parallelism: {} })
       for (const type of ['addReader', 'splitRequest'] as const)
         context.receive({ type, jobId: 'j', vertexId: vertices[0]!.id, subtask: 0 })
       return posted.map((m) => (m.type === 'enumeratorsReset' ? `reset ${m.attempt}` : m.type))

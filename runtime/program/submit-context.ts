@@ -235,12 +235,12 @@ export class SubmitContext implements ExecutionContext {
   }
 
   #resetEnumerators(execute: Execute, message: Extract<ToProgram, { type: 'resetEnumerators' }>): void {
-    const { jobId, attempt, states } = message
+    const { jobId, attempt, states, parallelism } = message
     execute.coordinators?.close()
     // Before the new ones are made: what they say comes after it.
     this.#port.post({ type: 'enumeratorsReset', jobId, attempt })
     const post = (message: FromProgram) => this.#port.post(message)
-    execute.coordinators = new SourceCoordinators(jobId, execute.graph!, post, states, this.#schedule)
+    execute.coordinators = new SourceCoordinators(jobId, execute.graph!, post, states, this.#schedule, parallelism)
   }
 
   #snapshotEnumerators(

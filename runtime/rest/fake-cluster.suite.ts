@@ -148,7 +148,7 @@ export class FakeJob {
     this.#clock = clock
     this.startTime = clock.now()
     this.modified = this.startTime
-    this.statistics = new CheckpointStatistics({ places: placesOf(plan), clock, historyMax: 10 })
+    this.statistics = new CheckpointStatistics({ clock, historyMax: 10 })
     for (const status of ['INITIALIZING', 'CREATED', 'RUNNING'] as const) this.timestamps[status] = this.startTime
     const slots = Math.max(...plan.vertices.map(({ parallelism }) => parallelism))
     this.pages = Array.from({ length: slots }, (_, slot) => {
@@ -197,8 +197,9 @@ export class FakeJob {
 
   /** Begins a checkpoint of all subtasks, which `count` of them have acknowledged. */
   checkpoint(id: number, { type = 'CHECKPOINT' as CheckpointType, count = Number.POSITIVE_INFINITY } = {}): void {
-    const tasks = placesOf(this.plan).map((_, task) => task)
-    this.statistics.begins(id, type)
+    const places = placesOf(this.plan)
+    const tasks = places.map((_, task) => task)
+    this.statistics.begins(id, type, places)
     this.statistics.expects(id, tasks)
     const part = { startDelayMs: 1, alignmentMs: 2, syncMs: 3, asyncMs: 4, bytesWritten: 100, bytes: 1000 }
     for (const task of tasks.slice(0, count)) this.statistics.acknowledged(id, task, part)
@@ -254,6 +255,7 @@ export class FakeJob {
       exceptions: this.exceptions,
       restartStrategy: 'No restart',
       numRestarts: this.numRestarts,
+      numRescales: 0,
       checkpoints: this.statistics.numbers(),
     }
   }

@@ -53,7 +53,14 @@ export type ToProgram =
    * An attempt of the job begins: enumerators of the one before are closed, `enumeratorsReset` is answered, and new ones are made, from these states (by
    * operator id) or, without, from the start.
    */
-  | { type: 'resetEnumerators'; jobId: string; attempt: number; states: Record<string, unknown> | undefined }
+  | {
+      type: 'resetEnumerators'
+      jobId: string
+      attempt: number
+      states: Record<string, unknown> | undefined
+      /** That the vertices of the attempt have, by id. */
+      parallelism: Readonly<Record<string, number>>
+    }
 
 export type FromProgram =
   | { type: 'ready' }

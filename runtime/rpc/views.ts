@@ -129,8 +129,9 @@ export interface JobView {
   exceptions: ExceptionView[]
   /** In words. */
   restartStrategy: string
-  /** Attempts but the first. */
+  /** Attempts but the first, and those for another parallelism. */
   numRestarts: number
+  numRescales: number
   /** For metrics; absent when it takes no checkpoints. */
   checkpoints?: CheckpointNumbers
   /** Completes "The job is not restarted: …", once it failed for good. */

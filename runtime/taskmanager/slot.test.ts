@@ -5,7 +5,7 @@ import type { RuntimeContext } from '../core/functions.ts'
 import { hashKey } from '../core/hash.ts'
 import { subtaskOfKeyGroup } from '../core/key-groups.ts'
 import { WatermarkStrategy } from '../core/watermarks.ts'
-import { planWithMaxParallelism } from '../graph/max-parallelism.ts'
+import { planWithMaxParallelism } from '../graph/deployed-numbers.ts'
 import type { Partitioner, Plan } from '../graph/model.ts'
 import { type Build, TestJob } from './test-job.suite.ts'
 

@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '../core/clock.ts'
 import { errorToData, TailraceError } from '../core/errors.ts'
 import { type CopyNumbers, copiesOfThread } from '../core/hot-copy.ts'
 import { compileJobGraph } from '../graph/compile.ts'
-import { graphWithMaxParallelism } from '../graph/max-parallelism.ts'
+import { graphWithNumbers } from '../graph/deployed-numbers.ts'
 import type { LogicalGraph } from '../graph/model.ts'
 import { buildPlan, firstDifference } from '../graph/plan.ts'
 import { MetricsPage } from '../metrics/page.ts'
@@ -179,7 +179,7 @@ export class Slot {
             'Make main depend on its arguments and parameters only, and compute everything else with env.once()',
         )
       }
-      const graph = graphWithMaxParallelism(compiled, deployment.plan)
+      const graph = graphWithNumbers(compiled, deployment.plan)
       this.#bell = new Doorbell(deployment.wiring.doorbells[deployment.slotIndex]!)
       this.#page = new MetricsPage(deployment.page, (names) => this.#port.post({ type: 'metricNames', names }))
       const surroundings = {

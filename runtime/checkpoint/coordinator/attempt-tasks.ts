@@ -23,7 +23,7 @@ export class AttemptTasks {
   readonly places: readonly TaskPlace[]
   readonly #plan: Plan
   readonly #numbers = new Map<string, number>()
-  #phases: TaskPhase[] = []
+  readonly #phases: TaskPhase[]
   /** What tasks that have finished leave in later checkpoints. */
   readonly #left = new Map<number, SubtaskSnapshot>()
   /** Tasks that leave, with what they will leave. */
@@ -34,15 +34,7 @@ export class AttemptTasks {
     this.#plan = plan
     this.places = placesOf(plan)
     for (const [task, { vertexId, subtask }] of this.places.entries()) this.#numbers.set(`${vertexId}/${subtask}`, task)
-    this.begin()
-  }
-
-  /** All of them start, in another attempt. */
-  begin(): void {
     this.#phases = this.places.map(() => 'starting')
-    this.#left.clear()
-    this.#leaving.clear()
-    this.#leavingUntilMs = Number.NEGATIVE_INFINITY
   }
 
   get state(): TasksState {

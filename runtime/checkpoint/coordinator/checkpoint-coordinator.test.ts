@@ -1,6 +1,6 @@
 /** A checkpoint from its begin to its end, when everything goes well: order, ids, limits, pauses, subsumption. */
 import { describe, expect, it } from 'vitest'
-import { beginCoordinator, FakeCheckpointStore, lets, TASKS } from './coordinator.suite.ts'
+import { beginCoordinator, FakeCheckpointStore, lets, TASKS, twoByTwoPlan } from './coordinator.suite.ts'
 
 describe('CheckpointCoordinator', () => {
   it('takes one: enumerators, sources, all acknowledgements, the store, and then everyone is told', async () => {
@@ -42,7 +42,7 @@ describe('CheckpointCoordinator', () => {
 
   it('begins with the interval, not before all tasks run', () => {
     const { coordinator, heard, say, time } = beginCoordinator({ idle: true })
-    coordinator.attemptBegins()
+    coordinator.attemptBegins(twoByTwoPlan())
     say.state('RUNNING', 'a0', 'a1', 'b0')
     time.advance(1000)
     expect([heard(), time.pendingMs]).toEqual([[], []])

@@ -72,7 +72,9 @@ export interface RestorePoint extends Pick<CompletedCheckpoint, 'metadata' | 'pa
 export class CheckpointCoordinator {
   readonly statistics: CheckpointStatistics
   readonly #options: CoordinatorOptions
-  readonly #tasks: AttemptTasks
+  #tasks: AttemptTasks
+  /** As the attempt was deployed. */
+  #plan: Plan
   readonly #requests = new Requests()
   readonly #pending = new Map<number, PendingCheckpoint>()
   #nextId: number
@@ -99,11 +101,11 @@ export class CheckpointCoordinator {
     const { plan, store, settings, clock } = options
     this.#options = options
     this.#tasks = new AttemptTasks(plan)
+    this.#plan = plan
     this.#nextId = store.nextCheckpointId
     const newest = store.completed.at(-1)
     if (newest !== undefined) this.#restorePoint = { metadata: newest.metadata, path: newest.path }
-    const { places } = this.#tasks
-    this.statistics = new CheckpointStatistics({ places, clock, historyMax: settings.historyMax })
+    this.statistics = new CheckpointStatistics({ clock, historyMax: settings.historyMax })
   }
 
   // --- attempts
@@ -119,9 +121,10 @@ export class CheckpointCoordinator {
     this.#nextId = Math.max(this.#nextId, point.metadata.checkpointId + 1)
   }
 
-  /** An attempt is deployed: all tasks start. */
-  attemptBegins(): void {
-    this.#tasks.begin()
+  /** An attempt is deployed: all tasks start. `plan` is the job's with the parallelism of this attempt. */
+  attemptBegins(plan: Plan): void {
+    this.#plan = plan
+    this.#tasks = new AttemptTasks(plan)
     this.#backlogs.clear()
     this.#finalNotBeforeMs = Number.NEGATIVE_INFINITY
     this.#active = true
@@ -224,10 +227,11 @@ export class CheckpointCoordinator {
 
   acknowledged(part: TaskPart, snapshot: SubtaskSnapshot, stats: SnapshotStats): void {
     const { vertexId, subtask, checkpointId } = part
-    const task = this.#tasks.number(vertexId, subtask)
     const checkpoint = this.#pending.get(checkpointId)
     const handles = handlesOfSubtask(snapshot)
     this.#options.store.written(handles)
+    // One that is collected is of the attempt that runs; others may have had other tasks.
+    const task = checkpoint?.phase === 'collecting' ? this.#tasks.number(vertexId, subtask) : -1
     if (checkpoint?.acknowledge(task, snapshot) !== true) {
       // It was given up before these bytes were there.
       this.#discard(checkpointId, handles)
@@ -345,7 +349,8 @@ export class CheckpointCoordinator {
     this.#pending.set(checkpoint.id, checkpoint)
     const { outlet, schedule, settings } = this.#options
     const { id, kind } = checkpoint
-    this.statistics.begins(id, kind === 'checkpoint' ? 'CHECKPOINT' : kind === 'stop' ? 'SYNC_SAVEPOINT' : 'SAVEPOINT')
+    const type = kind === 'checkpoint' ? 'CHECKPOINT' : kind === 'stop' ? 'SYNC_SAVEPOINT' : 'SAVEPOINT'
+    this.statistics.begins(id, type, this.#tasks.places)
     checkpoint.stopExpiry = schedule(settings.timeoutMs, () => this.#expired(checkpoint))
     outlet.snapshotEnumerators(id)
   }
@@ -392,7 +397,8 @@ export class CheckpointCoordinator {
   // --- complete
 
   #complete(checkpoint: PendingCheckpoint): void {
-    const { plan, jobId, store, writeSavepoint } = this.#options
+    const { jobId, store, writeSavepoint } = this.#options
+    const plan = this.#plan
     const { places, left } = this.#tasks
     const edgeTypes = this.#options.edgeTypes()
     const metadata = collectMetadata({ checkpoint, plan, places, jobId, epoch: store.epoch, edgeTypes, left })

@@ -1,7 +1,7 @@
 /** Checkpoints that come to nothing: declined, expired, refused by the store, given up with the attempt, or another's. */
 import { describe, expect, it } from 'vitest'
 import { errorToData, TailraceError } from '../../core/errors.ts'
-import { beginCoordinator, FakeCheckpointStore, lets, TASKS } from './coordinator.suite.ts'
+import { beginCoordinator, FakeCheckpointStore, lets, TASKS, twoByTwoPlan } from './coordinator.suite.ts'
 
 const boom = errorToData(new TailraceError('TR-TASK-001', 'boom'))
 const deposed = new TailraceError('TR-CHECKPOINT-002', 'epoch 5 has taken over')
@@ -212,7 +212,7 @@ describe('an attempt that ends', () => {
   it('takes none while tasks of the next one start', () => {
     const { coordinator, heard, say, time } = triggered(0)
     coordinator.attemptEnds(boom)
-    coordinator.attemptBegins()
+    coordinator.attemptBegins(twoByTwoPlan())
     say.state('RUNNING', 'a0')
     time.advance(1000)
     expect(heard()).toEqual([])

@@ -1,7 +1,7 @@
 /** Savepoints: beside checkpoints, and to stop the job with. */
 import { describe, expect, it } from 'vitest'
 import { errorToData, TailraceError } from '../../core/errors.ts'
-import { beginCoordinator, lets, TASKS } from './coordinator.suite.ts'
+import { beginCoordinator, lets, TASKS, twoByTwoPlan } from './coordinator.suite.ts'
 
 const boom = errorToData(new TailraceError('TR-TASK-001', 'boom'))
 
@@ -85,7 +85,7 @@ describe('a savepoint', () => {
 
   it('is refused while tasks start, once they have finished, and while the job is being stopped', async () => {
     const starting = beginCoordinator({ idle: true })
-    starting.coordinator.attemptBegins()
+    starting.coordinator.attemptBegins(twoByTwoPlan())
     starting.say.state('RUNNING', 'a0')
     await expect(starting.coordinator.takeSavepoint('/sp')).rejects.toMatchObject({
       message: 'Cannot take a savepoint of the job "clicks": 1 of its 4 tasks run, and all are wanted',

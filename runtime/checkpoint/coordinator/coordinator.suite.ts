@@ -172,7 +172,7 @@ export function beginCoordinator({ config = {}, idle = false, ...more }: BeginOp
   }
   /** The tasks of an attempt all run. */
   const run = () => {
-    coordinator.attemptBegins()
+    coordinator.attemptBegins(twoByTwoPlan())
     say.state('RUNNING', ...TASKS)
   }
   /** Enumerators and the given tasks answer; then the store does. */

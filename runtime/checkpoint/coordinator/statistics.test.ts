@@ -11,12 +11,13 @@ const stats = (bytes: number) => ({
   bytes,
 })
 
+const PLACES = [{ vertexId: 'v', subtask: 0, inputs: [] }]
+
 function begin(historyMax = 3) {
   const clock = new ManualClock(1000)
-  const places = [{ vertexId: 'v', subtask: 0, inputs: [] }]
-  const statistics = new CheckpointStatistics({ places, clock, historyMax })
+  const statistics = new CheckpointStatistics({ clock, historyMax })
   const complete = (id: number, durationMs: number, bytes: number) => {
-    statistics.begins(id, 'CHECKPOINT')
+    statistics.begins(id, 'CHECKPOINT', PLACES)
     statistics.expects(id, [0])
     clock.advance(durationMs)
     statistics.acknowledged(id, 0, stats(bytes))
@@ -36,12 +37,12 @@ describe('CheckpointStatistics', () => {
   it('keeps the last ones, and the last of each kind beyond that', () => {
     const { complete, statistics } = begin()
     complete(1, 1, 2)
-    statistics.begins(2, 'CHECKPOINT')
+    statistics.begins(2, 'CHECKPOINT', PLACES)
     statistics.failed(2, 'disk full')
-    statistics.begins(3, 'SAVEPOINT')
+    statistics.begins(3, 'SAVEPOINT', PLACES)
     statistics.completed(3, { path: '/sp', metadataBytes: 1 })
     for (let id = 4; id <= 8; id++) complete(id, 1, 2)
-    statistics.begins(9, 'CHECKPOINT')
+    statistics.begins(9, 'CHECKPOINT', PLACES)
     const { counts, history, latest } = statistics.view()
     expect(history.map((c) => [c.id, c.status])).toEqual([
       [9, 'IN_PROGRESS'],
@@ -61,7 +62,7 @@ describe('CheckpointStatistics', () => {
   it('says whose files are gone', () => {
     const { complete, statistics } = begin()
     for (let id = 1; id <= 2; id++) complete(id, 1, 2)
-    statistics.begins(3, 'SAVEPOINT')
+    statistics.begins(3, 'SAVEPOINT', PLACES)
     statistics.completed(3, { path: '/sp', metadataBytes: 1 })
     const discarded = () => [1, 2, 3].map((id) => statistics.detail(id)!.discarded)
     expect(discarded()).toEqual([false, false, false])

@@ -21,7 +21,6 @@ import type {
 const SAMPLES_MAX = 1000
 
 export interface StatisticsOptions {
-  places: readonly TaskPlace[]
   clock: Clock
   /** Ended checkpoints in the history. */
   historyMax: number
@@ -47,9 +46,10 @@ export class CheckpointStatistics {
     this.#options = options
   }
 
-  begins(id: number, type: CheckpointType): void {
+  /** `places` are the tasks of the attempt. */
+  begins(id: number, type: CheckpointType, places: readonly TaskPlace[]): void {
     this.#counts.total++
-    this.#running.set(id, new CheckpointRecord(id, type, this.#options))
+    this.#running.set(id, new CheckpointRecord(id, type, places, this.#options.clock))
   }
 
   /** These tasks have to acknowledge. */
@@ -169,7 +169,7 @@ class CheckpointRecord {
   #expected = new Set<number>()
   readonly #acks = new Map<number, SubtaskCheckpointView>()
 
-  constructor(id: number, type: CheckpointType, { places, clock }: StatisticsOptions) {
+  constructor(id: number, type: CheckpointType, places: readonly TaskPlace[], clock: Clock) {
     this.id = id
     this.type = type
     this.#places = places

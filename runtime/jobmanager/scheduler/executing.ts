@@ -1,0 +1,110 @@
+/**
+ * The job runs. When it should have another parallelism it takes a checkpoint, and goes on from that with the new one; slots and processes that stay serve on.
+ */
+import { errorToData, TailraceError } from '../../core/errors.ts'
+import type { Failure } from '../exception-history.ts'
+import { decideEnd } from '../job-status.ts'
+import { decideParallelism, type Parallelism, sameParallelism, slotsWanted } from './decide-parallelism.ts'
+import { decideRescale } from './decide-rescale.ts'
+import { type JobContext, JobState } from './job-state.ts'
+import type { Requirements } from './requirements.ts'
+
+/** A checkpoint for a rescale that failed is tried again after this. */
+const AGAIN_MS = 1000
+
+export class Executing extends JobState {
+  readonly status = 'RUNNING'
+  readonly #parallelism: Parallelism
+  /** As it was deployed for. */
+  readonly #requirements: Requirements
+  readonly #sinceMs: number
+  /** What is possible, and since when. */
+  #possible: Parallelism | undefined
+  #possibleSinceMs = 0
+  #rescaling = false
+  #failedCheckpoints = 0
+  #stopTimer: () => void = () => {}
+
+  constructor(job: JobContext, parallelism: Parallelism) {
+    super(job)
+    this.#parallelism = parallelism
+    this.#requirements = job.requirements
+    this.#sinceMs = job.clock.monotonic()
+  }
+
+  override enter(): void {
+    this.job.attempt.deploy()
+    // Slots that came meanwhile.
+    if (!this.isLeft) this.#look()
+  }
+
+  override progress(): void {
+    const { attempt, coordinator } = this.job
+    const status = decideEnd(
+      this.status,
+      attempt.executions.map((execution) => execution.state),
+    )
+    // A job that was drained takes its savepoint first.
+    if (status !== undefined && coordinator?.holdsEnd !== true) this.job.goTo({ state: 'ended', status })
+  }
+
+  override failed(failure: Failure): void {
+    this.restartOrFail(failure)
+  }
+
+  override resourcesChanged(): void {
+    this.#look()
+  }
+  override requirementsChanged(): void {
+    this.#look()
+  }
+
+  #look(): void {
+    const { attempt, clock, coordinator, freeSlots, isObserved, program, requirements, settings, slots } = this.job
+    this.#stopTimer()
+    // Without a checkpoint, or with results that were given away, another attempt would not be the same job; and what has ended is not dealt out anew.
+    if (this.#rescaling || coordinator === undefined || isObserved || attempt.executions.some(({ ended }) => ended))
+      return
+    const nowMs = clock.monotonic()
+    const possible = decideParallelism(program, requirements, slots.held + freeSlots())
+    if (possible === undefined || this.#possible === undefined || !sameParallelism(possible, this.#possible))
+      this.#possibleSinceMs = nowMs
+    this.#possible = possible
+    const decision = decideRescale({
+      current: this.#parallelism,
+      possible,
+      wanted: decideParallelism(program, requirements, slotsWanted(program, requirements).most)!,
+      changed: requirements !== this.#requirements,
+      nowMs,
+      sinceMs: this.#sinceMs,
+      moreSinceMs: this.#possibleSinceMs,
+      settings,
+    })
+    if (decision.action === 'wait') this.#stopTimer = this.after(decision.untilMs - nowMs, () => this.#look())
+    if (decision.action === 'rescale') void this.#rescale(decision.to)
+  }
+
+  async #rescale(to: Parallelism): Promise<void> {
+    const { coordinator, settings, slots } = this.job
+    // Their threads load while the checkpoint is taken.
+    if (!slots.reserve(this.job.program, to)) return
+    this.#rescaling = true
+    try {
+      await coordinator!.takeCheckpoint()
+    } catch {
+      if (this.isLeft) return
+      this.#rescaling = false
+      if (++this.#failedCheckpoints < settings.checkpointFailuresMax) {
+        this.#stopTimer = this.after(AGAIN_MS, () => this.#look())
+        return
+      }
+    }
+    if (this.isLeft) return
+    this.job.countRescale()
+    coordinator!.attemptEnds(errorToData(new TailraceError('TR-CHECKPOINT-001', RESCALED)))
+    this.job.goTo({ state: 'restarting', dueMs: 0 })
+  }
+}
+
+/** For whoever waits for a checkpoint that will not come. */
+const RESCALED = 'the job is given another parallelism'

@@ -1,0 +1,65 @@
+/**
+ * What a job wants: bounds for the parallelism of each vertex. By Flink's adaptive scheduler and its REST path resource-requirements.
+ */
+import { TailraceError } from '../../core/errors.ts'
+import { OptionReader } from '../../core/option-reader.ts'
+import type { Plan } from '../../graph/model.ts'
+
+export interface ParallelismBounds {
+  lowerBound: number
+  upperBound: number
+}
+
+/** By vertex id. */
+export type Requirements = Readonly<Record<string, ParallelismBounds>>
+
+/**
+ * `jobmanager.scheduler`: Adaptive runs a job with less than it wants when there is no more; Default with all or not at all. Both change the parallelism when they are asked to.
+ */
+export function initialRequirements(plan: Plan): Requirements {
+  const read = new OptionReader(plan.config.options, 'TR-CONFIG-001')
+  const found = read.find('jobmanager.scheduler')
+  const name = found?.text.toLowerCase() ?? 'default'
+  if (name !== 'adaptive' && name !== 'default') throw read.refusal(found!, 'Default or Adaptive')
+  return Object.fromEntries(
+    plan.vertices.map(({ id, parallelism }) => [
+      id,
+      { lowerBound: name === 'adaptive' ? 1 : parallelism, upperBound: parallelism },
+    ]),
+  )
+}
+
+/** Throws TR-CLUSTER-004 with the names of what cannot be. All vertices of the job are wanted. */
+export function checkRequirements(plan: Plan, wanted: Requirements): void {
+  const problems: string[] = []
+  for (const { id, name, maxParallelism } of plan.vertices) {
+    const bounds = wanted[id]
+    if (bounds === undefined) problems.push(`vertex ${id} ("${name}") is missing`)
+    else {
+      const { lowerBound, upperBound } = bounds
+      const whole = [lowerBound, upperBound].every((bound) => Number.isInteger(bound) && bound >= 1)
+      if (!whole || lowerBound > upperBound || upperBound > maxParallelism)
+        problems.push(
+          `"${name}" wants ${lowerBound} to ${upperBound}, and bounds from 1 to ${maxParallelism} (its max parallelism) are possible, the lower one first`,
+        )
+    }
+  }
+  const known = new Set(plan.vertices.map(({ id }) => id))
+  for (const id of Object.keys(wanted)) if (!known.has(id)) problems.push(`the job has no vertex ${id}`)
+  if (problems.length > 0)
+    throw new TailraceError(
+      'TR-CLUSTER-004',
+      `Cannot change the requirements of the job "${plan.config.jobName}": ${problems.join('; ')}`,
+    )
+}
+
+/** Bounds in which the job as a whole gets this parallelism: vertices that the program gave another one keep theirs, as do those that cannot have it. */
+export function requirementsFor(plan: Plan, parallelism: number): Requirements {
+  return Object.fromEntries(
+    plan.vertices.map((vertex) => {
+      const own = vertex.parallelism !== plan.config.parallelism || parallelism > vertex.maxParallelism
+      const upperBound = own ? vertex.parallelism : parallelism
+      return [vertex.id, { lowerBound: upperBound, upperBound }]
+    }),
+  )
+}
