@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { describeOnKafka } from '../../runtime/connectors/kafka/testing/kafka-broker.suite.ts'
 import { chaosRun } from './run.ts'
-import type { Kind } from './schedule.ts'
+import type { Blow, Kind } from './schedule.ts'
 
 describeOnKafka(
   'a job from Kafka to Kafka',
@@ -18,6 +18,21 @@ describeOnKafka(
       // Else the rest proves little.
       expect(outcome.hits.flat().length).toBeGreaterThan(0)
       expect(outcome).toMatchObject({ seed, problems: [] })
+    })
+
+    it('runs on one slot, three and two, killed and started again in between', { timeout: 180_000 }, async () => {
+      const killed = (nth: number, ms: number): Blow[] => [
+        { what: 'process', at: { since: 'checkpoint', nth, ms }, slot: 0 },
+      ]
+      const lives = [
+        // Behind its commit, and before it.
+        { parallelism: 1, blows: killed(3, 40) },
+        { parallelism: 3, blows: killed(3, 0) },
+        { parallelism: 2, blows: [] },
+      ]
+      const outcome = await chaosRun(7, 'kafka', kafka(), { intervalMs: 100, lives })
+      expect(outcome).toMatchObject({ problems: [], processesKilled: 2 })
+      expect(outcome.hits.map((hits) => hits.length)).toEqual([1, 1, 0])
     })
   },
   { proxied: true },

@@ -28,11 +28,19 @@ export interface Outcome {
   folder: string
 }
 
-/** @param kafka that the runs of Kafka's kinds share */
-export async function chaosRun(seed: number, kind: Kind, kafka?: KafkaBroker): Promise<Outcome> {
+/**
+ * @param kafka that the runs of Kafka's kinds share
+ * @param given what happens instead of what the seed says
+ */
+export async function chaosRun(
+  seed: number,
+  kind: Kind,
+  kafka?: KafkaBroker,
+  given?: Omit<Chaos, 'kind'>,
+): Promise<Outcome> {
   const startedMs = performance.now()
   const random = seededRandom(seed)
-  const chaos = makeChaos(random, kind)
+  const chaos = given === undefined ? makeChaos(random, kind) : { kind, ...given }
   const scene = isOfKafka(kind) ? await makeKafkaScene(String(seed), random, kafka!) : makeScene(String(seed), random)
   const { folder, logFile, onOutside } = scene
   const place = kind === 'store' ? await s3Place(random) : directoryPlace(join(folder, 'checkpoints'))
