@@ -1,6 +1,7 @@
 /**
  * The job under chaos: files or topics → state, timers and windows of keys → files or topics, exactly once. Parameters: `in`, `out`, `servers` (of Kafka), `end` (above every event's time), `rate` (records per second
- * and subtask).
+ * and subtask), `pace` (`source`: it is the source that waits; else a function, which holds up all of its slot), `hold` (then: a
+ * file without which each subtask reads no more than `first` records).
  */
 import {
   type Collector,
@@ -17,7 +18,7 @@ import {
   ValueStateDescriptor,
   WatermarkStrategy,
 } from 'tailrace'
-import { endsOf } from './ends.ts'
+import { endsOf, pacedSource } from './ends.ts'
 import { DISORDER_MS, type Event, recordLine, SPAN_MS, spanEnd, WINDOW_MS } from './events.ts'
 
 interface Sums {
@@ -86,8 +87,10 @@ function paced(perSecond: number): (event: Event) => Event {
 }
 
 export default async function main(env: StreamExecutionEnvironment) {
-  const { end, rate } = env.parameters
-  const { source, sink } = endsOf(env.parameters)
+  const { end, rate, pace, hold, first } = env.parameters
+  const ends = endsOf(env.parameters)
+  const { sink } = ends
+  const source = pace === 'source' ? pacedSource(ends.source, Number(rate), hold, Number(first)) : ends.source
   const late = new OutputTag<Event>('late')
   const times = WatermarkStrategy.forBoundedOutOfOrderness<Event>(DISORDER_MS).withTimestampAssigner(
     (event) => event.atMs,
@@ -95,7 +98,7 @@ export default async function main(env: StreamExecutionEnvironment) {
   const events = env
     .fromSource(source, times, 'events')
     .uid('events')
-    .map(paced(Number(rate)))
+    .map(pace === 'source' ? (event) => event : paced(Number(rate)))
     .uid('paced')
     .keyBy((event) => event.key)
   const spans = events.process(new Spans(Number(end))).uid('spans')

@@ -10,6 +10,8 @@ import type { Random } from './random.ts'
 import { commonArgs, differences, RECORDS, type Scene } from './scene.ts'
 
 const OUTPUT_PARTITIONS = 3
+/** A broker takes 1 MB at once. */
+const EVENTS_PER_REQUEST = 5_000
 /** How long a broker that was killed is away, before it is started. */
 const DOWN_MS = 200
 /** For the markers of the last commit. */
@@ -21,9 +23,14 @@ const SLOW_MS = 1_000
 /** Counts runs of one process: seeds may come again. */
 let runs = 0
 
-/** @param kafka with a proxy in front of its broker */
-export async function makeKafkaScene(name: string, random: Random, kafka: KafkaBroker): Promise<Scene> {
-  const input = makeInput(random, RECORDS)
+/** @param kafka with a proxy in front of its broker, where the network is to fail */
+export async function makeKafkaScene(
+  name: string,
+  random: Random,
+  kafka: KafkaBroker,
+  records: number = RECORDS,
+): Promise<Scene> {
+  const input = makeInput(random, records)
   const folder = mkdtempSync(join(tmpdir(), `tailrace-chaos-${name}-`))
   const topic = `chaos-${name}-${process.pid}-${runs++}`
   const [source, target] = [`${topic}-in`, `${topic}-out`]
@@ -31,12 +38,15 @@ export async function makeKafkaScene(name: string, random: Random, kafka: KafkaB
   const keep = { 'retention.ms': '-1' }
   await kafka.createTopic(source, input.files.length, keep)
   await kafka.createTopic(target, OUTPUT_PARTITIONS, keep)
-  await kafka.produce(
-    source,
-    input.files.flatMap((events, partition) =>
-      events.map((event) => ({ partition, key: event.key, value: JSON.stringify(event) })),
-    ),
-  )
+  for (const [partition, events] of input.files.entries()) {
+    for (let at = 0; at < events.length; at += EVENTS_PER_REQUEST) {
+      const some = events.slice(at, at + EVENTS_PER_REQUEST)
+      await kafka.produce(
+        source,
+        some.map((event) => ({ partition, key: event.key, value: JSON.stringify(event) })),
+      )
+    }
+  }
   /** The broker is there again. */
   let up: Promise<void> = Promise.resolve()
   const onProxies = (fault: Parameters<typeof setFault>[1], ms: number) => {

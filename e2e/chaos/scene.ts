@@ -10,7 +10,7 @@ import type { Random } from './random.ts'
 import type { OutsideBlow } from './schedule.ts'
 
 export const RECORDS = 24_000
-/** Of the whole job. */
+/** Of the whole job, unless said. */
 const RECORDS_PER_SECOND = 12_000
 /** Of differences, of each kind. */
 const SHOWN_MAX = 5
@@ -19,7 +19,7 @@ export interface Scene {
   readonly folder: string
   readonly logFile: string
   /** Of `tailrace run`, behind the job's file. */
-  args(life: { parallelism: number; intervalMs: number; place: CheckpointPlace }): string[]
+  args(life: { parallelism: number; intervalMs: number; place: CheckpointPlace; recordsPerSecond?: number }): string[]
   /** How what a reader may see differs from what the input makes, in lines; empty when it does not. */
   problems(): Promise<string[]>
   /** Hits what the job stands on; scenes of files have nothing. */
@@ -28,7 +28,12 @@ export interface Scene {
 }
 
 /** What all scenes tell `tailrace run`. */
-export function commonArgs({ parallelism, intervalMs, place }: Parameters<Scene['args']>[0]): string[] {
+export function commonArgs({
+  parallelism,
+  intervalMs,
+  place,
+  recordsPerSecond = RECORDS_PER_SECOND,
+}: Parameters<Scene['args']>[0]): string[] {
   return [
     ...['--slots', String(parallelism), '-p', String(parallelism), '--no-web', '--metrics-port', '0'],
     ...Object.entries({
@@ -41,7 +46,7 @@ export function commonArgs({ parallelism, intervalMs, place }: Parameters<Scene[
       'restart-strategy.fixed-delay.delay': '20 ms',
       ...place.options,
     }).flatMap(([key, value]) => ['-D', `${key}=${value}`]),
-    ...['--rate', String(RECORDS_PER_SECOND / parallelism)],
+    ...['--rate', String(recordsPerSecond / parallelism)],
   ]
 }
 
