@@ -2,7 +2,7 @@
  * What went wrong with a broker, in the words of {@link TailraceError}, and whether another try may help.
  */
 import { isTailraceError, TailraceError } from '../../../core/errors.ts'
-import { CODE, isAuthorization, KafkaProtocolError } from './codes.ts'
+import { CODE, codeText, isAuthorization, isFenced, KafkaProtocolError } from './codes.ts'
 
 /** The peer's certificate is not trusted, or ours is not wanted: no try will change it. */
 const CERTIFICATE =
@@ -72,6 +72,18 @@ export function kafkaFailure(what: string, error: unknown, servers: string, trie
   return new TailraceError(
     'TR-KAFKA-003',
     `Cannot ${what}: the broker at ${place} cannot be reached${after}: ${text}`,
+    { cause: error },
+  )
+}
+
+/** The error of a transaction that is not the writer's any more; undefined: it is another error. `what` as above. */
+export function notOurs(what: string, error: unknown): TailraceError | undefined {
+  if (!(error instanceof KafkaProtocolError)) return undefined
+  const { code } = error
+  if (!isFenced(code) && code !== CODE.INVALID_TXN_STATE) return undefined
+  return new TailraceError(
+    'TR-KAFKA-010',
+    `Cannot ${what}: the transaction is not ours any more, ${codeText(code)}: it was open for longer than transaction.timeout.ms, or another job has the same transactionalIdPrefix`,
     { cause: error },
   )
 }

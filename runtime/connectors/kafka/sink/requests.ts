@@ -3,6 +3,7 @@
  */
 import type { KafkaClient } from '../client/client.ts'
 import { CODE, KafkaProtocolError } from '../client/codes.ts'
+import { notOurs } from '../client/failures.ts'
 import type { Producer, TransactionHandle } from './transactions.ts'
 
 /** A new epoch of the id; what it has open is aborted, and who holds an older epoch is fenced. null: only numbers against doubles. */
@@ -42,8 +43,9 @@ export async function addPartitions(
 ): Promise<void> {
   const transactionalId = producer.transactionalId!
   const byTopic = Map.groupBy(partitions, ({ topic }) => topic)
+  const what = `add partitions to the transaction of "${transactionalId}"`
   await client.retrying(
-    `add partitions to the transaction of "${transactionalId}"`,
+    what,
     async () => {
       const node = await client.coordinator('transaction', transactionalId)
       const { errors } = await client.call(node, 'AddPartitionsToTxn', {
@@ -58,11 +60,9 @@ export async function addPartitions(
       for (const { topic, partitionErrors } of errors)
         for (const { partition, errorCode } of partitionErrors) {
           // Told of the partitions beside one that is refused.
-          if (errorCode !== 0 && errorCode !== CODE.OPERATION_NOT_ATTEMPTED)
-            throw new KafkaProtocolError(
-              errorCode,
-              `partition ${partition} of topic "${topic}" in "${transactionalId}"`,
-            )
+          if (errorCode === 0 || errorCode === CODE.OPERATION_NOT_ATTEMPTED) continue
+          const error = new KafkaProtocolError(errorCode, `partition ${partition} of topic "${topic}"`)
+          throw notOurs(what, error) ?? error
         }
     },
     () => client.forgetCoordinator('transaction', transactionalId),

@@ -10,8 +10,8 @@
 import type { Clock } from '../../../core/clock.ts'
 import { TailraceError } from '../../../core/errors.ts'
 import type { KafkaClient } from '../client/client.ts'
-import { CODE, codeText, isFenced, KafkaProtocolError } from '../client/codes.ts'
-import { isFinal, kafkaFailure } from '../client/failures.ts'
+import { CODE, codeText, KafkaProtocolError } from '../client/codes.ts'
+import { isFinal, kafkaFailure, notOurs } from '../client/failures.ts'
 import type { ProducedPartition } from '../client/produce.ts'
 import { BatchWriter, type Header, type Part } from '../records/batch-writer.ts'
 import { type Compression, HEAD_BYTES } from '../records/layout.ts'
@@ -339,14 +339,10 @@ export class Sender {
 
   #failure({ topic, partition }: Lane, { tries, writer }: Batch, error: unknown): TailraceError {
     const what = `write to partition ${partition} of topic "${topic}"`
+    const taken = notOurs(what, error)
+    if (taken !== undefined) return taken
     if (error instanceof KafkaProtocolError) {
       const { code } = error
-      if (isFenced(code) || code === CODE.INVALID_TXN_STATE)
-        return new TailraceError(
-          'TR-KAFKA-010',
-          `Cannot ${what}: the transaction is not ours any more, ${codeText(code)}: it was open for longer than transaction.timeout.ms, or another job has the same transactionalIdPrefix`,
-          { cause: error },
-        )
       if (code === CODE.MESSAGE_TOO_LARGE || code === CODE.RECORD_LIST_TOO_LARGE)
         return new TailraceError(
           'TR-KAFKA-008',
