@@ -12,7 +12,7 @@ import { Doorbell } from '../../runtime/network/doorbell.ts'
 import { InputGate } from '../../runtime/network/input-gate.ts'
 import { Overflow } from '../../runtime/network/overflow.ts'
 import { RecordWriter } from '../../runtime/network/record-writer.ts'
-import { POOL_BUFFERS } from '../../runtime/network/settings.ts'
+import { EXCHANGE_SETTINGS } from '../../runtime/network/settings.ts'
 import { WatermarkValve } from '../../runtime/network/valve.ts'
 import { type CaseInput, type Figures, Meter, type RunCase } from '../measure.ts'
 import { KINDS, type KindName, makeWeigher, weightOf, withLast } from './records.ts'
@@ -52,7 +52,7 @@ async function run(measured: KindName, { records }: CaseInput): Promise<Figures>
     Object.keys(KINDS).map((name) => [name, Array.from({ length: RECEIVERS }, () => allocateGate(SENDERS))]),
   ) as Shared['gates']
   const shared = {
-    pool: BufferPool.allocate(POOL_BUFFERS),
+    pool: BufferPool.allocate(EXCHANGE_SETTINGS.poolBuffers),
     bells: { send: Doorbell.allocate(), receive: Doorbell.allocate() },
     gates,
   }

@@ -5,7 +5,7 @@
 import { inferType } from '../../runtime/core/types.ts'
 import { CHANNEL_BYTES } from '../../runtime/network/channel.ts'
 import { Loopback } from '../../runtime/network/loopback.ts'
-import { POOL_BUFFERS } from '../../runtime/network/settings.ts'
+import { EXCHANGE_SETTINGS } from '../../runtime/network/settings.ts'
 import { type CaseInput, type Figures, Meter, round } from '../measure.ts'
 import { KINDS, makeWeigher } from './records.ts'
 
@@ -23,7 +23,7 @@ export async function run({ records }: CaseInput): Promise<Figures> {
     selector: { kind: 'key', keyOf: kind.keyOf, maxParallelism: 1024 },
     heads,
     type,
-    poolBuffers: POOL_BUFFERS,
+    poolBuffers: EXCHANGE_SETTINGS.poolBuffers,
   })
   push(loop, made, Math.min(records, 1_000_000))
   const counted = () => heads.reduce((sum, head) => sum + head.count, 0)

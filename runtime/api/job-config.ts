@@ -2,75 +2,82 @@
  * The settings of a job as its program sees them: configuration keys from the command line, then what the program sets over them.
  * Keys that the engine reads are parsed here; all others are kept as text for the parts that know them.
  */
+import { ConfigValues, namesOf, type Option } from '../config/option.ts'
+import { JOB } from '../config/options/job.ts'
+import { optionsNamed } from '../config/options.ts'
 import { durationMs } from '../core/duration.ts'
 import { TailraceError } from '../core/errors.ts'
 import type { JobConfig } from '../graph/model.ts'
 import { checkBufferTimeout, checkMaxParallelism, checkParallelism } from '../graph/settings.ts'
 
-export const DEFAULT_JOB_NAME = 'Tailrace Streaming Job'
+export const DEFAULT_JOB_NAME = JOB.name.standard!
 
 /** What the keys below set; `maxParallelism` undefined means that each operator derives its own. */
 type Settings = Omit<JobConfig, 'parameters' | 'options'>
 
-interface KnownKey {
-  apply(settings: Settings, text: string, key: string): void
-}
+/** Puts a text into the settings; ranges are those of graph/settings.ts. */
+type Apply = (settings: Settings, text: string, key: string) => void
 
-const bufferTimeout: KnownKey = {
-  apply(settings, text, key) {
-    settings.bufferTimeoutMs = parseDuration(text, key)
-    checkBufferTimeout(settings.bufferTimeoutMs, 'the job')
-  },
-}
-
-const chaining: KnownKey = {
-  apply(settings, text, key) {
-    settings.chaining = parseBoolean(text, key)
-  },
-}
-
-/** Flink's keys, in the spellings of 1.x and 2.x. */
-const KNOWN: Record<string, KnownKey> = {
-  'parallelism.default': {
-    apply(settings, text, key) {
+const APPLY: readonly (readonly [Option<unknown>, Apply])[] = [
+  [
+    JOB.parallelism,
+    (settings, text, key) => {
       settings.parallelism = parseInteger(text, key)
       checkParallelism(settings.parallelism, 'the job')
     },
-  },
-  'pipeline.max-parallelism': {
-    apply(settings, text, key) {
+  ],
+  [
+    JOB.maxParallelism,
+    (settings, text, key) => {
       const value = parseInteger(text, key)
       // Flink's default is -1: derived from the parallelism.
       if (value !== -1) checkMaxParallelism(value, 'the job')
       settings.maxParallelism = value === -1 ? undefined : value
     },
-  },
-  'execution.buffer-timeout': bufferTimeout,
-  'execution.buffer-timeout.interval': bufferTimeout,
-  'execution.buffer-timeout.enabled': {
-    apply(settings, text, key) {
+  ],
+  [
+    JOB.bufferTimeout,
+    (settings, text, key) => {
+      settings.bufferTimeoutMs = parseDuration(text, key)
+      checkBufferTimeout(settings.bufferTimeoutMs, 'the job')
+    },
+  ],
+  [
+    JOB.bufferTimeoutEnabled,
+    (settings, text, key) => {
       if (!parseBoolean(text, key)) settings.bufferTimeoutMs = -1
     },
-  },
-  'pipeline.auto-watermark-interval': {
-    apply(settings, text, key) {
+  ],
+  [
+    JOB.autoWatermarkInterval,
+    (settings, text, key) => {
       settings.autoWatermarkIntervalMs = parseDuration(text, key)
       if (!(settings.autoWatermarkIntervalMs >= 0)) throw unreadable(key, text, 'a duration of 0 or more')
     },
-  },
-  'pipeline.operator-chaining': chaining,
-  'pipeline.operator-chaining.enabled': chaining,
-  'pipeline.auto-generate-uids': {
-    apply(settings, text, key) {
+  ],
+  [
+    JOB.chaining,
+    (settings, text, key) => {
+      settings.chaining = parseBoolean(text, key)
+    },
+  ],
+  [
+    JOB.autoGenerateUids,
+    (settings, text, key) => {
       settings.autoGenerateUids = parseBoolean(text, key)
     },
-  },
-  'pipeline.name': {
-    apply(settings, text) {
+  ],
+  [
+    JOB.name,
+    (settings, text) => {
       settings.jobName = text
     },
-  },
-}
+  ],
+]
+
+const KNOWN = new Map(APPLY.flatMap(([option, apply]) => namesOf(option).map((name) => [name, apply] as const)))
+
+const STANDARD = new ConfigValues({}, 'TR-CONFIG-001')
 
 /** Settings under way; {@link snapshot} gives what a job gets. */
 export class JobSettings {
@@ -78,28 +85,41 @@ export class JobSettings {
     jobName: DEFAULT_JOB_NAME,
     parallelism: 1,
     maxParallelism: undefined,
-    bufferTimeoutMs: 5,
-    autoWatermarkIntervalMs: 200,
-    chaining: true,
-    autoGenerateUids: true,
+    bufferTimeoutMs: STANDARD.get(JOB.bufferTimeout),
+    autoWatermarkIntervalMs: STANDARD.get(JOB.autoWatermarkInterval),
+    chaining: STANDARD.get(JOB.chaining),
+    autoGenerateUids: STANDARD.get(JOB.autoGenerateUids),
   }
   readonly #options: Record<string, string> = {}
   readonly #parameters: Record<string, string>
 
   constructor(options: Readonly<Record<string, string>>, parameters: Readonly<Record<string, string>>) {
     this.#parameters = { ...parameters }
-    for (const [key, value] of Object.entries(options)) this.set(key, value)
+    for (const [key, value] of Object.entries(options)) this.#options[key] = this.#apply(key, value)
   }
 
-  /** Throws TR-CONFIG-001 when the text cannot be read, TR-GRAPH-005 when its value is out of range. */
+  /**
+   * Takes the place of what was set under any name of the same setting. Throws TR-CONFIG-001 when the text cannot be read, TR-GRAPH-005 when its value is out of
+   * range.
+   */
   set(key: string, value: string | number | boolean): void {
-    const text = String(value).trim()
-    KNOWN[key]?.apply(this.#settings, text, key)
-    this.#options[key] = text
+    const text = this.#apply(key, value)
+    const options = optionsNamed(key).filter((option) => namesOf(option).includes(key))
+    for (const name of options.flatMap(namesOf)) delete this.#options[name]
+    for (const name of options.length === 0 ? [key] : options.map((option) => option.key)) this.#options[name] = text
   }
 
+  /** By any name of the setting. */
   get(key: string): string | undefined {
-    return this.#options[key]
+    const names = [key, ...optionsNamed(key).flatMap(namesOf)]
+    const given = names.find((name) => this.#options[name] !== undefined)
+    return given === undefined ? undefined : this.#options[given]
+  }
+
+  #apply(key: string, value: string | number | boolean): string {
+    const text = String(value).trim()
+    KNOWN.get(key)?.(this.#settings, text, key)
+    return text
   }
 
   /** All keys that are set, as texts. */

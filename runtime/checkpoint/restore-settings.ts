@@ -1,6 +1,8 @@
 /**
  * What the configuration says about the state that a job begins with, under Flink's keys in the spellings of 1.x and 2.x [CC-07].
  */
+import { namesOf } from '../config/option.ts'
+import { RECOVERY } from '../config/options/checkpointing.ts'
 import { TailraceError } from '../core/errors.ts'
 
 export interface RestoreSettings {
@@ -17,13 +19,10 @@ export interface RestoreSettings {
 export type ClaimMode = 'NO_CLAIM' | 'CLAIM'
 
 export const RESTORE_KEYS = {
-  path: ['execution.state-recovery.path', 'execution.savepoint.path'],
-  allowNonRestoredState: [
-    'execution.state-recovery.ignore-unclaimed-state',
-    'execution.savepoint.ignore-unclaimed-state',
-  ],
-  claimMode: ['execution.state-recovery.claim-mode', 'execution.savepoint-restore-mode'],
-} as const
+  path: namesOf(RECOVERY.path),
+  allowNonRestoredState: namesOf(RECOVERY.ignoreUnclaimed),
+  claimMode: namesOf(RECOVERY.claimMode),
+}
 
 /** undefined: the job begins without state. Throws TR-CHECKPOINT-006. */
 export function restoreSettings(options: Readonly<Record<string, string>>): RestoreSettings | undefined {
@@ -37,7 +36,7 @@ export function restoreSettings(options: Readonly<Record<string, string>>): Rest
 /** The value and the key that it came by. Two spellings may say the same only. */
 function settingOf(
   options: Readonly<Record<string, string>>,
-  keys: readonly [key: string, alias: string],
+  keys: readonly string[],
 ): [key: string, value: string | undefined] {
   const [given, other] = keys.filter((key) => options[key] !== undefined)
   if (other !== undefined && options[given!]!.trim() !== options[other]!.trim())
@@ -45,7 +44,7 @@ function settingOf(
       'TR-CHECKPOINT-006',
       `Cannot use both ${given} "${options[given!]}" and ${other} "${options[other]}": they are two names of one setting; leave one out`,
     )
-  return [given ?? keys[0], given === undefined ? undefined : options[given]!.trim()]
+  return [given ?? keys[0]!, given === undefined ? undefined : options[given]!.trim()]
 }
 
 function booleanOf(key: string, text = 'false'): boolean {

@@ -1,6 +1,8 @@
 /**
  * Where objects lie in S3 and how to get there, from a URL, Flink's configuration keys and the environment.
  */
+import { namesOf, type Option } from '../config/option.ts'
+import { S3 } from '../config/options/storage.ts'
 import { TailraceError } from '../core/errors.ts'
 
 export interface S3Settings {
@@ -18,22 +20,6 @@ export interface S3Settings {
   /** undefined: what the client finds in the environment, a profile or the machine. */
   credentials: { accessKeyId: string; secretAccessKey: string } | undefined
 }
-
-/** Flink's own spelling first; then those that it takes over from its file systems. */
-const KEYS = {
-  endpoint: ['s3.endpoint', 'fs.s3a.endpoint', 'presto.s3.endpoint'],
-  region: ['s3.region', 's3.endpoint.region', 'fs.s3a.endpoint.region'],
-  pathStyle: [
-    's3.path.style.access',
-    's3.path-style-access',
-    'fs.s3a.path.style.access',
-    'presto.s3.path-style-access',
-  ],
-  accessKey: ['s3.access-key', 's3.access.key', 'fs.s3a.access.key', 'presto.s3.access-key'],
-  secretKey: ['s3.secret-key', 's3.secret.key', 'fs.s3a.secret.key', 'presto.s3.secret-key'],
-} as const
-
-const ENTROPY_KEY = 's3.entropy.key'
 
 /** `s3://bucket/a/b`; `s3a:`, `s3n:` and `s3p:` mean the same. */
 export function isS3Url(url: string): boolean {
@@ -54,13 +40,13 @@ export function s3Settings(
 ): S3Settings {
   const [, bucket, path] = /^s3[anp]?:\/\/([^/]*)(.*)$/i.exec(url) ?? []
   if (!bucket) throw refused(`the place "${url}"`, 'it names no bucket', 's3://bucket/path')
-  const find = (keys: readonly string[]) => {
-    const key = keys.find((one) => configuration[one] !== undefined && configuration[one] !== '')
+  const find = (option: Option<unknown>) => {
+    const key = namesOf(option).find((one) => configuration[one] !== undefined && configuration[one] !== '')
     return key === undefined ? undefined : { key, value: configuration[key]! }
   }
   const names = withoutEntropy(path!, configuration, warn).split('/').filter(Boolean)
-  const endpoint = find(KEYS.endpoint)?.value ?? environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL
-  const region = find(KEYS.region)?.value ?? environment.AWS_REGION ?? environment.AWS_DEFAULT_REGION
+  const endpoint = find(S3.endpoint)?.value ?? environment.AWS_ENDPOINT_URL_S3 ?? environment.AWS_ENDPOINT_URL
+  const region = find(S3.region)?.value ?? environment.AWS_REGION ?? environment.AWS_DEFAULT_REGION
   return {
     url: ['s3:/', bucket, ...names].join('/'),
     bucket,
@@ -68,8 +54,8 @@ export function s3Settings(
     endpoint: endpoint === undefined ? undefined : endpointUrl(endpoint),
     // Other servers take any region.
     region: region ?? (endpoint === undefined ? undefined : 'us-east-1'),
-    pathStyle: booleanOf(find(KEYS.pathStyle)) ?? endpoint !== undefined,
-    credentials: credentialsOf(find(KEYS.accessKey), find(KEYS.secretKey)),
+    pathStyle: booleanOf(find(S3.pathStyle)) ?? endpoint !== undefined,
+    credentials: credentialsOf(find(S3.accessKey), find(S3.secretKey)),
   }
 }
 
@@ -79,9 +65,9 @@ function withoutEntropy(
   configuration: Readonly<Record<string, string>>,
   warn: (text: string) => void,
 ): string {
-  const key = configuration[ENTROPY_KEY]
+  const key = configuration[S3.entropy.key]
   if (key === undefined || key === '') return path
-  warn(`"${ENTROPY_KEY}" is accepted and has no effect: "${key}" is left out of paths, as S3 needs no random ones`)
+  warn(`"${S3.entropy.key}" is accepted and has no effect: "${key}" is left out of paths, as S3 needs no random ones`)
   return path.replaceAll(key, '')
 }
 

@@ -5,8 +5,10 @@
  * Checkpoints go on after some tasks have finished, whatever `execution.checkpointing.checkpoints-after-tasks-finish` says: without them the end of a bounded input could
  * not be held. Barriers do not overtake records yet, so `unaligned` changes nothing but what it forbids.
  */
-import { OptionReader } from '../core/option-reader.ts'
-import { RESTORE_KEYS, type RestoreSettings, restoreSettings } from './restore-settings.ts'
+import { ConfigValues } from '../config/option.ts'
+import { CHECKPOINTING, RECOVERY } from '../config/options/checkpointing.ts'
+import { REST } from '../config/options/rest.ts'
+import { type RestoreSettings, restoreSettings } from './restore-settings.ts'
 
 export type CheckpointMode = 'EXACTLY_ONCE' | 'AT_LEAST_ONCE'
 
@@ -41,16 +43,6 @@ export interface CheckpointSettings {
   historyMax: number
 }
 
-/** The shortest interval [CC-01]. */
-export const INTERVAL_MIN_MS = 10
-
-const NS = 'execution.checkpointing.'
-const INTERVAL = `${NS}interval`
-const BACKLOG = `${NS}interval-during-backlog`
-const MODE = `${NS}mode`
-const CONCURRENT = `${NS}max-concurrent-checkpoints`
-const UNALIGNED = [`${NS}unaligned.enabled`, `${NS}unaligned`]
-
 /**
  * Throws TR-CHECKPOINT-006 for a value that cannot be read or is out of its range, and for two that contradict each other.
  *
@@ -58,43 +50,39 @@ const UNALIGNED = [`${NS}unaligned.enabled`, `${NS}unaligned`]
  * readCheckpointSettings({ 'execution.checkpointing.interval': '10s' }).intervalMs // 10000
  */
 export function readCheckpointSettings(options: Readonly<Record<string, string>>): CheckpointSettings {
-  const read = new OptionReader(options, 'TR-CHECKPOINT-006')
+  const read = new ConfigValues(options, 'TR-CHECKPOINT-006')
+  const backlogMs = read.get(CHECKPOINTING.intervalDuringBacklog)
   const settings: CheckpointSettings = {
-    intervalMs: read.duration(undefined, { atLeastMs: INTERVAL_MIN_MS }, INTERVAL),
-    intervalDuringBacklogMs: readBacklogInterval(read),
-    mode: read.word('EXACTLY_ONCE', ['EXACTLY_ONCE', 'AT_LEAST_ONCE'], MODE),
-    timeoutMs: read.duration(600_000, { atLeastMs: INTERVAL_MIN_MS }, `${NS}timeout`),
-    minPauseMs: read.duration(0, { atLeastMs: 0 }, `${NS}min-pause`),
-    maxConcurrent: read.integer(1, { atLeast: 1 }, CONCURRENT),
-    tolerableFailures: read.integer(0, { atLeast: 0 }, `${NS}tolerable-failed-checkpoints`),
-    retained: read.integer(1, { atLeast: 1 }, `${NS}num-retained`, 'state.checkpoints.num-retained'),
-    retention: read.word(
-      'NO_EXTERNALIZED_CHECKPOINTS',
-      ['NO_EXTERNALIZED_CHECKPOINTS', 'DELETE_ON_CANCELLATION', 'RETAIN_ON_CANCELLATION'],
-      `${NS}externalized-checkpoint-retention`,
-    ),
-    unaligned: read.boolean(false, ...UNALIGNED),
-    directory: read.text(`${NS}dir`, 'state.checkpoints.dir', 'state.backend.fs.checkpointdir'),
-    savepointDirectory: read.text(`${NS}savepoint-dir`, 'state.savepoints.dir', 'savepoints.state.backend.fs.dir'),
+    intervalMs: read.get(CHECKPOINTING.interval),
+    intervalDuringBacklogMs: backlogMs === 0 ? Number.POSITIVE_INFINITY : backlogMs,
+    mode: read.get(CHECKPOINTING.mode),
+    timeoutMs: read.get(CHECKPOINTING.timeout),
+    minPauseMs: read.get(CHECKPOINTING.minPause),
+    maxConcurrent: read.get(CHECKPOINTING.maxConcurrent),
+    tolerableFailures: read.get(CHECKPOINTING.tolerableFailures),
+    retained: read.get(CHECKPOINTING.retained),
+    retention: read.get(CHECKPOINTING.retention),
+    unaligned: read.get(CHECKPOINTING.unaligned),
+    directory: read.get(CHECKPOINTING.directory),
+    savepointDirectory: read.get(CHECKPOINTING.savepointDirectory),
     restore: restoreSettings(options),
-    allowNonRestoredState: read.boolean(false, ...RESTORE_KEYS.allowNonRestoredState),
-    historyMax: read.integer(10, { atLeast: 0 }, 'web.checkpoints.history', 'jobmanager.web.checkpoints.history'),
+    allowNonRestoredState: read.get(RECOVERY.ignoreUnclaimed),
+    historyMax: read.get(REST.checkpointHistory),
   }
   checkTogether(read, settings)
   return settings
 }
 
-function readBacklogInterval(read: OptionReader): number | undefined {
-  const ms = read.duration(undefined, { atLeastMs: 0 }, BACKLOG)
-  return ms === 0 ? Number.POSITIVE_INFINITY : ms
-}
-
-function checkTogether(read: OptionReader, settings: CheckpointSettings): void {
+function checkTogether(read: ConfigValues, settings: CheckpointSettings): void {
   const { intervalMs, intervalDuringBacklogMs, maxConcurrent, mode, unaligned } = settings
   if (intervalMs !== undefined && intervalDuringBacklogMs !== undefined && intervalDuringBacklogMs < intervalMs)
-    throw read.refusal(read.find(BACKLOG)!, `0 (none), or no less than ${INTERVAL} (${intervalMs} ms)`)
+    throw read.refusal(
+      read.find(CHECKPOINTING.intervalDuringBacklog)!,
+      `0 (none), or no less than ${CHECKPOINTING.interval.key} (${intervalMs} ms)`,
+    )
+  const overtaking = read.find(CHECKPOINTING.unaligned)
   if (unaligned && mode === 'AT_LEAST_ONCE')
-    throw read.refusal(read.find(...UNALIGNED)!, `false (as ${MODE} is ${mode})`)
+    throw read.refusal(overtaking!, `false (as ${CHECKPOINTING.mode.key} is ${mode})`)
   if (unaligned && maxConcurrent > 1)
-    throw read.refusal(read.find(CONCURRENT)!, `1 (as ${read.find(...UNALIGNED)!.key} is true)`)
+    throw read.refusal(read.find(CHECKPOINTING.maxConcurrent)!, `1 (as ${overtaking!.key} is true)`)
 }

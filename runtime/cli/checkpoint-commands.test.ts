@@ -256,7 +256,7 @@ describe('tailrace check', () => {
   it.each([
     [2, 'TR-CLI-001', ['job.ts']],
     [2, 'TR-CLI-001', ['-s', 'sp', 'no-job.ts']],
-    [2, 'TR-CHECKPOINT-006', ['-s', 'sp', '-D', 'execution.state-recovery.claim-mode=MINE', 'job.ts']],
+    [2, 'TR-CONFIG-001', ['-s', 'sp', '-D', 'execution.state-recovery.claim-mode=MINE', 'job.ts']],
     [1, 'TR-CHECKPOINT-003', ['-s', 'job.ts', 'job.ts']],
   ])('ends with %i and %s for %j', async (exit, text, args) => {
     const { code, stdout, stderr } = await tailrace('check', ...args)

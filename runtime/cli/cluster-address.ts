@@ -1,4 +1,6 @@
 /** Where the REST of a running cluster is, as the command line says it. */
+import { ConfigValues } from '../config/option.ts'
+import { REST } from '../config/options/rest.ts'
 import { TailraceError } from '../core/errors.ts'
 
 export interface AddressFlags {
@@ -14,8 +16,9 @@ export interface AddressFlags {
  * clusterUrl({ address: 'jobs.example:8081', config: {} }) // 'http://jobs.example:8081'
  */
 export function clusterUrl({ address, config }: AddressFlags): string {
-  const port = portOf(config['rest.port'] ?? '8081')
-  const given = address?.trim() ?? config['rest.address']?.trim() ?? ''
+  const read = new ConfigValues(config, 'TR-CONFIG-001')
+  const port = /^\s*(\d+)/.exec(read.get(REST.port))![1]!
+  const given = address?.trim() ?? read.get(REST.address)
   const text = given.startsWith(':') ? `localhost${given}` : given === '' ? 'localhost' : given
   const isUrl = /^https?:\/\//i.test(text)
   const url = URL.parse(isUrl ? text : `http://${text}`)
@@ -27,10 +30,4 @@ export function clusterUrl({ address, config }: AddressFlags): string {
   // Without a port a URL means its scheme's, and a host the cluster's.
   if (url.port === '' && !isUrl && !/:80$/.test(text)) url.port = port
   return url.href.replace(/\/+$/, '')
-}
-
-function portOf(range: string): string {
-  const port = /^\s*(\d+)/.exec(range)?.[1]
-  if (port !== undefined) return port
-  throw new TailraceError('TR-CONFIG-001', `Cannot use "${range}" for "rest.port": wanted a port or a range of ports`)
 }

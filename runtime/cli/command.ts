@@ -12,6 +12,7 @@ import type {
   StopFlags,
   Surroundings,
 } from './cluster-commands.ts'
+import type { ConfigurationFlags } from './configuration.ts'
 import { EXIT } from './exit-codes.ts'
 import { type RestoreFlags, withRestoreFlags } from './restore-flags.ts'
 import { parseProperty, type RunFlags } from './settings.ts'
@@ -32,6 +33,8 @@ Exit codes:
 
 Environment:
   TAILRACE_DEBUG=1 shows whole stacks of errors; NO_COLOR turns colours off.`
+
+const CONFIG_DIR = 'directory of config.yaml (TAILRACE_CONF_DIR; default: conf, if it has one)'
 
 const INSPECT_HELP = `
 Examples:
@@ -77,10 +80,19 @@ Examples:
   tailrace stop 1a2b --drain
 ${CLUSTER_EXIT}`
 
-interface CheckOptions extends RestoreFlags {
+interface CheckOptions extends RestoreFlags, ConfigurationFlags {
   parallelism?: string
-  D?: Record<string, string>
   json: boolean
+}
+
+/** What is said about it goes to standard error. */
+async function configurationOf(
+  options: ConfigurationFlags,
+  how: { quiet?: boolean } = {},
+): Promise<Record<string, string>> {
+  const { commandConfiguration } = await import('./configuration.ts')
+  const error = (text: string) => void process.stderr.write(text)
+  return await commandConfiguration(options, { environment: process.env, cwd: process.cwd(), error }, how)
 }
 
 function build(): Command {
@@ -100,6 +112,7 @@ function build(): Command {
     .option('-p, --parallelism <n>', 'subtasks of each operator (parallelism.default; 2, or 1 on one core)')
     .option('--slots <n>', 'slots of the cluster, each a thread (default: the parallelism)')
     .option('-D <key=value>', 'a configuration value; may be repeated', parseProperty)
+    .option('--config-dir <directory>', CONFIG_DIR)
     .option('--port <port>', 'port of REST and the Web UI, or a range (default: 8081, or the next free one)')
     .option('--metrics-port <port>', 'port of Prometheus metrics, or a range (default: 9249, or the next free one)')
     .option('--no-web', 'serve neither REST nor the Web UI')
@@ -115,7 +128,7 @@ function build(): Command {
     .addHelpText('after', RUN_HELP)
     .action(async (job: string, args: string[], options: Record<string, unknown>) => {
       const { run } = await import('./run.ts')
-      const config = withRestoreFlags((options.D ?? {}) as Record<string, string>, options)
+      const config = withRestoreFlags(await configurationOf(options), options)
       process.exit(await run(job, args, { ...options, config } as unknown as RunFlags))
     })
   program
@@ -123,16 +136,17 @@ function build(): Command {
     .description('show what is in a checkpoint or savepoint: operators, states, types, sizes')
     .argument('<path>', 'its folder, or the _metadata in it: a path, file:///… or s3://…')
     .option('-D <key=value>', 'a configuration value, such as of S3; may be repeated', parseProperty)
+    .option('--config-dir <directory>', CONFIG_DIR)
     .option('--json', 'print JSON', false)
     .addHelpText('after', INSPECT_HELP)
-    .action(async (path: string, options: { D?: Record<string, string>; json: boolean }) => {
+    .action(async (path: string, options: ConfigurationFlags & { json: boolean }) => {
       const [{ inspect }, { storeOpener }, { processTerminal }] = await Promise.all([
         import('./inspect.ts'),
         import('./store-opener.ts'),
         import('./terminal.ts'),
       ])
       const terminal = processTerminal(process)
-      process.exit(await inspect(path, options, storeOpener(options.D ?? {}, terminal), terminal))
+      process.exit(await inspect(path, options, storeOpener(await configurationOf(options), terminal), terminal))
     })
   program
     .command('check')
@@ -143,6 +157,7 @@ function build(): Command {
     .option('-n, --allow-non-restored-state', 'leave state behind that no operator of the job takes')
     .option('-p, --parallelism <n>', 'as for run')
     .option('-D <key=value>', 'a configuration value; may be repeated', parseProperty)
+    .option('--config-dir <directory>', CONFIG_DIR)
     .option('--json', 'print JSON', false)
     .allowUnknownOption()
     .addHelpText('after', CHECK_HELP)
@@ -152,7 +167,7 @@ function build(): Command {
         import('./store-opener.ts'),
         import('./terminal.ts'),
       ])
-      const config = withRestoreFlags(options.D ?? {}, options)
+      const config = withRestoreFlags(await configurationOf(options), options)
       const terminal = processTerminal(process)
       process.exit(await check(job, args, { ...options, config }, storeOpener(config, terminal), terminal))
     })
@@ -160,7 +175,7 @@ function build(): Command {
   return program
 }
 
-type Options = Record<string, unknown> & { D?: Record<string, string> }
+type Options = Record<string, unknown> & ConfigurationFlags
 
 /** Commands to a cluster that runs. */
 function addClusterCommands(program: Command): void {
@@ -170,6 +185,7 @@ function addClusterCommands(program: Command): void {
       .description(description)
       .option('--address <host:port>', 'of the cluster (rest.address, rest.port; default: localhost:8081)')
       .option('-D <key=value>', 'a configuration value; may be repeated', parseProperty)
+      .option('--config-dir <directory>', CONFIG_DIR)
       .option('--json', 'print JSON', false)
   const act = async <F>(
     options: Options,
@@ -180,7 +196,7 @@ function addClusterCommands(program: Command): void {
       import('./terminal.ts'),
     ])
     const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
-    const flags = { ...options, config: options.D ?? {} } as F
+    const flags = { ...options, config: await configurationOf(options, { quiet: true }) } as F
     process.exit(await run(commands, flags, { terminal: processTerminal(process), sleep }))
   }
   add('list', 'list the running jobs of a cluster')

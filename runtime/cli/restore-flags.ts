@@ -15,10 +15,10 @@ export function withRestoreFlags(
   { fromSavepoint, savepoint = fromSavepoint, allowNonRestoredState, claimMode }: RestoreFlags,
 ): Record<string, string> {
   const merged = { ...config }
-  const set = ([key, alias]: readonly [string, string], value: string | undefined) => {
+  const set = ([key, ...older]: string[], value: string | undefined) => {
     if (value === undefined) return
-    delete merged[alias]
-    merged[key] = value
+    for (const name of older) delete merged[name]
+    merged[key!] = value
   }
   set(RESTORE_KEYS.path, savepoint)
   set(RESTORE_KEYS.allowNonRestoredState, allowNonRestoredState === true ? 'true' : undefined)

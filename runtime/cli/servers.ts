@@ -1,4 +1,5 @@
 /** What an embedded cluster lets onlookers see: REST and the page on one port, Prometheus on another. Loaded while the program does. */
+import { SLOTS } from '../config/options/processes.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Dispatcher } from '../jobmanager/dispatcher.ts'
 import type { ClusterSettings } from './settings.ts'
@@ -26,8 +27,8 @@ export async function startServers(dispatcher: Dispatcher, settings: ClusterSett
             metrics,
             port: restPorts,
             host,
-            configuration: { ...options, 'taskmanager.numberOfTaskSlots': String(settings.slots) },
-            canCancel: options['web.cancel.enable'] !== 'false',
+            configuration: { ...options, [SLOTS.perTaskManager.key]: String(settings.slots) },
+            canCancel: settings.canCancel,
             lingerMs: LINGER_MS,
           }),
         ),

@@ -109,6 +109,7 @@ export const ERRORS = {
   'TR-CLUSTER-003': { domain: 'external', retry: true, text: 'A port that the cluster should listen on is taken.' },
   'TR-CLUSTER-004': { domain: 'user', retry: false, text: 'A job cannot run with the parallelism that was asked for.' },
   'TR-CONFIG-001': { domain: 'user', retry: false, text: 'A configuration value cannot be parsed or is out of range.' },
+  'TR-CONFIG-002': { domain: 'user', retry: false, text: 'A configuration file cannot be found or read.' },
   'TR-CLI-001': { domain: 'user', retry: false, text: 'A command line argument is missing or wrong.' },
   'TR-CLI-002': { domain: 'external', retry: true, text: 'A command could not reach the cluster that it is for.' },
   'TR-CLI-003': { domain: 'user', retry: false, text: 'The cluster refused what a command asked it for.' },

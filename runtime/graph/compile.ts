@@ -6,11 +6,12 @@
  * with several consumers chains to each that qualifies. Pure: the same graph gives the same result in every thread.
  */
 
+import { JOB } from '../config/options/job.ts'
 import type { ChainedOperator, JobEdge, JobGraph, JobVertex, LogicalGraph } from './model.ts'
 import { operatorIds } from './operator-ids.ts'
 import { type ResolvedEdge, type ResolvedNode, resolveNodes } from './resolve.ts'
 
-const DIFFERENT_MAX_PARALLELISM = 'pipeline.operator-chaining.chain-operators-with-different-max-parallelism'
+const DIFFERENT_MAX_PARALLELISM = JOB.chainDifferentMaxParallelism.key
 
 /** Throws TailraceError TR-GRAPH-… when the graph cannot run. */
 export function compileJobGraph(graph: LogicalGraph): JobGraph {

@@ -14,9 +14,10 @@ import {
   NO_CHECKPOINTS,
 } from '../checkpoint/coordinator/statistics-model.ts'
 import { type CheckpointSettings, readCheckpointSettings } from '../checkpoint/settings.ts'
+import { ConfigValues } from '../config/option.ts'
+import { REST } from '../config/options/rest.ts'
 import type { Clock } from '../core/clock.ts'
 import { type ErrorData, errorToData, TailraceError } from '../core/errors.ts'
-import { OptionReader } from '../core/option-reader.ts'
 import { planWithParallelism } from '../graph/deployed-numbers.ts'
 import type { Plan } from '../graph/model.ts'
 import { exchangeSettings } from '../network/settings.ts'
@@ -24,7 +25,7 @@ import type { JobResult, JobStatus, ToProgram } from '../rpc/program-messages.ts
 import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
 import type { JobSummary, JobView } from '../rpc/views.ts'
 import { Attempt, type AttemptOptions, type JobTimeouts, type Schedule } from './attempt.ts'
-import { EXCEPTIONS_MAX, ExceptionHistory, type Failure } from './exception-history.ts'
+import { ExceptionHistory, type Failure } from './exception-history.ts'
 import { type AttemptStart, FROM_NOTHING, JobCheckpoints, type OpenStorage } from './job-checkpoints.ts'
 import { JobSlots } from './job-slots.ts'
 import { isEnd, isTaskEnd, type JobEndStatus, StatusHistory } from './job-status.ts'
@@ -128,8 +129,8 @@ export class JobMaster implements JobContext {
     this.checkpointSettings = settings
     this.#strategy = readRestartStrategy(plan.config.options, { checkpoints: settings.intervalMs !== undefined })
     this.#checkpoints = this.#checkpointsOf(settings)
-    const read = new OptionReader(plan.config.options, 'TR-CHECKPOINT-006')
-    this.#exceptions = new ExceptionHistory(read.integer(EXCEPTIONS_MAX, { atLeast: 1 }, 'web.exception-history-size'))
+    const read = new ConfigValues(plan.config.options, 'TR-CHECKPOINT-006')
+    this.#exceptions = new ExceptionHistory(read.get(REST.exceptionHistory))
     this.#history = new StatusHistory(clock.now())
     this.#modifiedTime = clock.now()
     this.slots = new JobSlots({

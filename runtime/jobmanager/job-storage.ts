@@ -4,6 +4,7 @@
  * A deployment is named by `tailrace.deployment.id`: a job that is started again under the same name goes on from its newest checkpoint. Without a name each run is a deployment
  * of its own, named by its job's id.
  */
+
 import { resolve } from 'node:path'
 import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts'
 import { MemoryObjects, memoryStore } from '../checkpoint/memory-store.ts'
@@ -12,12 +13,13 @@ import { openObjectStore } from '../checkpoint/open-object-store.ts'
 import type { Schedule } from '../checkpoint/retry.ts'
 import type { OpenStore } from '../checkpoint/savepoint.ts'
 import { disposeSavepoint, savepointsOf } from '../checkpoint/savepoints.ts'
+import { JOB } from '../config/options/job.ts'
 import type { Clock } from '../core/clock.ts'
 import { TailraceError } from '../core/errors.ts'
 import type { Plan } from '../graph/model.ts'
 import type { OpenStorage } from './job-checkpoints.ts'
 
-export const DEPLOYMENT_ID = 'tailrace.deployment.id'
+export const DEPLOYMENT_ID = JOB.deploymentId.key
 
 export interface StorageOptions {
   clock: Clock

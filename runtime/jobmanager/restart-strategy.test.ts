@@ -188,7 +188,7 @@ describe('readRestartStrategy()', () => {
   })
 
   it.each([
-    [{ 'restart-strategy': 'sometimes' }, /"sometimes" for restart-strategy: none, fixed-delay/],
+    [{ 'restart-strategy': 'sometimes' }, /"sometimes" for restart-strategy: one of none, fixed-delay/],
     [
       { 'restart-strategy.type': 'fixed-delay', 'restart-strategy.fixed-delay.attempts': 'many' },
       /"many" for restart-strategy.fixed-delay.attempts: a whole number of 0 or more/,

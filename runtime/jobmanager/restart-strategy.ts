@@ -4,8 +4,9 @@
  * `decideRestart` is pure: what happened so far is a {@link RestartHistory} that goes in and comes out. What must hold: a failure that running the job again
  * cannot mend ends it at once, whatever the strategy; failures before a restart that is due belong to that restart and are not counted again.
  */
+import { ConfigValues } from '../config/option.ts'
+import { RESTARTS } from '../config/options/restarts.ts'
 import { ERRORS, type ErrorCode } from '../core/errors.ts'
-import { OptionReader } from '../core/option-reader.ts'
 
 export type RestartStrategy =
   | { kind: 'none' }
@@ -102,18 +103,6 @@ function backOff(
   return Math.min(maxMs, Math.max(initialMs, delayMs + (2 * random - 1) * jitter * delayMs))
 }
 
-const NAMES: Record<string, RestartStrategy['kind']> = {
-  none: 'none',
-  off: 'none',
-  disable: 'none',
-  'fixed-delay': 'fixed-delay',
-  fixeddelay: 'fixed-delay',
-  'failure-rate': 'failure-rate',
-  failurerate: 'failure-rate',
-  'exponential-delay': 'exponential-delay',
-  exponentialdelay: 'exponential-delay',
-}
-
 /**
  * The strategy of a job's configuration, by Flink's keys in the spellings of 1.x and 2.x. Without one: exponential-delay when the job takes checkpoints, else none.
  * Throws TR-CHECKPOINT-006.
@@ -125,50 +114,39 @@ export function readRestartStrategy(
   options: Readonly<Record<string, string>>,
   { checkpoints }: { checkpoints: boolean },
 ): RestartStrategy {
-  const read = new OptionReader(options, 'TR-CHECKPOINT-006')
-  const named = read.find('restart-strategy.type', 'restart-strategy')
-  const kind = named === undefined ? (checkpoints ? 'exponential-delay' : 'none') : NAMES[named.text.toLowerCase()]
+  const read = new ConfigValues(options, 'TR-CHECKPOINT-006')
+  const kind = read.get(RESTARTS.type) ?? (checkpoints ? 'exponential-delay' : 'none')
   switch (kind) {
-    case undefined:
-      throw read.refusal(named!, 'none, fixed-delay, failure-rate or exponential-delay')
     case 'none':
       return { kind }
     case 'fixed-delay':
-      return {
-        kind,
-        attempts: read.integer(1, { atLeast: 0, infinite: true }, 'restart-strategy.fixed-delay.attempts'),
-        delayMs: read.duration(1000, { atLeastMs: 0 }, 'restart-strategy.fixed-delay.delay'),
-      }
+      return { kind, attempts: read.get(RESTARTS.fixedAttempts), delayMs: read.get(RESTARTS.fixedDelay) }
     case 'failure-rate':
       return {
         kind,
-        maxFailures: read.integer(1, { atLeast: 1 }, 'restart-strategy.failure-rate.max-failures-per-interval'),
-        intervalMs: read.duration(60_000, { atLeastMs: 1 }, 'restart-strategy.failure-rate.failure-rate-interval'),
-        delayMs: read.duration(1000, { atLeastMs: 0 }, 'restart-strategy.failure-rate.delay'),
+        maxFailures: read.get(RESTARTS.failuresPerInterval),
+        intervalMs: read.get(RESTARTS.failureInterval),
+        delayMs: read.get(RESTARTS.failureDelay),
       }
     case 'exponential-delay':
       return readExponential(read)
   }
 }
 
-function readExponential(read: OptionReader): RestartStrategy {
-  const key = (name: string) => `restart-strategy.exponential-delay.${name}`
-  const initialMs = read.duration(1000, { atLeastMs: 1 }, key('initial-backoff'))
-  const maxMs = read.duration(Math.max(60_000, initialMs), { atLeastMs: 1 }, key('max-backoff'))
-  if (maxMs < initialMs)
-    throw read.refusal(read.find(key('max-backoff'))!, `no less than ${key('initial-backoff')} (${initialMs} ms)`)
+function readExponential(read: ConfigValues): RestartStrategy {
+  const initialMs = read.get(RESTARTS.initialBackoff)
+  const max = read.find(RESTARTS.maxBackoff)
+  const maxMs = read.get(RESTARTS.maxBackoff)
+  if (max !== undefined && maxMs < initialMs)
+    throw read.refusal(max, `no less than ${RESTARTS.initialBackoff.key} (${initialMs} ms)`)
   return {
     kind: 'exponential-delay',
     initialMs,
-    maxMs,
-    multiplier: read.number(1.5, { from: 1, to: Number.POSITIVE_INFINITY }, key('backoff-multiplier')),
-    resetAfterMs: read.duration(3_600_000, { atLeastMs: 1 }, key('reset-backoff-threshold')),
-    jitter: read.number(0.1, { from: 0, to: 1 }, key('jitter-factor')),
-    attempts: read.integer(
-      Number.POSITIVE_INFINITY,
-      { atLeast: 0, infinite: true },
-      key('attempts-before-reset-backoff'),
-    ),
+    maxMs: Math.max(maxMs, initialMs),
+    multiplier: read.get(RESTARTS.backoffMultiplier),
+    resetAfterMs: read.get(RESTARTS.resetThreshold),
+    jitter: read.get(RESTARTS.jitter),
+    attempts: read.get(RESTARTS.attemptsBeforeReset),
   }
 }
 

@@ -9,14 +9,13 @@ import { join } from 'node:path'
 import { TailraceError } from '../core/errors.ts'
 import { BUFFER_BYTES } from './buffer-pool.ts'
 import { type ChannelWriter, DATA, type EntryType, FRAGMENT, NO_BUFFER } from './channel.ts'
+import { EXCHANGE_SETTINGS } from './settings.ts'
 
 /** Bounds in bytes. */
 export interface OverflowLimits {
   memoryBytesMax: number
   diskBytesMax: number
 }
-
-export const OVERFLOW_LIMITS: OverflowLimits = { memoryBytesMax: 64 * 2 ** 20, diskBytesMax: 16 * 2 ** 30 }
 
 interface Element {
   type: EntryType
@@ -39,7 +38,7 @@ export class Overflow {
   /** Elements in all queues. */
   size = 0
 
-  constructor(limits: OverflowLimits = OVERFLOW_LIMITS) {
+  constructor(limits: OverflowLimits = EXCHANGE_SETTINGS.overflow) {
     this.#limits = limits
   }
 

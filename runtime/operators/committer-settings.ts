@@ -1,7 +1,8 @@
 /**
  * What a job may set of its committers, from its configuration keys.
  */
-import { OptionReader } from '../core/option-reader.ts'
+import { ConfigValues } from '../config/option.ts'
+import { JOB } from '../config/options/job.ts'
 
 export interface CommitterSettings {
   /** `sink.committer.retries`: how often a committable is asked for again before the job fails. */
@@ -12,15 +13,15 @@ export interface CommitterSettings {
   allowLost: boolean
 }
 
-export const COMMITTER_SETTINGS: CommitterSettings = { retries: 10, retryIntervalMs: 1000, allowLost: false }
-
 /** Throws TR-CONFIG-001. */
 export function committerSettings(options: Readonly<Record<string, string>>): CommitterSettings {
-  const read = new OptionReader(options, 'TR-CONFIG-001')
-  const { retries, retryIntervalMs, allowLost } = COMMITTER_SETTINGS
+  const read = new ConfigValues(options, 'TR-CONFIG-001')
   return {
-    retries: read.integer(retries, { atLeast: 0 }, 'sink.committer.retries'),
-    retryIntervalMs: read.duration(retryIntervalMs, { atLeastMs: 1 }, 'tailrace.sink.committer.retry-interval'),
-    allowLost: read.boolean(allowLost, 'tailrace.allow-lost-transactions'),
+    retries: read.get(JOB.committerRetries),
+    retryIntervalMs: read.get(JOB.committerRetryInterval),
+    allowLost: read.get(JOB.allowLostTransactions),
   }
 }
+
+/** What holds when nobody sets anything. */
+export const COMMITTER_SETTINGS: CommitterSettings = committerSettings({})

@@ -1,7 +1,7 @@
 /** The JobManager's own configuration and environment. */
 import { z } from 'zod'
+import { masked } from '../config/secrets.ts'
 import type { App, RestContext } from './common.ts'
-import { masked } from './masked.ts'
 
 const configuration = z.array(z.object({ key: z.string(), value: z.string() }))
 const environment = z.object({

@@ -1,8 +1,8 @@
 /** Lists of jobs, and cancelling one. */
 import { z } from 'zod'
+import { masked } from '../config/secrets.ts'
 import { type App, jobOf, jobParams, type RestContext, RestError } from './common.ts'
 import { accumulators, jobConfig, jobIds, jobStatusInfo, jobsOverview } from './jobs-schemas.ts'
-import { masked } from './masked.ts'
 
 export function jobsRoutes(app: App, context: RestContext): void {
   const { cluster } = context

@@ -1,0 +1,214 @@
+/** Slots, TaskManagers and JobManagers: addresses, memory, registration, heartbeats. */
+import { option } from '../option.ts'
+import { boolean, duration, integer, memorySize, oneOf, ports, text } from '../types.ts'
+
+export const SLOTS = {
+  perTaskManager: option({
+    key: 'taskmanager.numberOfTaskSlots',
+    type: integer({ atLeast: 1, atMost: 999_999 }),
+    unset: 'the parallelism; else 2, or 1 on one core',
+    text: 'Slots of a TaskManager, each a thread (`--slots`).',
+  }),
+  deployTimeout: option({
+    key: 'slot.deploy.timeout',
+    type: duration(),
+    standard: '1 min',
+    text: 'Building the tasks of a job in a slot takes no longer, or it fails.',
+  }),
+  heap: option({
+    key: 'taskmanager.memory.task.heap.size',
+    type: memorySize({ atLeast: '16m' }),
+    unset: 'a share of 70 % of the memory',
+    text: 'Limit of the heap of each slot.',
+  }),
+  requestTimeout: option({
+    key: 'slot.request.timeout',
+    type: duration(),
+    standard: '5 min',
+    text: 'A job that has too few slots for so long fails, and says how many it needs and there are.',
+  }),
+  idleTimeout: option({
+    key: 'slot.idle.timeout',
+    type: duration(),
+    standard: '50 s',
+    text: 'A slot that a job does not use is given back after so long.',
+  }),
+  offerTimeout: option({
+    key: 'taskmanager.slot.timeout',
+    type: duration(),
+    standard: '10 s',
+    text: 'A slot that was promised to a job which does not take it is free again after so long.',
+  }),
+  balance: option({
+    key: 'taskmanager.load-balance.mode',
+    type: oneOf(['NONE', 'SLOTS', 'MIN_RESOURCES', 'TASKS']),
+    standard: 'NONE',
+    text: 'How tasks spread: TaskManagers one after the other, even by slots, as few TaskManagers as can be, or even by tasks.',
+  }),
+}
+
+export const TASK_MANAGER = {
+  id: option({
+    key: 'taskmanager.resource-id',
+    type: text(),
+    unset: 'made at its start',
+    text: 'Of the TaskManager; the same after a restart makes it the same one.',
+  }),
+  bindHost: option({
+    key: 'taskmanager.bind-host',
+    type: text(),
+    standard: '0.0.0.0',
+    text: 'The address that is listened on.',
+  }),
+  rpcPort: option({ key: 'taskmanager.rpc.port', type: ports, standard: '0', text: 'Of its RPC.' }),
+  rpcBindPort: option({
+    key: 'taskmanager.rpc.bind-port',
+    fallback: ['taskmanager.rpc.port'],
+    type: ports,
+    unset: 'as `taskmanager.rpc.port`',
+    text: 'The port that is listened on, where another is told.',
+  }),
+  memory: option({
+    key: 'taskmanager.memory.process.size',
+    fallback: ['taskmanager.memory.flink.size'],
+    type: memorySize({ atLeast: '128m' }),
+    unset: 'what the machine or the container has',
+    text: 'All memory of a TaskManager: heaps of its slots, tables, buffers, and the rest.',
+  }),
+  registrationTimeout: option({
+    key: 'taskmanager.registration.timeout',
+    older: ['taskmanager.maxRegistrationDuration'],
+    type: duration(),
+    standard: '5 min',
+    text: 'A TaskManager that finds no leader for so long after its start ends.',
+  }),
+  leaderlessTimeout: option({
+    key: 'tailrace.leaderless.timeout',
+    type: duration(),
+    standard: '5 min',
+    text: 'A TaskManager that has lost its leader keeps its tasks for so long, to be taken over by the next one; then it ends.',
+  }),
+  workingDirectory: option({
+    key: 'process.taskmanager.working-dir',
+    fallback: ['process.working-dir'],
+    type: text(),
+    unset: 'as `process.working-dir`',
+    text: 'Where a TaskManager keeps local copies of state.',
+  }),
+}
+
+export const JOB_MANAGER = {
+  address: option({
+    key: 'jobmanager.rpc.address',
+    type: text(),
+    standard: 'localhost',
+    text: 'Where TaskManagers find the JobManager, without high availability.',
+  }),
+  port: option({
+    key: 'jobmanager.rpc.port',
+    type: integer({ atLeast: 0, atMost: 65_535 }),
+    standard: '6123',
+    text: 'Of its RPC.',
+  }),
+  bindPort: option({
+    key: 'jobmanager.rpc.bind-port',
+    fallback: ['jobmanager.rpc.port'],
+    type: ports,
+    unset: 'as `jobmanager.rpc.port`',
+    text: 'The port that is listened on, where another is told.',
+  }),
+  bindHost: option({
+    key: 'jobmanager.bind-host',
+    type: text(),
+    standard: '0.0.0.0',
+    text: 'The address that is listened on.',
+  }),
+  id: option({ key: 'jobmanager.resource-id', type: text(), unset: 'made at its start', text: 'Of the JobManager.' }),
+  memory: option({
+    key: 'jobmanager.memory.process.size',
+    fallback: ['jobmanager.memory.flink.size'],
+    type: memorySize({ atLeast: '128m' }),
+    unset: 'what the machine or the container has',
+    text: 'All memory of a JobManager.',
+  }),
+  workingDirectory: option({
+    key: 'process.jobmanager.working-dir',
+    fallback: ['process.working-dir'],
+    type: text(),
+    unset: 'as `process.working-dir`',
+    text: 'Where a JobManager keeps files of its own.',
+  }),
+}
+
+const REGISTRATION = 'cluster.registration.'
+
+export const CLUSTER = {
+  workingDirectory: option({
+    key: 'process.working-dir',
+    fallback: ['io.tmp.dirs'],
+    type: text(),
+    unset: 'as `io.tmp.dirs`',
+    text: 'Where processes keep files that may go when they end.',
+  }),
+  temporaryDirectories: option({
+    key: 'io.tmp.dirs',
+    older: ['taskmanager.tmp.dirs'],
+    type: text(),
+    unset: 'that of the system',
+    text: 'Where temporary files lie; several are separated by commas.',
+  }),
+  heartbeatInterval: option({
+    key: 'heartbeat.interval',
+    type: duration({ atLeastMs: 10 }),
+    standard: '1 s',
+    text: 'Between two heartbeats of a connection.',
+  }),
+  heartbeatTimeout: option({
+    key: 'heartbeat.timeout',
+    type: duration({ atLeastMs: 10 }),
+    standard: '5 s',
+    text: 'Who is not heard of for so long is lost. A connection that closes says it at once.',
+  }),
+  heartbeatFailures: option({
+    key: 'heartbeat.rpc-failure-threshold',
+    type: integer({ atLeast: -1 }),
+    standard: '2',
+    text: 'Who cannot be called so many times in a row is lost before the time is out; -1: only by time.',
+  }),
+  registrationFirst: option({
+    key: `${REGISTRATION}initial-timeout`,
+    type: duration({ atLeastMs: 1 }),
+    standard: '100 ms',
+    text: 'Of the first attempt to register; each next one gets twice as long.',
+  }),
+  registrationLongest: option({
+    key: `${REGISTRATION}max-timeout`,
+    type: duration({ atLeastMs: 1 }),
+    standard: '30 s',
+    text: 'The longest of these.',
+  }),
+  registrationErrorDelay: option({
+    key: `${REGISTRATION}error-delay`,
+    type: duration(),
+    standard: '1 s',
+    text: 'After an attempt that failed.',
+  }),
+  registrationRefusedDelay: option({
+    key: `${REGISTRATION}refused-registration-delay`,
+    type: duration(),
+    standard: '10 s',
+    text: 'After an attempt that was refused.',
+  }),
+  shutdownTimeout: option({
+    key: 'cluster.services.shutdown-timeout',
+    type: duration(),
+    standard: '30 s',
+    text: 'What does not close within it is left.',
+  }),
+  shutdownWithApplication: option({
+    key: 'execution.shutdown-on-application-finish',
+    type: boolean,
+    standard: 'true',
+    text: 'A cluster of one application ends with it.',
+  }),
+}
