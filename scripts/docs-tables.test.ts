@@ -1,10 +1,12 @@
 /**
  * Pages of docs/ that repeat a table of the sources are held equal to it, in both directions.
  */
-import { globSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { EXIT } from '../runtime/cli/exit-codes.ts'
+import { OPTIONS } from '../runtime/config/options.ts'
+import { PENDING } from '../runtime/config/pending.ts'
 import { systemClock } from '../runtime/core/clock.ts'
 import { ERRORS } from '../runtime/core/errors.ts'
 import { allSamples } from '../runtime/metrics/cluster-samples.ts'
@@ -16,6 +18,7 @@ import { INPUT_WATERMARKS } from '../runtime/operators/two-input.ts'
 import type { RestContext } from '../runtime/rest/common.ts'
 import { createApp } from '../runtime/rest/server.ts'
 import { MiniCluster } from '../runtime/testing/index.ts'
+import { withOptionTables } from './config-options.ts'
 import { withTables } from './kafka-properties.ts'
 
 const root = dirname(import.meta.dirname)
@@ -150,22 +153,16 @@ test.each([
   expect(listed.toSorted()).toEqual([...new Set(declared)].toSorted())
 })
 
-test('the guide lists the configuration keys that are read', () => {
-  const sources = [
-    'runtime/api/job-config.ts',
-    'runtime/network/settings.ts',
-    'runtime/operators/committer-settings.ts',
-    ...globSync('runtime/cli/s*.ts', { cwd: root }),
-  ]
-  const isKey = (text: string) => /^[a-z]+(\.[a-zA-Z-]+)+$/.test(text) && !/\.(ts|js|json)$/.test(text)
-  const readKeys = sources
-    .filter((path) => !path.endsWith('.test.ts'))
-    .flatMap((path) => [...read(path).matchAll(/'([^'\n]+)'/g)].map(([, text]) => text))
-    .filter(isKey)
-    // Spellings of Flink 1.x, accepted without a word.
-    .filter((key) => key !== 'execution.buffer-timeout' && key !== 'pipeline.operator-chaining')
-  const listed = firstCells(under('docs/guide.md', 'Configuration')).flatMap(codes).filter(isKey)
-  expect(listed.toSorted()).toEqual([...new Set(readKeys)].toSorted())
+test('docs/configuration.md has the tables of the catalogue', () => {
+  const page = read('docs/configuration.md')
+  expect(page).toBe(withOptionTables(page))
+})
+
+test('the guide names configuration keys that have an effect', () => {
+  const listed = firstCells(under('docs/guide.md', 'Configuration')).flatMap(codes)
+  expect(listed.length).toBeGreaterThan(3)
+  const known = OPTIONS.map(({ key }) => key).filter((key) => !PENDING.has(key))
+  expect(listed.filter((key) => !known.includes(key))).toEqual([])
 })
 
 test('the guide lists the exit codes', () => {

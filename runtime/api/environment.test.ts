@@ -97,6 +97,15 @@ describe('settings', () => {
     expect([env.getParallelism(), env.getConfig().options['parallelism.default']]).toEqual([2, '2'])
   })
 
+  test('of the program win over those of the command line, by whatever name of a setting', () => {
+    const { env } = setUp({ 'execution.checkpointing.dir': '/a', 'state.checkpoints.num-retained': '2' })
+    env.configure('state.checkpoints.dir', '/b').configure('execution.checkpointing.num-retained', 3)
+    expect(env.getConfig().options).toEqual({
+      'state.checkpoints.dir': '/b',
+      'execution.checkpointing.num-retained': '3',
+    })
+  })
+
   const keys: [key: string, value: string | number | boolean, field: string, parsed: unknown][] = [
     ['parallelism.default', 3, 'parallelism', 3],
     ['pipeline.max-parallelism', '256', 'maxParallelism', 256],

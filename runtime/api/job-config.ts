@@ -104,16 +104,10 @@ export class JobSettings {
    */
   set(key: string, value: string | number | boolean): void {
     const text = this.#apply(key, value)
-    const options = optionsNamed(key).filter((option) => namesOf(option).includes(key))
-    for (const name of options.flatMap(namesOf)) delete this.#options[name]
-    for (const name of options.length === 0 ? [key] : options.map((option) => option.key)) this.#options[name] = text
-  }
-
-  /** By any name of the setting. */
-  get(key: string): string | undefined {
-    const names = [key, ...optionsNamed(key).flatMap(namesOf)]
-    const given = names.find((name) => this.#options[name] !== undefined)
-    return given === undefined ? undefined : this.#options[given]
+    for (const names of optionsNamed(key).map(namesOf)) {
+      if (names.includes(key)) for (const name of names) delete this.#options[name]
+    }
+    this.#options[key] = text
   }
 
   #apply(key: string, value: string | number | boolean): string {

@@ -32,7 +32,8 @@ Exit codes:
   0 the job finished   1 it failed   2 wrong usage   130 it was cancelled (Ctrl-C, REST, the page)
 
 Environment:
-  TAILRACE_DEBUG=1 shows whole stacks of errors; NO_COLOR turns colours off.`
+  TAILRACE_CONF_DIR is where config.yaml is (--config-dir; else conf, if it has one); TAILRACE_PROPERTIES
+  has lines of key: value. TAILRACE_DEBUG=1 shows whole stacks of errors; NO_COLOR turns colours off.`
 
 const CONFIG_DIR = 'directory of config.yaml (TAILRACE_CONF_DIR; default: conf, if it has one)'
 

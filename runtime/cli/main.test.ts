@@ -1,7 +1,7 @@
 /** The command as a user runs it: a process with arguments, output and an exit code. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -206,12 +206,37 @@ describe('tailrace run', () => {
     [['run', 'words.ts', '-p', '0'], 'TR-CLI-001', '--parallelism'],
     [['run', 'words.ts', '-D', 'novalue'], 'TR-CLI-001', 'key=value'],
     [['run', 'words.ts', '-D', 'parallelism.default=x'], 'TR-CONFIG-001', 'parallelism.default'],
+    [['run', 'words.ts', '--config-dir', 'nowhere'], 'TR-CONFIG-002', 'nowhere'],
     [['run'], 'error: missing required argument', 'job'],
     [['rnu'], "error: unknown command 'rnu'", 'Did you mean run?'],
   ])('%j is wrong usage', async (args, ...texts) => {
     const { code, stdout, stderr } = await tailrace(...args)
     expect([code, stdout]).toEqual([2, ''])
     for (const text of texts) expect(stderr).toContain(text)
+  })
+})
+
+describe('configuration', () => {
+  it('comes from the directory that is named, and mistakes in it are told', async () => {
+    mkdirSync(join(dir, 'deploy'))
+    write(
+      'deploy/config.yaml',
+      'pipeline:\n  name: named\nrestart-strategy.typ: none\nenv.java.home: /x\nweb.port: 0\nmetrics.reporter.prom.port: 0\n',
+    )
+    write(
+      'unnamed.ts',
+      `import type { StreamExecutionEnvironment } from 'tailrace'
+       export default async function main(env: StreamExecutionEnvironment) {
+         env.fromData(1).print()
+         await env.execute()
+       }`,
+    )
+    const { code, stdout, stderr } = await tailrace('run', 'unnamed.ts', '--config-dir', 'deploy', '-p', '1')
+    expect([code, stdout]).toEqual([0, '1\n'])
+    const path = join(dir, 'deploy/config.yaml')
+    expect(stderr).toContain(`! restart-strategy.typ (${path}:3) is not known: is restart-strategy.type meant?\n`)
+    expect(stderr).toContain('▶ named')
+    expect(stderr).not.toContain('env.java.home')
   })
 })
 

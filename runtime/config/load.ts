@@ -2,7 +2,7 @@
  * Puts the configuration of a process together: a file, then FLINK_PROPERTIES and TAILRACE_PROPERTIES, then -D, each over what came before.
  *
  * Every key comes out in its newest spelling, and every value has been held to its type, so that a mistake is told where it was made, before anything starts. What is not known or has no
- * effect is noted and never silently dropped: unknown values stay, for programs that read them.
+ * effect is noted and never silently dropped: unknown values stay, for programs.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -225,8 +225,8 @@ function mergeLayer(
         'warn',
         `${newest.key} (${newest.where}) and ${key} (${where}) are two names of one setting: the first one holds`,
       )
-    for (const name of option.older) delete values[name]
-    values[option.key] = newest.text
+    for (const name of namesOf(option)) delete values[name]
+    if (newest.text.trim() !== '') values[option.key] = newest.text
   }
   for (const { key, text } of last.values()) {
     if (renamed.has(key)) continue

@@ -12,7 +12,7 @@ export const JOB = {
   parallelism: option({
     key: 'parallelism.default',
     type: integer({ atLeast: 1, atMost: 32_768 }),
-    unset: 'the slots; 1 in a program that runs by itself',
+    unset: 'the slots; without them 2, or 1 on one core or in a program that runs by itself',
     text: 'Subtasks of each operator that has no parallelism of its own (`--parallelism`).',
   }),
   maxParallelism: option({
