@@ -61,9 +61,9 @@ const NS = 'jobmanager.adaptive-scheduler.'
 export const SCHEDULER = {
   kind: option({
     key: 'jobmanager.scheduler',
-    type: oneOf(['Adaptive', 'Default']),
-    standard: 'Adaptive',
-    text: 'Adaptive: a job runs with the slots that it gets. Default: it waits for all.',
+    type: oneOf(['Default', 'Adaptive']),
+    standard: 'Default',
+    text: 'Adaptive: a job runs with less than it wants when there is no more. Default: with all or not at all. Both change the parallelism when they are asked to.',
   }),
   mode: option({
     key: 'scheduler-mode',
@@ -81,21 +81,21 @@ export const SCHEDULER = {
     key: `${NS}submission.resource-stabilization-timeout`,
     older: [`${NS}resource-stabilization-timeout`],
     type: duration(),
-    standard: '10 s',
+    standard: '5 s',
     text: 'A job with enough slots to run, and fewer than it wants, waits so long for more.',
   }),
   cooldown: option({
     key: `${NS}executing.cooldown-after-rescaling`,
     older: [`${NS}scaling-interval.min`],
     type: duration(),
-    standard: '30 s',
+    standard: '1 s',
     text: 'Between two changes of the parallelism.',
   }),
   runningStabilization: option({
     key: `${NS}executing.resource-stabilization-timeout`,
     older: [`${NS}scaling-interval.max`],
     type: duration(),
-    standard: '1 min',
+    standard: '10 s',
     text: 'A running job that could have more slots, and fewer than it wants, waits so long for the rest.',
   }),
   minimalTaskManagers: option({

@@ -1,8 +1,9 @@
 /**
  * What a job wants: bounds for the parallelism of each vertex. By Flink's adaptive scheduler and its REST path resource-requirements.
  */
+import { ConfigValues } from '../../config/option.ts'
+import { SCHEDULER } from '../../config/options/availability.ts'
 import { TailraceError } from '../../core/errors.ts'
-import { OptionReader } from '../../core/option-reader.ts'
 import type { Plan } from '../../graph/model.ts'
 
 export interface ParallelismBounds {
@@ -17,14 +18,11 @@ export type Requirements = Readonly<Record<string, ParallelismBounds>>
  * `jobmanager.scheduler`: Adaptive runs a job with less than it wants when there is no more; Default with all or not at all. Both change the parallelism when they are asked to.
  */
 export function initialRequirements(plan: Plan): Requirements {
-  const read = new OptionReader(plan.config.options, 'TR-CONFIG-001')
-  const found = read.find('jobmanager.scheduler')
-  const name = found?.text.toLowerCase() ?? 'default'
-  if (name !== 'adaptive' && name !== 'default') throw read.refusal(found!, 'Default or Adaptive')
+  const kind = new ConfigValues(plan.config.options, 'TR-CONFIG-001').get(SCHEDULER.kind)
   return Object.fromEntries(
     plan.vertices.map(({ id, parallelism }) => [
       id,
-      { lowerBound: name === 'adaptive' ? 1 : parallelism, upperBound: parallelism },
+      { lowerBound: kind === 'Adaptive' ? 1 : parallelism, upperBound: parallelism },
     ]),
   )
 }

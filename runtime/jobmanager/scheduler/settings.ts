@@ -1,5 +1,6 @@
 /** How patient the scheduler is, by Flink's keys of the adaptive scheduler in both spellings. */
-import { OptionReader } from '../../core/option-reader.ts'
+import { ConfigValues } from '../../config/option.ts'
+import { SCHEDULER } from '../../config/options/availability.ts'
 
 export interface SchedulerSettings {
   /** `jobmanager.adaptive-scheduler.executing.cooldown-after-rescaling`: between two changes of the parallelism. */
@@ -12,17 +13,13 @@ export interface SchedulerSettings {
   checkpointFailuresMax: number
 }
 
-const ADAPTIVE = 'jobmanager.adaptive-scheduler'
-
 /** Throws TR-CONFIG-001. */
 export function readSchedulerSettings(options: Readonly<Record<string, string>>): SchedulerSettings {
-  const read = new OptionReader(options, 'TR-CONFIG-001')
-  const ms = (fallback: number, ...keys: string[]) =>
-    read.duration(fallback, { atLeastMs: 0 }, ...keys.map((key) => `${ADAPTIVE}.${key}`))
+  const read = new ConfigValues(options, 'TR-CONFIG-001')
   return {
-    cooldownMs: ms(1000, 'executing.cooldown-after-rescaling', 'scaling-interval.min'),
-    stabilizationMs: ms(10_000, 'executing.resource-stabilization-timeout', 'scaling-interval.max'),
-    startStabilizationMs: ms(5000, 'submission.resource-stabilization-timeout', 'resource-stabilization-timeout'),
-    checkpointFailuresMax: read.integer(2, { atLeast: 1 }, `${ADAPTIVE}.rescale-trigger.max-checkpoint-failures`),
+    cooldownMs: read.get(SCHEDULER.cooldown),
+    stabilizationMs: read.get(SCHEDULER.runningStabilization),
+    startStabilizationMs: read.get(SCHEDULER.stabilization),
+    checkpointFailuresMax: read.get(SCHEDULER.checkpointFailures),
   }
 }

@@ -79,6 +79,7 @@ const OTHER_WORDS: Record<string, string> = {
 }
 
 const SOONER = 'failures are noticed and mended within seconds'
+const FAST = 'a change of the parallelism takes less than a second'
 const SAID = 'Flink says nothing, and takes the same'
 
 const OTHER_DEFAULTS: Record<string, string> = {
@@ -96,9 +97,11 @@ const OTHER_DEFAULTS: Record<string, string> = {
   'high-availability.kubernetes.leader-election.renew-deadline': SOONER,
   'high-availability.kubernetes.leader-election.retry-period': SOONER,
   'io.tmp.dirs': 'that of the system, without a text for it',
+  'jobmanager.adaptive-scheduler.executing.cooldown-after-rescaling': FAST,
+  'jobmanager.adaptive-scheduler.executing.resource-stabilization-timeout': FAST,
+  'jobmanager.adaptive-scheduler.submission.resource-stabilization-timeout': FAST,
   'jobmanager.bind-host': SAID,
   'jobmanager.rpc.address': 'a cluster on one machine needs no configuration',
-  'jobmanager.scheduler': 'jobs run with the slots that they get',
   'parallelism.default': 'as many as there are slots',
   'pipeline.name': SAID,
   'process.working-dir': 'as io.tmp.dirs, without a text for it',
