@@ -5,7 +5,7 @@ import { boolean, duration, integer, oneOf, text } from '../types.ts'
 const NS = 'execution.checkpointing.'
 
 /** The shortest interval [CC-01]. */
-export const INTERVAL_MIN_MS = 10
+const INTERVAL_MIN_MS = 10
 
 export const CHECKPOINTING = {
   interval: option({

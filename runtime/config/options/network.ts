@@ -3,8 +3,8 @@ import { option } from '../option.ts'
 import { boolean, integer, memorySize, oneOf, ports, text } from '../types.ts'
 
 /** Records in a batch. */
-export const RECORDS_PER_BATCH_MAX = 256
-export const POOL_BUFFERS_MAX = 32_768
+const RECORDS_PER_BATCH_MAX = 256
+const POOL_BUFFERS_MAX = 32_768
 
 export const NETWORK = {
   recordsPerBatch: option({
