@@ -54,7 +54,7 @@ export const PROPERTIES = {
   'default.api.timeout.ms': {
     of: 'both',
     standard: '60000',
-    text: 'Tries of anything but sending end after this time, and the job fails.',
+    text: 'Tries of anything but sending end after this time, and the job fails. From 5 s on a line of the log tells of them.',
   },
   'metadata.max.age.ms': {
     of: 'both',

@@ -4,6 +4,7 @@
  * What must hold:
  * - A try that fails in a way that may pass (a leader that moved, a connection that broke) makes what we know stale and comes again after a pause that grows,
  *   until `default.api.timeout.ms`; then the error names what was tried, whom we asked and what was said.
+ *   Tries that go on for some seconds are told of, once.
  * - No two requests for the same knowledge are under way.
  */
 import type { Clock, Schedule } from '../../../core/clock.ts'
@@ -34,11 +35,15 @@ export interface ClientPorts {
   schedule: Schedule
   /** From 0 up to 1. */
   random(): number
+  /** Tells the user of tries that go on for a while. */
+  warn(text: string): void
 }
 
 type Coordination = 'group' | 'transaction'
 /** While the broker ends a transaction. */
 const CONCURRENT_MS = 10
+/** Tries that go on for longer are told of: a name with a typing error should not look like a job that hangs. */
+const SILENT_MS = 5_000
 const COORDINATOR_TYPE: Record<Coordination, number> = { group: 0, transaction: 1 }
 
 export class KafkaClient {
@@ -61,6 +66,17 @@ export class KafkaClient {
 
   get servers(): string {
     return this.settings.bootstrapServers.join(', ')
+  }
+
+  /** Who logs in. */
+  get user(): string | undefined {
+    return this.settings.sasl?.username
+  }
+
+  /** security.protocol */
+  get protocol(): string {
+    const { sasl, ssl } = this.settings
+    return `${sasl === undefined ? '' : 'SASL_'}${ssl !== undefined ? 'SSL' : 'PLAINTEXT'}`
   }
 
   /** Of these topics, or of all; one try. Topics that are not there have an error code. */
@@ -200,21 +216,28 @@ export class KafkaClient {
     timeoutMs = this.settings.apiTimeoutMs,
   ): Promise<T> {
     const { clock } = this.#ports
-    const endMs = clock.monotonic() + timeoutMs
+    const startMs = clock.monotonic()
+    const endMs = startMs + timeoutMs
+    let told = false
     for (let tries = 1; ; tries++) {
       try {
         return await attempt()
       } catch (error) {
-        if (this.#closed || isFinal(error) || clock.monotonic() >= endMs)
-          throw kafkaFailure(what, error, this.servers, tries)
+        const nowMs = clock.monotonic()
+        if (this.#closed || isFinal(error) || nowMs >= endMs) throw kafkaFailure(what, error, this, tries)
         if (error instanceof KafkaProtocolError && error.code === CODE.CONCURRENT_TRANSACTIONS) {
           // The broker is just ending it: a matter of milliseconds.
           await this.#sleep(CONCURRENT_MS)
           continue
         }
         stale?.()
+        if (!told && nowMs - startMs >= SILENT_MS) {
+          told = true
+          const { message } = kafkaFailure(what, error, this, tries)
+          this.#ports.warn(`${message}. Trying on, for ${Math.ceil((endMs - nowMs) / 1000)} s at most`)
+        }
         await this.pause(tries)
-        if (this.#closed) throw kafkaFailure(what, error, this.servers, tries)
+        if (this.#closed) throw kafkaFailure(what, error, this, tries)
       }
     }
   }

@@ -96,9 +96,12 @@ export const codeText = (code: number): string => `${NEWER[code] ?? KAFKAJS_ERRO
 export class KafkaProtocolError extends Error {
   override readonly name = 'KafkaProtocolError'
   readonly code: number
-  constructor(code: number, what: string) {
-    super(`${what}: ${codeText(code)}`)
+  /** What it has refused to tell or to take: `topic "clicks"`. */
+  readonly subject: string
+  constructor(code: number, subject: string) {
+    super(codeText(code))
     this.code = code
+    this.subject = subject
   }
   get retriable(): boolean {
     return isRetriable(this.code)

@@ -39,6 +39,7 @@ describe('what a code means', () => {
   })
 })
 
+const asked = { servers: 's:1', user: 'ann', protocol: 'SASL_SSL' }
 const login = named('KafkaJSSASLAuthenticationError', 'SASL PLAIN authentication failed')
 const untrusted = named('KafkaJSConnectionError', 'Connection error: self-signed certificate', {
   code: 'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -57,14 +58,14 @@ test.each<[string, unknown, boolean, string, string]>([
     protocol(CODE.TOPIC_AUTHORIZATION_FAILED),
     true,
     'TR-KAFKA-005',
-    'Cannot read: the broker at s:1 does not allow it, topic "t": TOPIC_AUTHORIZATION_FAILED (29); wanted is an ACL',
+    'Cannot read: the cluster at s:1 does not allow it, topic "t": TOPIC_AUTHORIZATION_FAILED (29); wanted is an ACL for the user "ann"',
   ],
   [
     'a missing topic',
     protocol(CODE.UNKNOWN_TOPIC_OR_PARTITION),
     false,
     'TR-KAFKA-006',
-    'Cannot read: the cluster at s:1 has no such topic or partition, topic "t": UNKNOWN_TOPIC_OR_PARTITION (3) (after 4 tries)',
+    'Cannot read: the cluster at s:1 has no such topic or partition, topic "t": UNKNOWN_TOPIC_OR_PARTITION (3) (after 4 tries); wanted is one that is there, as jobs create none',
   ],
   ['a name that cannot be', protocol(CODE.INVALID_TOPIC), true, 'TR-KAFKA-006', 'no such topic'],
   [
@@ -72,24 +73,60 @@ test.each<[string, unknown, boolean, string, string]>([
     protocol(CODE.MESSAGE_TOO_LARGE),
     true,
     'TR-KAFKA-007',
-    'Cannot read: the broker at s:1 refuses, topic "t": MESSAGE_TOO_LARGE (10) (after 4 tries)',
+    'Cannot read: the cluster at s:1 refuses, topic "t": MESSAGE_TOO_LARGE (10) (after 4 tries)',
   ],
   [
     'a login',
     login,
     true,
     'TR-KAFKA-004',
-    'Cannot read: the broker at s:1 refuses the login: SASL PLAIN authentication failed; wanted are sasl.mechanism',
+    'Cannot read: the broker at s:1 refuses the login of "ann": SASL PLAIN authentication failed; wanted are sasl.mechanism',
   ],
   [
     'a certificate',
     untrusted,
     true,
     'TR-KAFKA-004',
-    'Cannot read: no trust between us and the broker at b:9093: Connection error: self-signed certificate; see security.protocol',
+    'Cannot read: we do not trust the certificate of the broker at b:9093: Connection error: self-signed certificate; wanted is the authority that signed it in ssl.truststore.location',
   ],
-  ['our certificate', named('E', 'ssl/tls alert bad certificate'), true, 'TR-KAFKA-004', 'no trust'],
-  ['a broker without TLS', named('E', 'wrong version number'), true, 'TR-KAFKA-004', 'no trust'],
+  [
+    'a certificate for another name',
+    named('E', "Hostname/IP does not match certificate's altnames", { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }),
+    true,
+    'TR-KAFKA-004',
+    "the certificate of the broker at s:1 is for another name: Hostname/IP does not match certificate's altnames; wanted is an address that is in it",
+  ],
+  [
+    'our certificate',
+    named(
+      'E',
+      'Connection error: C0B7:error:0A000412:SSL routines:ssl3_read_bytes:ssl/tls alert bad certificate:../ssl.c:918:SSL alert number 42\n',
+    ),
+    true,
+    'TR-KAFKA-004',
+    'the broker at s:1 does not trust our certificate, or wants one: ssl/tls alert bad certificate; wanted is one that it trusts in ssl.keystore.location',
+  ],
+  [
+    'a broker without TLS',
+    named('E', 'wrong version number'),
+    true,
+    'TR-KAFKA-004',
+    'the broker at s:1 does not speak TLS: wrong version number; security.protocol is SASL_SSL',
+  ],
+  [
+    'a broker without logins',
+    named('KafkaJSProtocolError', 'not valid', { type: 'ILLEGAL_SASL_STATE' }),
+    true,
+    'TR-KAFKA-004',
+    'the broker at s:1 knows no logins: not valid; security.protocol is SASL_SSL, wanted is the one of this port',
+  ],
+  [
+    'a connection that the broker closes',
+    named('KafkaJSConnectionError', 'Closed connection', { broker: 'b:9092' }),
+    false,
+    'TR-KAFKA-003',
+    'the broker at b:9092 cannot be reached (after 4 tries): Closed connection; when it always closes the connection: security.protocol is SASL_SSL, wanted is the one of this port',
+  ],
   [
     'a connection',
     refusedConnection,
@@ -106,11 +143,21 @@ test.each<[string, unknown, boolean, string, string]>([
   ],
 ])('%s', (_what, error, final, code, text) => {
   expect(isFinal(error)).toBe(final)
-  const failure = kafkaFailure('read', error, 's:1', 4)
+  const failure = kafkaFailure('read', error, asked, 4)
   expect(failure).toMatchObject({ code, message: expect.stringContaining(text) })
   if (failure !== error) expect(failure.cause).toBe(error)
 })
 
 test('one try is not counted', () => {
-  expect(kafkaFailure('read', refusedConnection, 's:1', 1).message).not.toContain('tries')
+  expect(kafkaFailure('read', refusedConnection, asked, 1).message).not.toContain('tries')
+})
+
+test('what was tried is not said twice', () => {
+  const { message } = kafkaFailure('find topic "t"', protocol(CODE.TOPIC_AUTHORIZATION_FAILED), {
+    ...asked,
+    user: undefined,
+  })
+  expect(message).toBe(
+    'Cannot find topic "t": the cluster at s:1 does not allow it, TOPIC_AUTHORIZATION_FAILED (29); wanted is an ACL for this client',
+  )
 })

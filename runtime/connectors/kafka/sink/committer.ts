@@ -6,7 +6,7 @@
  */
 import type { CommitRequest, Committer } from '../../../core/sink.ts'
 import type { KafkaClient } from '../client/client.ts'
-import { CODE, codeText, isFenced, isRetriable, KafkaProtocolError } from '../client/codes.ts'
+import { CODE, codeText, isFenced, KafkaProtocolError } from '../client/codes.ts'
 import { isFinal, kafkaFailure } from '../client/failures.ts'
 import { endTransaction } from './requests.ts'
 import type { TransactionHandle, Transactions } from './transactions.ts'
@@ -37,23 +37,21 @@ export class KafkaCommitter implements Committer<TransactionHandle> {
 
   async #commit(request: CommitRequest<TransactionHandle>): Promise<boolean> {
     const { transactionalId, producerId, epoch } = request.committable
+    const which = `the transaction of "${transactionalId}" (producer ${producerId}, epoch ${epoch})`
     try {
       const code = await endTransaction(this.#client, request.committable, true)
       if (code === 0) return true
-      const which = `the transaction of "${transactionalId}" (producer ${producerId}, epoch ${epoch})`
       if (isFenced(code) || code === CODE.INVALID_TXN_STATE) {
         request.failedWithKnownReason(
           `${which} was taken over, aborted by hand, or open for longer than transaction.timeout.ms: ${codeText(code)}`,
         )
         return false
       }
-      if (!isRetriable(code))
-        throw kafkaFailure(`commit ${which}`, new KafkaProtocolError(code, transactionalId), this.#client.servers)
-      request.retryLater(codeText(code))
+      throw new KafkaProtocolError(code, `transactional id "${transactionalId}"`)
     } catch (error) {
-      if (isFinal(error))
-        throw kafkaFailure(`commit the transaction of "${transactionalId}"`, error, this.#client.servers)
-      request.retryLater(error)
+      const failure = kafkaFailure(`commit ${which}`, error, this.#client)
+      if (isFinal(error)) throw failure
+      request.retryLater(failure)
     }
     this.#client.forgetCoordinator('transaction', transactionalId)
     return false

@@ -26,6 +26,7 @@ describeOnKafka('epochs', (kafka) => {
       clock: systemClock,
       schedule: backgroundSchedule,
       random: Math.random,
+      warn: console.warn,
     })
     // The id that the sink uses most.
     const age = async (id: string) => {

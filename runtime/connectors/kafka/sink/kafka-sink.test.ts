@@ -304,6 +304,7 @@ describeOnKfake(
         clock: systemClock,
         schedule: backgroundSchedule,
         random: Math.random,
+        warn: console.warn,
       })
       try {
         const answers = await Promise.all(

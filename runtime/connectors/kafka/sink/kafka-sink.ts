@@ -104,7 +104,7 @@ export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionH
     ? properties.integer('transaction.timeout.ms', { atLeast: 1 })
     : undefined
   const createClient = (clock: SinkContext['clock']) =>
-    new KafkaClient(connection, { clock, schedule: backgroundSchedule, random: Math.random })
+    new KafkaClient(connection, { clock, schedule: backgroundSchedule, random: Math.random, warn: console.warn })
   /** Of the writer and the committer of a subtask. */
   const transactionsOf = new Map<number, Transactions>()
 

@@ -346,22 +346,25 @@ export class Sender {
       if (code === CODE.MESSAGE_TOO_LARGE || code === CODE.RECORD_LIST_TOO_LARGE)
         return new TailraceError(
           'TR-KAFKA-008',
-          `Cannot ${what}: the broker at ${this.#client.servers} takes no batch of ${writer.size} bytes with ${writer.count} records, ${codeText(code)}; wanted is a larger max.message.bytes of the topic, or a smaller batch.size`,
+          `Cannot ${what}: the cluster at ${this.#client.servers} takes no batch of ${batchText(writer)}, ${codeText(code)}; wanted is a larger max.message.bytes of the topic${writer.count > 1 ? ', or a smaller batch.size' : ''}`,
           { cause: error },
         )
       if (code === CODE.INVALID_TIMESTAMP)
         return new TailraceError(
           'TR-KAFKA-008',
-          `Cannot ${what}: a record's time is too far from the clock of the broker at ${this.#client.servers}, ${codeText(code)}; wanted is another "timestamp" of the sink, or other message.timestamp.before.max.ms and message.timestamp.after.max.ms (an hour unless set) of the topic`,
+          `Cannot ${what}: a record's time is too far from the clock of the cluster at ${this.#client.servers}, ${codeText(code)}; wanted is another "timestamp" of the sink, or other message.timestamp.before.max.ms and message.timestamp.after.max.ms (an hour unless set) of the topic`,
           { cause: error },
         )
       if (code === CODE.UNSUPPORTED_COMPRESSION_TYPE || code === CODE.INVALID_RECORD)
         return new TailraceError(
           'TR-KAFKA-008',
-          `Cannot ${what}: the broker at ${this.#client.servers} does not take it, ${codeText(code)}`,
+          `Cannot ${what}: the cluster at ${this.#client.servers} does not take it, ${codeText(code)}`,
           { cause: error },
         )
     }
-    return kafkaFailure(what, error, this.#client.servers, tries)
+    return kafkaFailure(what, error, this.#client, tries)
   }
 }
+
+const batchText = ({ size, count }: BatchWriter): string =>
+  `${size} bytes with ${count === 1 ? 'one record' : `${count} records`}`

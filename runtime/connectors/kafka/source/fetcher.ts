@@ -52,6 +52,8 @@ export class Fetcher {
   /** Brokers with a request under way. */
   readonly #busy = new Set<number>()
   readonly #finding = new Set<Partition<any>>()
+  /** Their offset is not there; they are not in #partitions. */
+  readonly #resetting = new Set<Partition<any>>()
   #closed = false
 
   constructor(client: KafkaClient, settings: FetchSettings, ports: FetcherPorts) {
@@ -67,6 +69,7 @@ export class Fetcher {
 
   remove(partition: Partition<any>): void {
     this.#partitions.delete(partition)
+    this.#resetting.delete(partition)
   }
 
   /** Asks brokers for what is wanted, as far as none is asked already. */
@@ -164,9 +167,9 @@ export class Fetcher {
     this.#ports.wake()
   }
 
-  #refused(partition: Partition<any>, { errorCode, logStartOffset, highWatermark }: FetchedPartition): void {
+  #refused(partition: Partition<any>, { errorCode }: FetchedPartition): void {
     const { topic, partition: number } = partition.split
-    if (errorCode === CODE.OFFSET_OUT_OF_RANGE) void this.#outOfRange(partition, logStartOffset, highWatermark)
+    if (errorCode === CODE.OFFSET_OUT_OF_RANGE) void this.#outOfRange(partition)
     else this.#failed(partition, new KafkaProtocolError(errorCode, `partition ${number} of topic "${topic}"`))
   }
 
@@ -185,36 +188,38 @@ export class Fetcher {
       this.#ports.missing(partition)
     } else if (isFinal(error) || forMs >= this.#client.settings.apiTimeoutMs) {
       this.#ports.fail(
-        kafkaFailure(`read partition ${number} of topic "${topic}"`, error, this.#client.servers, partition.failures),
+        kafkaFailure(`read partition ${number} of topic "${topic}"`, error, this.#client, partition.failures),
       )
     }
   }
 
-  async #outOfRange(partition: Partition<any>, logStartOffset: number, highWatermark: number): Promise<void> {
+  async #outOfRange(partition: Partition<any>): Promise<void> {
     const { topic, partition: number, id } = partition.split
     const from = partition.fetchOffset
     const { reset } = this.#settings
     // Nothing is asked for until it is known where to go on.
     this.#partitions.delete(partition)
-    if (reset !== 'earliest' && reset !== 'latest') {
-      const range =
-        logStartOffset >= 0 ? `it has offsets ${logStartOffset} to ${highWatermark}` : 'it has other offsets'
-      this.#ports.fail(
-        new TailraceError(
-          'TR-KAFKA-009',
-          `Cannot read partition ${number} of topic "${topic}" at offset ${from}: ${range}, what was before is deleted; to lose it and go on, set the property auto.offset.reset to earliest or latest`,
-        ),
-      )
-      return
-    }
+    this.#resetting.add(partition)
+    const offsetAt = async (end: 'earliest' | 'latest'): Promise<number> =>
+      (await resolveOffsets(this.#client, end, [{ topic, partition: number }], undefined, undefined)).get(id)!
     try {
-      const offsets = await resolveOffsets(this.#client, reset, [{ topic, partition: number }], undefined, undefined)
-      if (this.#closed) return
-      partition.seek(offsets.get(id)!)
-      this.#ports.reset(partition, from)
-      this.add(partition)
+      if (reset === 'earliest' || reset === 'latest') {
+        const offset = await offsetAt(reset)
+        // Meanwhile it may have been taken away.
+        if (this.#closed || !this.#resetting.delete(partition)) return
+        partition.seek(offset)
+        this.#ports.reset(partition, from)
+        this.add(partition)
+        return
+      }
+      const [first, end] = await Promise.all([offsetAt('earliest'), offsetAt('latest')])
+      const why = from < first ? 'what was before is deleted' : 'it was made anew, or has lost records'
+      throw new TailraceError(
+        'TR-KAFKA-009',
+        `Cannot read partition ${number} of topic "${topic}" at offset ${from}: the cluster at ${this.#client.servers} has offsets ${first} to ${end} (exclusive), ${why}; to go on without, set the property auto.offset.reset to earliest or latest`,
+      )
     } catch (error) {
-      this.#ports.fail(error)
+      if (!this.#closed && this.#resetting.delete(partition)) this.#ports.fail(error)
     }
   }
 }

@@ -111,7 +111,12 @@ export function kafkaSource(options: any): Source<any, KafkaSplit, EnumeratorSta
     reset,
     discoveryMs: discoveryMs > 0 ? discoveryMs : undefined,
     createClient: () =>
-      new KafkaClient(connection, { clock: systemClock, schedule: backgroundSchedule, random: Math.random }),
+      new KafkaClient(connection, {
+        clock: systemClock,
+        schedule: backgroundSchedule,
+        random: Math.random,
+        warn: console.warn,
+      }),
     warnings: properties.warnings,
   }
   const reader = {
@@ -131,7 +136,7 @@ export function kafkaSource(options: any): Source<any, KafkaSplit, EnumeratorSta
       new KafkaReader(context, {
         ...reader,
         createClient: ({ clock }) =>
-          new KafkaClient(connection, { clock, schedule: backgroundSchedule, random: Math.random }),
+          new KafkaClient(connection, { clock, schedule: backgroundSchedule, random: Math.random, warn: console.warn }),
       }),
     describe: () => `kafka(${describe(subscription)})`,
   }
