@@ -160,10 +160,7 @@ export class KafkaClient {
       coordinatorType: COORDINATOR_TYPE[kind],
     })
     if (errorCode !== 0)
-      throw new KafkaProtocolError(
-        errorCode,
-        `the coordinator of ${kind === 'group' ? 'group' : 'transactional id'} "${id}"`,
-      )
+      throw new KafkaProtocolError(errorCode, `${kind === 'group' ? 'group' : 'transactional id'} "${id}"`)
     await this.#know([coordinator])
     this.#coordinators.set(key, coordinator.nodeId)
     return coordinator.nodeId

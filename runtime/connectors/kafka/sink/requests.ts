@@ -6,6 +6,8 @@ import { CODE, KafkaProtocolError } from '../client/codes.ts'
 import { notOurs } from '../client/failures.ts'
 import type { Producer, TransactionHandle } from './transactions.ts'
 
+const IDEMPOTENCE = 'enable.idempotence needs Write on some topic, before Kafka 3.0 IdempotentWrite on the cluster'
+
 /** A new epoch of the id; what it has open is aborted, and who holds an older epoch is fenced. null: only numbers against doubles. */
 export async function initProducer(
   client: KafkaClient,
@@ -25,7 +27,7 @@ export async function initProducer(
       if (errorCode !== 0)
         throw new KafkaProtocolError(
           errorCode,
-          transactionalId === null ? 'producer id' : `transactional id "${transactionalId}"`,
+          transactionalId === null ? IDEMPOTENCE : `transactional id "${transactionalId}"`,
         )
       return { transactionalId, producerId: BigInt(producerId), epoch: producerEpoch, sequences: new Map() }
     },
