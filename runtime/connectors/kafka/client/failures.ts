@@ -2,7 +2,7 @@
  * What went wrong with a broker, in the words of {@link TailraceError}, and whether another try may help.
  */
 import { type ErrorCode, isTailraceError, TailraceError } from '../../../core/errors.ts'
-import { CODE, codeText, isAuthorization, isFenced, KafkaProtocolError } from './codes.ts'
+import { CODE, isAuthorization, isFenced, KafkaProtocolError } from './codes.ts'
 
 /** The peer's certificate is not trusted, or ours is not wanted: no try will change it. */
 const CERTIFICATE =
@@ -70,6 +70,11 @@ function refusal(
     const whom = user === undefined ? 'this client' : `the user "${user}"`
     return ['TR-KAFKA-005', `the cluster at ${servers} does not allow it, ${text}; wanted is an ACL for ${whom}`]
   }
+  if (isFenced(code) || code === CODE.INVALID_TXN_STATE)
+    return [
+      'TR-KAFKA-010',
+      `the transaction is not ours any more, ${text}: it was open for longer than transaction.timeout.ms, or another job has the same transactionalIdPrefix`,
+    ]
   if (code === CODE.UNKNOWN_TOPIC_OR_PARTITION || code === CODE.INVALID_TOPIC)
     return [
       'TR-KAFKA-006',
@@ -108,16 +113,4 @@ function untrusted({ code, message }: ClientError, broker: string, protocol: str
   if (/ALTNAME/.test(`${code}`))
     return `the certificate of ${broker} is for another name: ${text}; wanted is an address that is in it, or an empty ssl.endpoint.identification.algorithm`
   return `we do not trust the certificate of ${broker}: ${text}; wanted is the authority that signed it in ssl.truststore.location`
-}
-
-/** The error of a transaction that is not the writer's any more; undefined: it is another error. `what` as above. */
-export function notOurs(what: string, error: unknown): TailraceError | undefined {
-  if (!(error instanceof KafkaProtocolError)) return undefined
-  const { code } = error
-  if (!isFenced(code) && code !== CODE.INVALID_TXN_STATE) return undefined
-  return new TailraceError(
-    'TR-KAFKA-010',
-    `Cannot ${what}: the transaction is not ours any more, ${codeText(code)}: it was open for longer than transaction.timeout.ms, or another job has the same transactionalIdPrefix`,
-    { cause: error },
-  )
 }

@@ -3,7 +3,6 @@
  */
 import type { KafkaClient } from '../client/client.ts'
 import { CODE, KafkaProtocolError } from '../client/codes.ts'
-import { notOurs } from '../client/failures.ts'
 import type { Producer, TransactionHandle } from './transactions.ts'
 
 const IDEMPOTENCE = 'enable.idempotence needs Write on some topic, before Kafka 3.0 IdempotentWrite on the cluster'
@@ -45,9 +44,8 @@ export async function addPartitions(
 ): Promise<void> {
   const transactionalId = producer.transactionalId!
   const byTopic = Map.groupBy(partitions, ({ topic }) => topic)
-  const what = `add partitions to the transaction of "${transactionalId}"`
   await client.retrying(
-    what,
+    `add partitions to the transaction of "${transactionalId}"`,
     async () => {
       const node = await client.coordinator('transaction', transactionalId)
       const { errors } = await client.call(node, 'AddPartitionsToTxn', {
@@ -63,8 +61,7 @@ export async function addPartitions(
         for (const { partition, errorCode } of partitionErrors) {
           // Told of the partitions beside one that is refused.
           if (errorCode === 0 || errorCode === CODE.OPERATION_NOT_ATTEMPTED) continue
-          const error = new KafkaProtocolError(errorCode, `partition ${partition} of topic "${topic}"`)
-          throw notOurs(what, error) ?? error
+          throw new KafkaProtocolError(errorCode, `partition ${partition} of topic "${topic}"`)
         }
     },
     () => client.forgetCoordinator('transaction', transactionalId),

@@ -11,7 +11,7 @@ import type { Clock } from '../../../core/clock.ts'
 import { TailraceError } from '../../../core/errors.ts'
 import type { KafkaClient } from '../client/client.ts'
 import { CODE, codeText, KafkaProtocolError } from '../client/codes.ts'
-import { isFinal, kafkaFailure, notOurs } from '../client/failures.ts'
+import { isFinal, kafkaFailure } from '../client/failures.ts'
 import type { ProducedPartition } from '../client/produce.ts'
 import { BatchWriter, type Header, type Part } from '../records/batch-writer.ts'
 import { type Compression, HEAD_BYTES } from '../records/layout.ts'
@@ -339,8 +339,6 @@ export class Sender {
 
   #failure({ topic, partition }: Lane, { tries, writer }: Batch, error: unknown): TailraceError {
     const what = `write to partition ${partition} of topic "${topic}"`
-    const taken = notOurs(what, error)
-    if (taken !== undefined) return taken
     if (error instanceof KafkaProtocolError) {
       const { code } = error
       if (code === CODE.MESSAGE_TOO_LARGE || code === CODE.RECORD_LIST_TOO_LARGE)
