@@ -88,6 +88,8 @@ export class FakeContext implements OperatorContext {
   readonly printed: { stream: 'stdout' | 'stderr'; text: string }[] = []
   readonly collected: { collectId: string; values: unknown[] }[] = []
   readonly failures: unknown[] = []
+  /** Told of a failure instead, while someone waits for the operator. */
+  onFailure: ((error: unknown) => void) | undefined
   readonly sourceEvents: unknown[] = []
   splitRequests = 0
   wakes = 0
@@ -178,7 +180,8 @@ export class FakeContext implements OperatorContext {
     if (monotonicMs < this.wakeAtMs) this.wakeAtMs = monotonicMs
   }
   fail(error: unknown): void {
-    this.failures.push(error)
+    if (this.onFailure === undefined) this.failures.push(error)
+    else this.onFailure(error)
   }
   outputBlocked(): boolean {
     return this.blocked

@@ -509,6 +509,28 @@ describe('a harness of a sink', () => {
     expect(ledger.visible).toEqual(['a', 'b', 'c', 'd'])
   })
 
+  it.each(['snapshot', 'endInput'] as const)(
+    '%s() rejects when the writer fails with its flush under way',
+    async (what) => {
+      const failure = new Error('disk full')
+      const harness = await OperatorHarness.open((stream: DataStream<string>) =>
+        stream.sinkTo({
+          createWriter: (context) => ({
+            write() {},
+            flush: () => {
+              setImmediate(() => context.fail(failure))
+              return new Promise(() => {})
+            },
+            close() {},
+          }),
+        }),
+      )
+      harness.processElement('a')
+      await expect(harness[what]()).rejects.toBe(failure)
+      await harness.close()
+    },
+  )
+
   it('says when a sink is full, and fails with what the sink fails with', async () => {
     const failure = new Error('disk full')
     let full = false

@@ -217,7 +217,7 @@ export class OperatorHarness<In extends readonly unknown[], Out> {
     this.processWatermark(Infinity)
     this.#inputEnded = true
     for (const subtask of this.#stages.flat()) subtask.context.inputEnded = true
-    for (const { operator } of this.#stages.flat()) await operator.finish()
+    for (const { operator } of this.#stages.flat()) await this.#orFailure(operator.finish())
     this.#settle()
   }
 
@@ -296,7 +296,8 @@ export class OperatorHarness<In extends readonly unknown[], Out> {
     const underWay = this.#stages.map((stage) =>
       stage.map(({ operator }) => beginSnapshot(operator, of, this.#maxParallelism)),
     )
-    const taken = await Promise.all(underWay.map((stage) => Promise.all(stage.map((one) => one.end()))))
+    const ends = underWay.map((stage) => Promise.all(stage.map((one) => one.end())))
+    const taken = await this.#orFailure(Promise.all(ends))
     this.#settle()
     const parallelism = this.#stages[0]!.length
     return { checkpointId, parallelism, maxParallelism: this.#maxParallelism, processingTimeMs, taken }
@@ -305,7 +306,8 @@ export class OperatorHarness<In extends readonly unknown[], Out> {
   /** Says that a checkpoint is complete, the last one by default: sinks commit. Resolves when they have. */
   async notifyCheckpointComplete(checkpointId?: number): Promise<void> {
     const id = this.#taken('complete', checkpointId)
-    await Promise.all(this.#stages.flat().map(({ operator }) => operator.notifyCheckpointComplete(id)))
+    const notified = this.#stages.flat().map(({ operator }) => operator.notifyCheckpointComplete(id))
+    await this.#orFailure(Promise.all(notified))
     this.#settle()
   }
   /** Says that a checkpoint was given up, the last one by default. */
@@ -329,6 +331,17 @@ export class OperatorHarness<In extends readonly unknown[], Out> {
     if (this.#closed) return
     this.#closed = true
     for (const subtask of this.#stages.flat()) await subtask.close()
+  }
+
+  /** What the operator fails with meanwhile: what is waited for may never come then. */
+  #orFailure<T>(work: T | Promise<T>): Promise<T> {
+    const contexts = this.#stages.flat().map(({ context }) => context)
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    for (const context of contexts) context.onFailure = reject
+    Promise.resolve(work).then(resolve, reject)
+    return promise.finally(() => {
+      for (const context of contexts) context.onFailure = undefined
+    })
   }
 
   #settle(): void {

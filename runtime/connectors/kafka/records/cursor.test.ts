@@ -215,6 +215,18 @@ describe('damage', () => {
     expect(codeOf(() => readAll(withChecksum(batch)))).toBe('TR-KAFKA-002')
   })
 
+  test('a compression that nobody knows is an error with its number', () => {
+    const batch = batchOf(plains(5), 7)
+    batch.writeInt16BE(5, ATTRIBUTES)
+    expect(() => readAll(withChecksum(batch))).toThrow(
+      expect.objectContaining({
+        code: 'TR-KAFKA-002',
+        message:
+          'Cannot read the batch before offset 12 of partition 0 of topic "t": its compression has the number 5, wanted: 0 to 4',
+      }),
+    )
+  })
+
   test('the message names the partition, and what is wrong', () => {
     const damaged = batchOf(plains(5), 7)
     damaged[80]! ^= 1

@@ -279,6 +279,16 @@ describe('a try that fails', () => {
     [CODE.INVALID_PRODUCER_EPOCH, 'TR-KAFKA-010', 'the transaction is not ours any more, INVALID_PRODUCER_EPOCH (47)'],
     [CODE.INVALID_TXN_STATE, 'TR-KAFKA-010', 'INVALID_TXN_STATE (48)'],
     [CODE.TOPIC_AUTHORIZATION_FAILED, 'TR-KAFKA-005', 'does not allow it, TOPIC_AUTHORIZATION_FAILED (29)'],
+    [
+      CODE.MESSAGE_TOO_LARGE,
+      'TR-KAFKA-008',
+      'bytes with one record, MESSAGE_TOO_LARGE (10); wanted is a larger max.message.bytes of the topic',
+    ],
+    [
+      CODE.INVALID_TIMESTAMP,
+      'TR-KAFKA-008',
+      'a record\'s time is too far from the clock of the cluster at kafka:9092, INVALID_TIMESTAMP (32); wanted is another "timestamp" of the sink',
+    ],
     [CODE.UNSUPPORTED_COMPRESSION_TYPE, 'TR-KAFKA-008', 'does not take it, UNSUPPORTED_COMPRESSION_TYPE (76)'],
     [45, 'TR-KAFKA-007', 'the cluster at kafka:9092 refuses, OUT_OF_ORDER_SEQUENCE_NUMBER (45)'],
   ])('is the last one when the answer is %i', async (errorCode, code, text) => {

@@ -234,14 +234,17 @@ describeOnKfake(
         const topic = await newTopic()
         await kafka().produce(topic, [
           { value: '{"a":1}' },
-          { key: 'k', value: '{', timestampMs: 9 },
+          { key: 'k', value: '{', timestampMs: 9, headers: { h: Buffer.of(0, 255) } },
           { value: '{"a":3}' },
         ])
         await expect(read({ topics: topic, value: json() })).rejects.toMatchObject({
           code: 'TR-RECORD-004',
           message: expect.stringContaining(`offset 1 of partition 0 of topic "${topic}"`),
         })
-        expect(await read({ topics: topic, value: json(), onError: 'skip' })).toEqual([{ a: 1 }, { a: 3 }])
+        const skipping = drive({ topics: topic, value: json(), onError: 'skip', bounded: 'latest' })
+        await skipping.untilEnd()
+        expect(skipping.values).toEqual([{ a: 1 }, { a: 3 }])
+        expect(skipping.counters.get('numRecordsInErrors')).toBe(1)
         const tag = new OutputTag<BadKafkaRecord>('bad')
         const driver = drive({ topics: topic, value: json(), onError: tag, bounded: 'latest' })
         await driver.untilEnd()
@@ -256,11 +259,45 @@ describeOnKfake(
               timestamp: 9,
               key: Buffer.from('k'),
               value: Buffer.from('{'),
-              headers: [],
+              headers: [{ key: 'h', value: Uint8Array.of(0, 255) }],
               error: expect.any(String),
             },
           },
         ])
+      })
+
+      it('says of a key that cannot be read that it is the key', async () => {
+        const topic = await newTopic()
+        await kafka().produce(topic, [{ key: '{', value: '1' }])
+        const record = { key: json(), value: json() }
+        await expect(read({ topics: topic, value: undefined, record })).rejects.toMatchObject({
+          code: 'TR-RECORD-004',
+          message: expect.stringMatching(
+            /^Cannot read the record at offset 0 of partition 0 of topic "topic-\d+": its key: .*set onError to/,
+          ),
+        })
+        const driver = drive({
+          topics: topic,
+          value: undefined,
+          record,
+          onError: new OutputTag('bad'),
+          bounded: 'latest',
+        })
+        await driver.untilEnd()
+        expect(driver.sides).toMatchObject([{ value: { offset: 0, key: Buffer.from('{'), value: Buffer.from('1') } }])
+      })
+
+      it('fails when a deserializer throws, whatever onError says: it can do better itself', async () => {
+        const topic = await newTopic()
+        await produce(topic, '{')
+        const deserializer = {
+          deserialize({ value }: { value: Buffer | null }, out: { collect(value: unknown): void }) {
+            out.collect(JSON.parse(String(value)))
+          },
+        }
+        await expect(read({ topics: topic, value: undefined, deserializer, onError: 'skip' })).rejects.toThrow(
+          SyntaxError,
+        )
       })
 
       it('holds a record whose format must load something first, and its place in snapshots', async () => {
