@@ -224,7 +224,7 @@ export class KafkaClient {
         if (this.#closed || isFinal(error) || nowMs >= endMs) throw kafkaFailure(what, error, this, tries)
         if (error instanceof KafkaProtocolError && error.code === CODE.CONCURRENT_TRANSACTIONS) {
           // The broker is just ending it: a matter of milliseconds.
-          await this.#sleep(CONCURRENT_MS)
+          await this.soon()
           continue
         }
         stale?.()
@@ -237,6 +237,11 @@ export class KafkaClient {
         if (this.#closed) throw kafkaFailure(what, error, this, tries)
       }
     }
+  }
+
+  /** While the broker ends a transaction. */
+  soon(): Promise<void> {
+    return this.#sleep(CONCURRENT_MS)
   }
 
   /** Before try `tries + 1`. */

@@ -39,7 +39,7 @@ function committerOn(answers: Record<string, number | Error>, transactions?: Tra
     if (typeof answer === 'number') return { errorCode: answer }
     throw answer
   }
-  return { committer: new KafkaCommitter(client, () => transactions), asked, looked: () => looked }
+  return { client, committer: new KafkaCommitter(client, () => transactions), asked, looked: () => looked }
 }
 
 test('each transaction is committed as its handle says', async () => {
@@ -78,7 +78,6 @@ test.each([47, 49, 59, 90, CODE.INVALID_TXN_STATE])(
 
 test.each<[string, number | Error, string, RegExp]>([
   ['a coordinator that has moved', 16, 'TR-KAFKA-007', /NOT_COORDINATOR.*\(16\)/],
-  ['one that ends it already', CODE.CONCURRENT_TRANSACTIONS, 'TR-KAFKA-007', /CONCURRENT_TRANSACTIONS \(51\)/],
   ['a connection that broke', brokenConnection(), 'TR-KAFKA-003', /the broker at kafka:9092 cannot be reached/],
 ])('%s is asked again later, where it is by then', async (_what, answer, code, text) => {
   const answers: Record<string, number | Error> = { 'p-0-0': answer }
@@ -99,6 +98,25 @@ test.each<[string, number | Error, string, RegExp]>([
   const again = requestOf('p-0-0')
   await committer.commit([again])
   expect([again.signals, looked(), asked.map(({ node }) => node)]).toEqual([[], 2, [1, 2]])
+})
+
+test('a coordinator that is just ending it is asked again within milliseconds, and in the end later', async () => {
+  const answers: Record<string, number> = { 'p-0-0': CODE.CONCURRENT_TRANSACTIONS }
+  const { client, committer } = committerOn(answers)
+  const request = requestOf('p-0-0')
+  const committed = committer.commit([request])
+  await client.pass(50)
+  answers['p-0-0'] = 0
+  await client.pass(10)
+  await committed
+  expect(request.signals).toEqual([])
+  answers['p-0-0'] = CODE.CONCURRENT_TRANSACTIONS
+  const later = committer.commit([request])
+  await client.pass(10_000)
+  await later
+  expect(request.signals).toMatchObject([
+    ['later', { message: expect.stringContaining('CONCURRENT_TRANSACTIONS (51)') }],
+  ])
 })
 
 test('a right that is missing fails the job at once', async () => {

@@ -68,17 +68,23 @@ export async function addPartitions(
   )
 }
 
-/** One try. Returns the error code; throws what connections do. */
+/** So often a broker is asked that is just ending the transaction: some seconds. */
+const CONCURRENT_TRIES = 300
+
+/** One try, but for a transaction that is just being ended. Returns the error code; throws what connections do. */
 export async function endTransaction(client: KafkaClient, handle: TransactionHandle, commit: boolean): Promise<number> {
   const { transactionalId, producerId, epoch } = handle
   const node = await client.coordinator('transaction', transactionalId)
-  const { errorCode } = await client.call(node, 'EndTxn', {
-    transactionalId,
-    producerId,
-    producerEpoch: epoch,
-    transactionResult: commit,
-  })
-  return errorCode
+  for (let tries = 1; ; tries++) {
+    const { errorCode } = await client.call(node, 'EndTxn', {
+      transactionalId,
+      producerId,
+      producerEpoch: epoch,
+      transactionResult: commit,
+    })
+    if (errorCode !== CODE.CONCURRENT_TRANSACTIONS || tries === CONCURRENT_TRIES) return errorCode
+    await client.soon()
+  }
 }
 
 /** Of all brokers the least; undefined: they do not tell. Milliseconds. */
