@@ -33,6 +33,7 @@ describeOnKafka(
         clock: systemClock,
         schedule: backgroundSchedule,
         random: Math.random,
+        warn: console.warn,
       })
       const find = () => client.coordinator('transaction', `${target}-spans-0-0`)
       try {
