@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
 import { KafkaClient } from '../../runtime/connectors/kafka/client/client.ts'
 import { connectionSettings } from '../../runtime/connectors/kafka/client/connection-settings.ts'
 import { Properties } from '../../runtime/connectors/kafka/properties.ts'
@@ -27,20 +27,21 @@ const CHECKPOINTS = 5
 describeOnKafka(
   'a job on three brokers',
   (kafka) => {
+    let client: KafkaClient | undefined
+    afterAll(() => client?.close())
     /** Node ids of who coordinates the first transactions of a sink, and of who leads the first partition of the output. */
     const whoIs = async (target: string) => {
-      const client = new KafkaClient(connectionSettings(new Properties(), kafka().bootstrapServers, {}), {
+      client ??= new KafkaClient(connectionSettings(new Properties(), kafka().bootstrapServers, {}), {
         clock: systemClock,
         schedule: backgroundSchedule,
         random: Math.random,
         warn: console.warn,
       })
-      const find = () => client.coordinator('transaction', `${target}-spans-0-0`)
-      try {
-        return { coordinator: await client.retrying('find it', find), leader: await client.leader(target, 0) }
-      } finally {
-        await client.close()
-      }
+      const id = `${target}-spans-0-0`
+      client.forgetCoordinator('transaction', id)
+      client.forget(target)
+      const coordinator = await client.retrying('find it', () => client!.coordinator('transaction', id))
+      return { coordinator, leader: await client.leader(target, 0) }
     }
 
     it('loses and doubles nothing, and does not fail', { timeout: 180_000 }, async () => {
@@ -65,8 +66,11 @@ describeOnKafka(
       }
       const strike = async () => {
         const { coordinator } = await whoIs(target)
+        expect(await client!.nodes()).toHaveLength(3)
         await kafka().kafka.kill(coordinator)
         await checkpoints()
+        // What asks all brokers does not wait for one that has died.
+        await expect.poll(() => client!.nodes(), { timeout: 30_000 }).toHaveLength(2)
         await kafka().kafka.start(coordinator)
         await checkpoints()
         const { leader } = await whoIs(target)
@@ -76,8 +80,8 @@ describeOnKafka(
       let struck: Promise<void> | undefined
       const onOutside = () => {
         struck = strike()
-        // Told below.
-        struck.catch(() => {})
+        // Told below, when the job has ended.
+        struck.catch(() => writeFileSync(goOn, ''))
       }
       const blows: Blow[] = [{ what: 'broker', at: { since: 'checkpoint', nth: 4, ms: 0 }, slot: 0 }]
       try {

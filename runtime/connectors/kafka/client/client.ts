@@ -50,6 +50,8 @@ export class KafkaClient {
   readonly settings: ConnectionSettings
   readonly #ports: ClientPorts
   readonly #brokers = new Map<number, Broker>()
+  /** Of the newest metadata; others may be in #brokers still. */
+  #alive: readonly number[] = []
   readonly #seeds: (Broker | undefined)[]
   #versions: Versions | undefined
   readonly #topics = new Map<string, { info: TopicInfo; atMs: number }>()
@@ -88,6 +90,7 @@ export class KafkaClient {
       allowAutoTopicCreation: false,
     })
     await this.#know(brokers)
+    this.#alive = brokers.map(({ nodeId }: { nodeId: number }) => nodeId)
     const atMs = this.#ports.clock.monotonic()
     return topicMetadata.map((one: any): TopicInfo => {
       const info: TopicInfo = {
@@ -194,10 +197,10 @@ export class KafkaClient {
     return partitions
   }
 
-  /** Node ids of the cluster. */
+  /** Node ids of the brokers that are there now: one that has died is not among them for long. */
   async nodes(): Promise<number[]> {
-    if (this.#brokers.size === 0) await this.fetchMetadata(['__consumer_offsets'])
-    return [...this.#brokers.keys()]
+    await this.fetchMetadata(['__consumer_offsets'])
+    return [...this.#alive]
   }
 
   /**
