@@ -38,6 +38,7 @@ export const RULES: Record<string, Rule> = {
   codec: { imports: ['core'], out: TO_CORE },
   network: { imports: ['core', 'config', 'graph', 'codec'], types: ['metrics', 'rpc'], out: BY_ARGUMENT },
   checkpoint: { imports: ['core', 'config', 'codec', 'graph'], types: ['metrics'], out: BY_ARGUMENT },
+  ha: { imports: ['core', 'checkpoint'], types: ['graph', 'rpc'], out: BY_ARGUMENT },
   state: { imports: ['core'], types: ['metrics', 'checkpoint'], out: BY_ARGUMENT },
   operators: { imports: ['core', 'config', 'state', 'network', 'metrics'], types: ['checkpoint'], out: TO_CORE },
   formats: { imports: ['core'], out: TO_CORE },

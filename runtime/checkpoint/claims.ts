@@ -81,10 +81,11 @@ export class Claims {
     return parseClaimKeys(objects.map(({ key }) => key.slice(this.prefix.length)))
   }
 
-  /** Takes the epoch above all that were claimed. */
-  async claim(owner: string, claimedMs: number): Promise<Claim> {
+  /** Takes the epoch above all that were claimed, or `least` if that is higher. */
+  async claim(owner: string, claimedMs: number, least = 1): Promise<Claim> {
     for (let tries = 0; tries < CLAIM_TRIES_MAX; tries++) {
-      const claim = { epoch: ((await this.list()).claims.at(-1) ?? 0) + 1, owner, claimedMs }
+      const epoch = Math.max(least, ((await this.list()).claims.at(-1) ?? 0) + 1)
+      const claim = { epoch, owner, claimedMs }
       if (await this.#create(String(claim.epoch), claim)) return claim
     }
     throw new TailraceError(

@@ -29,6 +29,8 @@ export interface DirectoryStoreOptions {
   uniqueName?(): string
   /** For the age of what writers left that died. */
   now?(): number
+  /** False: nothing is synced, so what was written last may be gone, or empty, after a power failure; for what is written again and again. */
+  durable?: boolean
 }
 
 /**
@@ -54,12 +56,15 @@ class DirectoryStore implements ObjectStore {
   readonly url: string
   readonly #uniqueName: () => string
   readonly #now: () => number
-  readonly #directories = new SyncedDirectories()
+  readonly #durable: boolean
+  readonly #directories: SyncedDirectories
   readonly #bound = bounded(FILES_OPEN_MAX)
   #prepared: Promise<void> | undefined
 
-  constructor(path: string, { uniqueName = randomUUID, now = Date.now }: DirectoryStoreOptions) {
+  constructor(path: string, { uniqueName = randomUUID, now = Date.now, durable = true }: DirectoryStoreOptions) {
     this.url = path
+    this.#durable = durable
+    this.#directories = new SyncedDirectories(durable)
     this.#uniqueName = uniqueName
     this.#now = now
   }
@@ -202,7 +207,7 @@ class DirectoryStore implements ObjectStore {
     const temporary = join(this.url, TEMPORARY, this.#uniqueName())
     return this.#bound(async () => {
       try {
-        await writeDurably(temporary, bytes)
+        await writeNew(temporary, bytes, this.#durable)
         const result = await this.#intoFolder(dirname(path), () => moved(temporary, path))
         await this.#directories.sync(dirname(path))
         return result
@@ -237,11 +242,11 @@ class DirectoryStore implements ObjectStore {
   }
 }
 
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+async function writeNew(path: string, bytes: Uint8Array, durable: boolean): Promise<void> {
   const file = await open(path, 'wx')
   try {
     await file.writeFile(bytes)
-    await file.sync()
+    if (durable) await file.sync()
   } finally {
     await file.close()
   }

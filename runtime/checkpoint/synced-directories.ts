@@ -6,9 +6,15 @@ import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 export class SyncedDirectories {
+  readonly #durable: boolean
   /** Made, or found, since the store was opened. */
   readonly #made = new Set<string>()
   readonly #syncs = new Map<string, { running: Promise<void>; next: Promise<void> | undefined }>()
+
+  /** @param durable false: nothing is synced */
+  constructor(durable = true) {
+    this.#durable = durable
+  }
 
   /** Makes it, and what is missing above it. */
   async make(path: string): Promise<void> {
@@ -26,6 +32,7 @@ export class SyncedDirectories {
 
   /** Resolves when names that were there before the call are durable. */
   sync(path: string): Promise<void> {
+    if (!this.#durable) return Promise.resolve()
     const sync = this.#syncs.get(path)
     if (sync !== undefined) {
       // The running one may have begun before the caller's file had its name.

@@ -176,6 +176,26 @@ export const ERRORS = {
     retry: true,
     text: 'The store of checkpoints did not answer in time, or with errors of its own each time.',
   },
+  'TR-HA-001': {
+    domain: 'external',
+    retry: false,
+    text: 'This process does not lead its cluster any more, so it must not act for it.',
+  },
+  'TR-HA-002': {
+    domain: 'external',
+    retry: true,
+    text: 'The record by which a leader is elected cannot be read or written.',
+  },
+  'TR-HA-003': {
+    domain: 'external',
+    retry: false,
+    text: 'A record of the high availability store cannot be read: it is changed, or of a newer version.',
+  },
+  'TR-HA-004': {
+    domain: 'user',
+    retry: false,
+    text: 'A value that the program computed cannot be kept for a JobManager that takes over.',
+  },
   'TR-FORMAT-001': {
     domain: 'user',
     retry: false,
