@@ -39,7 +39,7 @@ it('keeps what it could not delete, says so, and deletes no file meanwhile', asy
   deletions.add(['m1'], ['f1'])
   await deletions.settled()
   expect(deleted).toEqual([])
-  expect(warnings).toEqual(['Cannot delete 1 files of old checkpoints yet, such as "m1": no'])
+  expect(warnings).toEqual(['Cannot delete 1 unneeded files yet, such as "m1": no'])
   deletions.add(['m2'], [])
   await deletions.settled()
   expect(deleted).toEqual([['m1', 'm2'], ['f1']])

@@ -45,9 +45,7 @@ export class Deletions {
         await this.#store.delete(keys)
       } catch (error) {
         for (const key of keys) from.add(key)
-        this.#warn(
-          `Cannot delete ${keys.length} files of old checkpoints yet, such as "${keys[0]}": ${(error as Error).message}`,
-        )
+        this.#warn(`Cannot delete ${keys.length} unneeded files yet, such as "${keys[0]}": ${(error as Error).message}`)
         break
       }
     }
