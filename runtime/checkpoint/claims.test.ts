@@ -33,6 +33,12 @@ describe('Claims', () => {
     expect(record('2')).toEqual({ formatVersion: 1, epoch: 2, owner: 'b', claimedMs: 6 })
   })
 
+  it('gives at least the epoch that is asked for', async () => {
+    const { claims } = setup()
+    expect((await claims.claim('a', 5, 7)).epoch).toBe(7)
+    expect((await claims.claim('b', 6, 3)).epoch).toBe(8)
+  })
+
   it('goes one higher when another was faster', async () => {
     const { claims, objects } = setup((operation) => {
       if (operation.kind === 'putIfAbsent' && operation.key === 'd/claims/1')

@@ -17,6 +17,11 @@ objectStoreSuite('openDirectoryStore()', async () => {
   return { store: await openDirectoryStore(path), another: () => openDirectoryStore(path) }
 })
 
+objectStoreSuite('openDirectoryStore() without syncs, beside one with them', async () => {
+  const path = fresh()
+  return { store: await openDirectoryStore(path, { durable: false }), another: () => openDirectoryStore(path) }
+})
+
 const bytes = Uint8Array.of(1, 2, 3)
 
 describe('openDirectoryStore()', () => {
