@@ -19,7 +19,7 @@ import type { LeaseStore } from './lease-store.ts'
 import { openObjectLease } from './object-lease.ts'
 import { SimulatedLeases } from './simulated-leases.suite.ts'
 
-const SEEDS = 250
+const SEEDS = 200
 const CHAOS_MS = 45_000
 const { leaseMs, retryMs } = LEASE_TIMING
 /** Of requests and timers of a simulated network on a good day: some take 150 ms, and a take-over needs several. */
