@@ -18,6 +18,7 @@ import type {
   OperationRequest,
   OperationResult,
   OperationView,
+  Requirements,
 } from '../rpc/views.ts'
 import type { JobTimeouts } from './attempt.ts'
 import { type JobEnd, JobMaster, type JobOptions } from './job-master.ts'
@@ -140,6 +141,15 @@ export class Dispatcher implements Cluster {
 
   checkpoint(jobId: string, checkpointId: number): CheckpointView | undefined {
     return this.#jobs.get(jobId)?.checkpoint(checkpointId)
+  }
+
+  requirements(jobId: string): Requirements | undefined {
+    return this.#jobs.get(jobId)?.requirements
+  }
+
+  setRequirements(jobId: string, wanted: Requirements): boolean {
+    this.#jobs.get(jobId)?.setRequirements(wanted)
+    return this.#jobs.has(jobId)
   }
 
   cancel(jobId: string): void {

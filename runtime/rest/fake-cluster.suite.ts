@@ -25,6 +25,7 @@ import {
   type OperationKind,
   type OperationRequest,
   type OperationView,
+  type Requirements,
   type SlotView,
 } from '../rpc/views.ts'
 
@@ -45,6 +46,8 @@ export class FakeCluster implements Cluster {
   ))[] = []
   /** By `job/kind/trigger id`. */
   readonly operations = new Map<string, OperationView>()
+  /** By job. */
+  readonly #requirements = new Map<string, Requirements>()
   /** Called when something was begun. */
   onTriggered: () => void = () => {}
   slots: SlotView[] = [
@@ -116,6 +119,16 @@ export class FakeCluster implements Cluster {
     this.onTriggered()
     return triggerId
   }
+  requirements(jobId: string): Requirements | undefined {
+    return this.#requirements.get(jobId)
+  }
+
+  setRequirements(jobId: string, wanted: Requirements): boolean {
+    if (this.view(jobId) === undefined) return false
+    this.#requirements.set(jobId, wanted)
+    return true
+  }
+
   cancel(jobId: string): void {
     this.cancelled.push(jobId)
     this.jobs.find(({ id }) => id === jobId)?.end('CANCELED')

@@ -206,6 +206,14 @@ export interface JobCheckpointsView extends CheckpointsView {
   settings: CheckpointSettings
 }
 
+export interface ParallelismBounds {
+  lowerBound: number
+  upperBound: number
+}
+
+/** What a job wants: bounds for the parallelism of each vertex, by id. */
+export type Requirements = Readonly<Record<string, ParallelismBounds>>
+
 /** What an onlooker may ask of a cluster, and what it may do. The Dispatcher is one. */
 export interface Cluster {
   cluster(): ClusterView
@@ -217,6 +225,10 @@ export interface Cluster {
   checkpoints(jobId: string): JobCheckpointsView | undefined
   /** Undefined when there is none, or it is not remembered any more. */
   checkpoint(jobId: string, checkpointId: number): CheckpointView | undefined
+  /** Undefined when there is no job of this id. */
+  requirements(jobId: string): Requirements | undefined
+  /** False when there is no job of this id. Throws TR-CLUSTER-004 when the job cannot have these. */
+  setRequirements(jobId: string, wanted: Requirements): boolean
   /** Asks a job to cancel and returns at once; a job that is unknown or at its end stays as it is. */
   cancel(jobId: string): void
   /** Begins an operation and gives its trigger id; undefined when there is no job of this id. */

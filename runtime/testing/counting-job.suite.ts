@@ -33,6 +33,8 @@ export interface CountingSettings {
   /** Of the operator. */
   uid: string
   recordsPerSecond: number
+  /** Of the cluster; the job takes two. */
+  slots: number
   /** Sees each record before it is counted. */
   onRecord(n: number): void
   /** Sees the cluster while the job runs, and cancels it. */
@@ -119,11 +121,11 @@ export async function runCounting(
   options: Record<string, string>,
   over: Partial<CountingSettings> = {},
 ): Promise<Counted> {
-  const cluster = await MiniCluster.start({ slots: 2 })
+  const cluster = await MiniCluster.start({ slots: over.slots ?? 2 })
   const results: Result[] = []
   let records = 0
   const settings: CountingSettings = {
-    ...{ keys: 7, type: types.any(), uid: 'counts', recordsPerSecond: 20_000 },
+    ...{ keys: 7, type: types.any(), uid: 'counts', recordsPerSecond: 20_000, slots: 2 },
     onRecord: () => {},
     during: async () => {},
     ...over,

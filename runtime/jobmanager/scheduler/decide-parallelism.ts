@@ -5,7 +5,7 @@
  * the one that lacks the most, until each has what it wants.
  */
 import type { Plan } from '../../graph/model.ts'
-import type { Requirements } from './requirements.ts'
+import type { Requirements } from '../../rpc/views.ts'
 
 /** By vertex id. */
 export type Parallelism = Readonly<Record<string, number>>

@@ -2,12 +2,12 @@
  * The job runs. When it should have another parallelism it takes a checkpoint, and goes on from that with the new one; slots and processes that stay serve on.
  */
 import { errorToData, TailraceError } from '../../core/errors.ts'
+import type { Requirements } from '../../rpc/views.ts'
 import type { Failure } from '../exception-history.ts'
 import { decideEnd } from '../job-status.ts'
 import { decideParallelism, type Parallelism, sameParallelism, slotsWanted } from './decide-parallelism.ts'
 import { decideRescale } from './decide-rescale.ts'
 import { type JobContext, JobState } from './job-state.ts'
-import type { Requirements } from './requirements.ts'
 
 /** A checkpoint for a rescale that failed is tried again after this. */
 const AGAIN_MS = 1000
@@ -60,11 +60,10 @@ export class Executing extends JobState {
   }
 
   #look(): void {
-    const { attempt, clock, coordinator, freeSlots, isObserved, program, requirements, settings, slots } = this.job
+    const { clock, coordinator, freeSlots, isObserved, program, requirements, settings, slots } = this.job
     this.#stopTimer()
-    // Without a checkpoint, or with results that were given away, another attempt would not be the same job; and what has ended is not dealt out anew.
-    if (this.#rescaling || coordinator === undefined || isObserved || attempt.executions.some(({ ended }) => ended))
-      return
+    // Without a checkpoint, or with results that were given away, another attempt would not be the same job.
+    if (this.#rescaling || coordinator === undefined || isObserved || this.#isEnding()) return
     const nowMs = clock.monotonic()
     const possible = decideParallelism(program, requirements, slots.held + freeSlots())
     if (possible === undefined || this.#possible === undefined || !sameParallelism(possible, this.#possible))
@@ -84,6 +83,13 @@ export class Executing extends JobState {
     if (decision.action === 'rescale') void this.#rescale(decision.to)
   }
 
+  /** Subtasks have ended, and with another parallelism nobody could tell which need not run again. Sources are dealt out by their splits. */
+  #isEnding(): boolean {
+    const { attempt, program } = this.job
+    const sources = new Set(program.vertices.flatMap(({ id, isSource }) => (isSource ? [id] : [])))
+    return attempt.executions.some(({ ended, vertexId }) => ended && !sources.has(vertexId))
+  }
+
   async #rescale(to: Parallelism): Promise<void> {
     const { coordinator, settings, slots } = this.job
     // Their threads load while the checkpoint is taken.
@@ -100,6 +106,10 @@ export class Executing extends JobState {
       }
     }
     if (this.isLeft) return
+    if (this.#isEnding()) {
+      this.#rescaling = false
+      return
+    }
     this.job.countRescale()
     coordinator!.attemptEnds(errorToData(new TailraceError('TR-CHECKPOINT-001', RESCALED)))
     this.job.goTo({ state: 'restarting', dueMs: 0 })

@@ -5,14 +5,7 @@ import { ConfigValues } from '../../config/option.ts'
 import { SCHEDULER } from '../../config/options/availability.ts'
 import { TailraceError } from '../../core/errors.ts'
 import type { Plan } from '../../graph/model.ts'
-
-export interface ParallelismBounds {
-  lowerBound: number
-  upperBound: number
-}
-
-/** By vertex id. */
-export type Requirements = Readonly<Record<string, ParallelismBounds>>
+import type { Requirements } from '../../rpc/views.ts'
 
 /**
  * `jobmanager.scheduler`: Adaptive runs a job with less than it wants when there is no more; Default with all or not at all. Both change the parallelism when they are asked to.
