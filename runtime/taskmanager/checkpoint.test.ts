@@ -240,6 +240,24 @@ describe('a job with checkpoints', () => {
     check([...first.values, ...next.values])
   })
 
+  it('reads nothing behind a savepoint that suspends it, though more is there in the same turn', async () => {
+    const passed: Build = (add) => {
+      const source = add('numbers', 'source', numbers())
+      add('collect', 'collect', { collectId: 'numbers' }, source, { kind: 'global' }, true)
+    }
+    allowance = Infinity
+    const first = job({ parallelism: 1, build: passed })
+    while (first.values.length === 0) await new Promise((resolve) => setTimeout(resolve, 0))
+    const metadata = await first.checkpoint(1, { then: 'suspend' })
+    await first.ended
+    const next = job({ parallelism: 1, build: passed, restore: { metadata, files: first.files } })
+    await next.dataEnded
+    await next.checkpoint(2, { then: 'end' })
+    await next.ended
+    expect(first.values.length).toBeLessThan(COUNT)
+    expect([...first.values, ...next.values]).toEqual(Array.from({ length: COUNT }, (_, i) => i + 1))
+  })
+
   it('ends its input where it is when it is drained', async () => {
     allowance = COUNT / 2
     const first = job()

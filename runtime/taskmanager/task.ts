@@ -210,7 +210,11 @@ export class Task {
       // No records come behind this barrier, but reports of sinks may (operators/committable-sender.ts).
       return (this.options.gate?.take(this.#paused) ?? false) || worked
     }
-    if (this.#takeTrigger()) worked = true
+    if (this.#takeTrigger()) {
+      worked = true
+      // Nothing is read behind a barrier that suspends the job.
+      if (this.#suspendCheckpoint !== undefined) return true
+    }
     const nextTimerMs = this.timers.nextMs
     if (nextTimerMs !== undefined && this.timers.run(this.#clock.now())) worked = true
     if (this.#headBusy()) {
