@@ -12,33 +12,18 @@
  * A block lives as long as one attempt; when a peer dies the whole block is thrown away.
  */
 import { BUFFER_BYTES, type BufferPool } from './buffer-pool.ts'
+import {
+  DATA,
+  ENTRIES,
+  type EntryType,
+  EXCLUSIVE_BYTES,
+  FLOATING_FIRST,
+  FLOATING_MAX,
+  type InputEnd,
+  NO_BUFFER,
+  type OutputEnd,
+} from './channel-ends.ts'
 import type { Doorbell } from './doorbell.ts'
-
-/** What an entry is. */
-export const DATA = 1
-export const WATERMARK = 2
-export const IDLE = 3
-export const ACTIVE = 4
-/** Nothing follows. */
-export const END = 5
-/** A part of a batch that is larger than a buffer; the last part is DATA. */
-export const FRAGMENT = 6
-/** Belongs to the barrier that follows: when its checkpoint was triggered. */
-export const TRIGGERED = 7
-/** A checkpoint's barrier: barrierCode() of it. */
-export const BARRIER = 8
-/** No record follows; barriers may, until END. */
-export const DATA_END = 9
-export type EntryType =
-  | typeof DATA
-  | typeof WATERMARK
-  | typeof IDLE
-  | typeof ACTIVE
-  | typeof END
-  | typeof FRAGMENT
-  | typeof TRIGGERED
-  | typeof BARRIER
-  | typeof DATA_END
 
 const WRITTEN = 0
 const READ = 1
@@ -48,18 +33,9 @@ const WRITER_WAITS = 4
 const FIRST_ENTRY = 16
 const ENTRY_CELLS = 8
 
-/** Entries of a ring. More than its buffers, so that watermarks fit between batches. */
-export const ENTRIES = 64
-export const EXCLUSIVE_BYTES = 4096
-/** Floating buffers that one channel may hold. */
-export const FLOATING_MAX = 8
 const ENTRIES_BYTES = (FIRST_ENTRY + ENTRIES * ENTRY_CELLS) * 4
 /** Bytes of one channel in the shared memory of a gate: 10,304. */
 export const CHANNEL_BYTES = ENTRIES_BYTES + 2 * EXCLUSIVE_BYTES
-
-/** Buffers by number: 0 and 1 are exclusive, others floating (index + 2). */
-const FLOATING_FIRST = 2
-export const NO_BUFFER = -1
 
 /** Memory for the input channels of one subtask. */
 export function allocateGate(channels: number): SharedArrayBuffer {
@@ -101,7 +77,7 @@ abstract class ChannelEnd {
 }
 
 /** The sending end. Owned by one thread. */
-export class ChannelWriter extends ChannelEnd {
+export class ChannelWriter extends ChannelEnd implements OutputEnd {
   #written = 0
 
   capacityOf(buffer: number): number {
@@ -175,7 +151,7 @@ export class ChannelWriter extends ChannelEnd {
 }
 
 /** The receiving end. Owned by one thread. `type`, `buffer`, `length` and `value` describe the entry that `next` found. */
-export class ChannelReader extends ChannelEnd {
+export class ChannelReader extends ChannelEnd implements InputEnd {
   type: EntryType = DATA
   buffer = NO_BUFFER
   length = 0

@@ -8,22 +8,22 @@ import { type BarrierAligner, barrierOfCode } from './barrier-aligner.ts'
 import {
   ACTIVE,
   BARRIER,
-  type ChannelReader,
   DATA,
   DATA_END,
   END,
   FRAGMENT,
   IDLE,
+  type InputEnd,
   TRIGGERED,
   WATERMARK,
-} from './channel.ts'
+} from './channel-ends.ts'
 import type { ChannelTimes } from './input-valves.ts'
 
 /** Batches that are taken from one channel before the next has its turn. */
 const BATCHES_PER_CHANNEL = 4
 
 export interface InputChannel {
-  readonly channel: ChannelReader
+  readonly channel: InputEnd
   readonly reader: BatchReader
   fragments: Buffer[] | undefined
   /** Of the barrier that comes next. */

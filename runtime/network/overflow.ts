@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TailraceError } from '../core/errors.ts'
 import { BUFFER_BYTES } from './buffer-pool.ts'
-import { type ChannelWriter, DATA, type EntryType, FRAGMENT, NO_BUFFER } from './channel.ts'
+import { DATA, type EntryType, FRAGMENT, NO_BUFFER, type OutputEnd } from './channel-ends.ts'
 import { EXCHANGE_SETTINGS } from './settings.ts'
 
 /** Bounds in bytes. */
@@ -101,17 +101,22 @@ export class Overflow {
 /** The queue of one channel. */
 export class OverflowQueue {
   readonly #overflow: Overflow
-  readonly #writer: ChannelWriter
+  readonly #writer: OutputEnd
   #elements: Element[] = []
   #head = 0
 
-  constructor(overflow: Overflow, writer: ChannelWriter) {
+  constructor(overflow: Overflow, writer: OutputEnd) {
     this.#overflow = overflow
     this.#writer = writer
   }
 
   get empty(): boolean {
     return this.#head === this.#elements.length
+  }
+
+  /** Elements that wait. */
+  get length(): number {
+    return this.#elements.length - this.#head
   }
 
   push(type: EntryType, value: number, bytes: Buffer | undefined): void {

@@ -18,16 +18,16 @@ import { barrierCode } from './barrier-aligner.ts'
 import {
   ACTIVE,
   BARRIER,
-  type ChannelWriter,
   DATA,
   DATA_END,
   END,
   type EntryType,
   IDLE,
   NO_BUFFER,
+  type OutputEnd,
   TRIGGERED,
   WATERMARK,
-} from './channel.ts'
+} from './channel-ends.ts'
 import { type Overflow, OverflowQueue } from './overflow.ts'
 import { generateSelect, type Selector } from './select-channel.ts'
 import { checkSendable } from './sendable.ts'
@@ -49,7 +49,7 @@ class ChannelBatch implements OpenBatch {
   count = 0
   text = ''
   charBytes = 1
-  readonly writer: ChannelWriter
+  readonly writer: OutputEnd
   readonly queue: OverflowQueue
   /** NO_BUFFER with `open` true: the batch is in `heap`. */
   buffer = NO_BUFFER
@@ -62,7 +62,7 @@ class ChannelBatch implements OpenBatch {
   extraLength = 0
   sequence = 0
 
-  constructor(writer: ChannelWriter, overflow: Overflow, scratch: Buffer) {
+  constructor(writer: OutputEnd, overflow: Overflow, scratch: Buffer) {
     this.writer = writer
     this.queue = new OverflowQueue(overflow, writer)
     this.bytes = scratch
@@ -74,7 +74,7 @@ export interface RecordWriterOptions {
   edgeId: number
   /** Attempt of the task; goes into every batch. */
   epoch: number
-  channels: ChannelWriter[]
+  channels: OutputEnd[]
   selector: Selector
   overflow: Overflow
   /** undefined: to be inferred. */
@@ -180,7 +180,7 @@ export class RecordWriter implements BatchOwner {
     let blocked = false
     for (const batch of this.#batches) {
       if (batch.queue.empty && (batch.open || batch.writer.hasCredit())) continue
-      batch.writer.waitForCredit()
+      batch.writer.waitForCredit(batch.queue.length + 1)
       if (batch.queue.empty && batch.writer.hasCredit()) continue
       blocked = true
     }
