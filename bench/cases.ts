@@ -53,6 +53,7 @@ export const CASES: Record<string, Case> = {
   chain: { group: 'parts', records: 20e6, load: async () => (await import('./parts/chain.ts')).run },
   'exchange-wide': { group: 'parts', records: 10e6, load: async () => (await import('./parts/exchange.ts')).wide },
   'exchange-narrow': { group: 'parts', records: 20e6, load: async () => (await import('./parts/exchange.ts')).narrow },
+  'exchange-tcp': { group: 'parts', records: 10e6, load: async () => (await import('./parts/exchange-tcp.ts')).run },
   'exchange-fanout-400': { group: 'parts', records: 5e6, load: async () => (await import('./parts/fanout.ts')).run },
   'codec-wide': { group: 'parts', records: 5e6, load: async () => (await import('./parts/codec.ts')).run },
   'heap-10k': { group: 'parts', records: 20e6, load: async () => (await import('./parts/heap.ts')).keys10k },

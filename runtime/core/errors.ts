@@ -97,6 +97,21 @@ export const ERRORS = {
     text: 'A slot thread ended without saying why (out of memory, or process.exit in user code).',
   },
   'TR-TASK-003': { domain: 'external', retry: true, text: 'The output of a task grew beyond its overflow limit.' },
+  'TR-EXCHANGE-001': {
+    domain: 'external',
+    retry: true,
+    text: 'The connection to a slot of another process was lost while its channels were in use.',
+  },
+  'TR-EXCHANGE-002': {
+    domain: 'external',
+    retry: true,
+    text: 'A slot could not open its channels to a slot of another process.',
+  },
+  'TR-EXCHANGE-003': {
+    domain: 'internal',
+    retry: true,
+    text: 'A slot of another process sent something that the exchange does not know.',
+  },
   'TR-SOURCE-001': { domain: 'external', retry: true, text: 'A source could not read from its system.' },
   'TR-SINK-001': { domain: 'external', retry: true, text: 'A sink could not write to its system.' },
   'TR-SINK-002': {

@@ -1,0 +1,121 @@
+/**
+ * The port on which a slot takes connections from slots of other processes. It listens before the slot registers, so that its address can be
+ * handed around; who calls before the slot has a deployment that fits waits for a while (slot-links.ts).
+ *
+ * Bounds: CALLERS_MAX connections that have not been let in; each is closed after `helloTimeoutMs`.
+ */
+import { backgroundSchedule, type Schedule } from '../../core/clock.ts'
+import { Connection, KEEP_ALIVE, type KeepAlive } from './connection.ts'
+import { HELLO } from './frames.ts'
+import { Greeting } from './greeting.ts'
+import type { Hello } from './hello.ts'
+import { SendBuffers } from './send-buffers.ts'
+import { type Address, type DataSocket, type Listen, type Listening, listenSockets } from './sockets.ts'
+
+const CALLERS_MAX = 4096
+
+export interface DataPortOptions {
+  /** Address to bind, and what others are told unless `advertised` says otherwise. */
+  host: string
+  advertised?: string
+  /** 0: any free one. A range: the first free one of it. */
+  port: number | { from: number; to: number }
+  listen?: Listen
+  schedule?: Schedule
+  keepAlive?: KeepAlive
+  /** How long a caller may wait to be let in. Milliseconds. */
+  helloTimeoutMs?: number
+  /** 32 KB buffers for what is sent to other processes, at most. */
+  sendBuffersMax?: number
+}
+
+/** Someone who has said hello and waits for the answer. */
+export interface Caller {
+  readonly hello: Hello
+  readonly connection: Connection
+}
+
+export class DataPort {
+  readonly address: Address
+  readonly buffers: SendBuffers
+  readonly schedule: Schedule
+  readonly keepAlive: KeepAlive
+  readonly helloTimeoutMs: number
+  /** Called for each hello; undefined: callers wait. */
+  onCaller: ((caller: Caller) => void) | undefined
+  readonly #listening: Listening
+  readonly #callers = new Set<Connection>()
+
+  private constructor(options: DataPortOptions, listening: Listening) {
+    this.#listening = listening
+    this.address = { host: options.advertised ?? options.host, port: listening.port }
+    this.schedule = options.schedule ?? backgroundSchedule
+    this.keepAlive = options.keepAlive ?? KEEP_ALIVE
+    this.helloTimeoutMs = options.helloTimeoutMs ?? HELLO_TIMEOUT_MS
+    this.buffers = new SendBuffers(options.sendBuffersMax ?? SEND_BUFFERS)
+  }
+
+  /**
+   * Listens. Rejects with TR-CLUSTER-003 when the port, or every port of the range, is taken.
+   *
+   * @example
+   * const port = await DataPort.listen({ host: '0.0.0.0', advertised: '10.0.0.7', port: { from: 6130, to: 6199 } })
+   * port.address // { host: '10.0.0.7', port: 6130 }
+   */
+  static async listen(options: DataPortOptions): Promise<DataPort> {
+    const { host, port, listen = listenSockets() } = options
+    const { from, to } = typeof port === 'number' ? { from: port, to: port } : port
+    if (!(from <= to)) throw new RangeError(`Cannot listen on a port from ${from} to ${to}: the range is empty`)
+    let made: DataPort | undefined
+    const accepted = (socket: DataSocket) => {
+      if (made === undefined) socket.end()
+      else made.#accept(socket)
+    }
+    for (let at = from; ; at++) {
+      try {
+        made = new DataPort(options, await listen({ host, port: at }, accepted))
+        return made
+      } catch (error) {
+        if (at >= to) throw error
+      }
+    }
+  }
+
+  #accept(socket: DataSocket): void {
+    const greeting = new Greeting(HELLO, (hello) => this.onCaller?.({ hello: hello!, connection }))
+    const connection = new Connection({
+      socket,
+      buffers: this.buffers,
+      schedule: this.schedule,
+      keepAlive: this.keepAlive,
+      sink: greeting,
+    })
+    greeting.connection = connection
+    if (this.#callers.size >= CALLERS_MAX) {
+      connection.leave(`${CALLERS_MAX} connections wait already`)
+      return
+    }
+    this.#callers.add(connection)
+    const stop = this.schedule(this.helloTimeoutMs, () => {
+      this.#callers.delete(connection)
+      connection.fail(new Error(`was not let in within ${this.helloTimeoutMs} ms: ${this.whyNot(connection)}`))
+    })
+    connection.settled = () => {
+      stop()
+      this.#callers.delete(connection)
+    }
+  }
+
+  /** What a caller waits for, for the message. */
+  whyNot: (connection: Connection) => string = () => 'this slot runs no job'
+
+  close(): void {
+    for (const connection of this.#callers) connection.leave('the slot is closing')
+    this.#callers.clear()
+    this.#listening.close()
+  }
+}
+
+const HELLO_TIMEOUT_MS = 30_000
+/** As many as a slot's pool has (settings.ts): 4 MiB. */
+const SEND_BUFFERS = 128

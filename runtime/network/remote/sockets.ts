@@ -1,0 +1,215 @@
+/**
+ * What a connection between slots needs of a socket, so that the simulation and tests can give their own; and the real one, over TCP or TLS.
+ *
+ * Received bytes lie in one buffer that is used again for the next: they are the callee's only during the call. On plain TCP that
+ * buffer is the kernel's target (`onread`), which saves an allocation for every 64 KB.
+ */
+import { connect as connectTcp, createServer, type NetConnectOpts, type Server, Socket } from 'node:net'
+import { connect as connectTls, createServer as createTlsServer, type TlsOptions } from 'node:tls'
+import { TailraceError } from '../../core/errors.ts'
+
+export interface Address {
+  host: string
+  port: number
+}
+
+export interface SocketEvents {
+  /** Connected, and by TLS trusted. Comes once, before any bytes. */
+  open(): void
+  /** `length` bytes from the start of `bytes`. */
+  received(bytes: Buffer, length: number): void
+  /** Comes once; nothing comes after it. `reason` completes "the connection …". */
+  closed(reason: string): void
+}
+
+export interface DataSocket {
+  /** The other side, for messages: host:port. */
+  readonly remote: string
+  /** Calls `events` from now on; called once, before the caller gives way to the event loop. */
+  start(events: SocketEvents): void
+  /**
+   * Sends all chunks as one write; they stay the socket's until it has them all. True: it has, and they can be changed. False: `written` will
+   * be called, and until then nothing may be written. A socket that closes does not call it.
+   */
+  write(chunks: readonly Buffer[], written: () => void): boolean
+  /** Sends what was written, if that goes quickly, and closes. `closed` comes all the same. */
+  end(): void
+}
+
+/** Opens a connection. Never throws: what fails comes as `closed`. */
+export type Connect = (to: Address) => DataSocket
+/** Listens; tells of each connection when it is open (and trusted). */
+export type Listen = (at: Address, accepted: (socket: DataSocket) => void) => Promise<Listening>
+export interface Listening {
+  port: number
+  close(): void
+}
+
+/** Mutual TLS: both sides show a certificate of `ca`. PEM. */
+export interface TlsFiles {
+  ca: string
+  cert: string
+  key: string
+}
+
+/** What one read takes at most. */
+const READ_BYTES = 128 * 1024
+/** What `end` gives the other side to take the last bytes. */
+const END_MS = 1000
+
+/** Connections by TCP, or TLS with `tls`. */
+export function connectSockets(tls?: TlsFiles): Connect {
+  return ({ host, port }) => {
+    const remote = `${host}:${port}`
+    if (tls !== undefined) {
+      const socket = connectTls({ host, port, ...tls, rejectUnauthorized: true, checkServerIdentity: () => undefined })
+      return new NodeSocket(socket, remote, 'secureConnect')
+    }
+    const input = new Input()
+    return new NodeSocket(connectTcp({ host, port, ...input.onread } as NetConnectOpts), remote, 'connect', input)
+  }
+}
+
+/** Listens by TCP, or TLS with `tls`. Rejects with TR-CLUSTER-003 when the port is taken. */
+export function listenSockets(tls?: TlsFiles): Listen {
+  return ({ host, port }, accepted) =>
+    new Promise((resolve, reject) => {
+      const sockets = new Set<Socket>()
+      const server: Server =
+        tls === undefined
+          ? createServer({ pauseOnConnect: true }, (socket) => take(socket))
+          : createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: true } satisfies TlsOptions, (socket) =>
+              take(socket),
+            )
+      const take = (taken: Socket) => {
+        const remote = `${taken.remoteAddress}:${taken.remotePort}`
+        const input = tls === undefined ? new Input() : undefined
+        const socket = input === undefined ? taken : withOnread(taken, input)
+        sockets.add(socket)
+        socket.once('close', () => sockets.delete(socket))
+        accepted(new NodeSocket(socket, remote, undefined, input))
+      }
+      server.once('error', (cause) =>
+        reject(
+          new TailraceError(
+            'TR-CLUSTER-003',
+            `Cannot listen for data on ${host}:${port}: ${(cause as NodeJS.ErrnoException).code ?? cause.message}`,
+            { cause },
+          ),
+        ),
+      )
+      server.listen(port, host, () => {
+        server.unref()
+        resolve({
+          port: (server.address() as { port: number }).port,
+          close() {
+            server.close()
+            for (const socket of sockets) socket.destroy()
+          },
+        })
+      })
+    })
+}
+
+/** The buffer that the kernel reads into, and who gets it. */
+class Input {
+  receive: (bytes: Buffer, length: number) => void = () => {}
+  readonly onread = {
+    onread: {
+      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+      callback: (length: number, bytes: Uint8Array): boolean => {
+        this.receive(bytes as Buffer, length)
+        return true
+      },
+    },
+  }
+}
+
+/**
+ * An accepted socket that reads by `onread`, which servers cannot be asked for: the handle moves to a socket made with it. Where Node hides its
+ * handles the socket stays as it is and reads by events.
+ */
+function withOnread(accepted: Socket, input: Input): Socket {
+  const inside = accepted as unknown as { _handle?: object | null }
+  const handle = inside._handle
+  if (handle === undefined || handle === null) return accepted
+  inside._handle = null
+  return new Socket({ handle, ...input.onread, readable: true, writable: true } as ConstructorParameters<
+    typeof Socket
+  >[0])
+}
+
+class NodeSocket implements DataSocket {
+  readonly remote: string
+  readonly #socket: Socket
+  readonly #input: Input | undefined
+  readonly #opens: string | undefined
+  /** Writes that were made and that are done: callbacks come in order, also for writes that were done at once. */
+  #made = 0
+  #done = 0
+  #waited = 0
+  #written: () => void = () => {}
+  readonly #wrote = (): void => {
+    this.#done++
+    if (this.#waited === 0 || this.#done < this.#waited) return
+    this.#waited = 0
+    if (!this.#socket.destroyed) this.#written()
+  }
+
+  /** `opens` is the event of being open; undefined: it is. */
+  constructor(socket: Socket, remote: string, opens: string | undefined, input?: Input) {
+    this.#socket = socket
+    this.#input = input
+    this.#opens = opens
+    this.remote = remote
+    // Until `start`: an error that nobody listens for would end the process.
+    socket.on('error', () => {})
+  }
+
+  start(events: SocketEvents): void {
+    const socket = this.#socket
+    socket.setNoDelay(true)
+    let reason = 'was closed by the other side'
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      reason = `failed with ${error.code ?? error.message}`
+    })
+    socket.once('close', () => events.closed(reason))
+    const receive = (bytes: Buffer, length: number) => {
+      if (!socket.destroyed) events.received(bytes, length)
+    }
+    if (this.#input !== undefined) this.#input.receive = receive
+    // With onread no data events come; without it they are what starts the reading.
+    socket.on('data', (bytes: Buffer) => receive(bytes, bytes.length))
+    if (this.#opens === undefined) {
+      events.open()
+      socket.resume()
+    } else socket.once(this.#opens, () => events.open())
+  }
+
+  write(chunks: readonly Buffer[], written: () => void): boolean {
+    const socket = this.#socket
+    if (socket.destroyed) return false
+    const last = chunks.length - 1
+    if (last === 0) socket.write(chunks[0]!, this.#wrote)
+    else {
+      socket.cork()
+      for (let i = 0; i < last; i++) socket.write(chunks[i]!)
+      socket.write(chunks[last]!, this.#wrote)
+      socket.uncork()
+    }
+    this.#made++
+    if (socket.writableLength === 0) return true
+    this.#waited = this.#made
+    this.#written = written
+    return false
+  }
+
+  end(): void {
+    const socket = this.#socket
+    if (socket.destroyed) return
+    socket.end()
+    const timer = setTimeout(() => socket.destroy(), END_MS)
+    timer.unref()
+    socket.once('close', () => clearTimeout(timer))
+  }
+}
