@@ -191,7 +191,7 @@ export class Link implements FrameSink {
   /** Sends what the turn has made: batches, events, credit. */
   flush(): void {
     if (!this.#ready) return
-    if (this.#dirty.length > 0) this.#writeCredit()
+    if (this.#dirty.some(isUrgent)) this.#writeCredit()
     this.#connection!.outbox.flush()
   }
 
@@ -366,6 +366,10 @@ export class Link implements FrameSink {
     this.#peerKeys = keys
     this.#checkReady()
   }
+}
+
+function isUrgent(input: RemoteInput): boolean {
+  return input.urgent
 }
 
 function checkKey(key: string): void {

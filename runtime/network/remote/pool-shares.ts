@@ -3,10 +3,11 @@
  * the pool at once, so what the senders may send always has a place.
  *
  * A channel gets as many as its sender says it could use, up to FLOATING_MAX; while remote channels hold less than half of the pool also some
- * ahead: one from the start, all once records have come. Channels that wanted one and found the pool empty are served in turn; meanwhile the
+ * ahead: one from the start, its share of that half once records have come. Channels that wanted one and found the pool empty are served in turn; meanwhile the
  * senders are asked to give back what they do not need (RECALL).
  */
 import type { BufferPool } from '../buffer-pool.ts'
+import { FLOATING_MAX } from '../channel-ends.ts'
 import type { RemoteInput } from './remote-input.ts'
 
 export class PoolShares {
@@ -15,10 +16,21 @@ export class PoolShares {
   held = 0
   readonly #aheadMax: number
   #starved: RemoteInput[] = []
+  #channels = 0
 
   constructor(pool: BufferPool) {
     this.pool = pool
     this.#aheadMax = pool.size / 2
+  }
+
+  /** One more channel has a share. */
+  join(): void {
+    this.#channels++
+  }
+
+  /** Buffers that a channel may have ahead. */
+  get share(): number {
+    return Math.max(1, Math.min(FLOATING_MAX, Math.floor(this.#aheadMax / this.#channels)))
   }
 
   /** Buffers may be granted that nobody has asked for. */

@@ -57,6 +57,11 @@ export class RemoteInput implements InputEnd {
   #held = 0
   #granted = 0
   #wanted = 0
+  /** What the sender knows, when all of it has arrived: the totals that were last written, and what came since the beginning. */
+  #toldRead = 0
+  #toldFreed = 0
+  #toldGranted = 0
+  #floatingFilled = 0
   /** Buffers that are granted ahead while the pool allows it. */
   #ahead = 1
   /** Where the next payload goes. */
@@ -70,6 +75,7 @@ export class RemoteInput implements InputEnd {
     this.key = key
     this.#shares = shares
     this.#changed = changed
+    shares.join()
   }
 
   // --- the task's side
@@ -168,6 +174,7 @@ export class RemoteInput implements InputEnd {
       this.#held--
       this.#shares.give(this.#reserved.pop()!)
     }
+    this.#floatingFilled = (this.#floatingFilled + count) | 0
     this.#ahead = 1
     this.#wanted = this.#granted
   }
@@ -193,9 +200,12 @@ export class RemoteInput implements InputEnd {
     this.#filling = this.#reserve(exclusive)
   }
 
+  /** The buffer is neither free nor granted from now on: while it fills, others may be. */
   #reserve(exclusive: boolean): number {
-    if (!exclusive) return this.#reserved[this.#reserved.length - 1]! + FLOATING_FIRST
-    return (this.#exclusive & 1) !== 0 ? 0 : 1
+    if (!exclusive) return this.#reserved.pop()! + FLOATING_FIRST
+    const buffer = (this.#exclusive & 1) !== 0 ? 0 : 1
+    this.#exclusive &= ~(1 << buffer)
+    return buffer
   }
 
   /** Where the bytes of the batch that begins go. */
@@ -221,12 +231,10 @@ export class RemoteInput implements InputEnd {
   endBatch(type: number, length: number): void {
     const buffer = this.#filling
     this.#checkBatch(type, length, this.viewOf(buffer), this.startOf(buffer))
-    if (buffer < FLOATING_FIRST) this.#exclusive &= ~(1 << buffer)
-    else this.#reserved.pop()
     this.#filling = NO_BUFFER
     this.#append(type, buffer, length, 0)
     if (buffer < FLOATING_FIRST) return
-    this.#ahead = FLOATING_MAX
+    this.#ahead = this.#shares.share
     this.grant()
   }
 
@@ -271,17 +279,32 @@ export class RemoteInput implements InputEnd {
     const at = this.#written & (ENTRIES - 1)
     this.#types[at] = type
     this.#buffers[at] = buffer
+    if (buffer >= FLOATING_FIRST) this.#floatingFilled = (this.#floatingFilled + 1) | 0
     this.#lengths[at] = length
     this.#values[at] = value
     this.#written = (this.#written + 1) | 0
   }
 
+  /**
+   * Whether the sender may run short before it hears of what there is. Until then it is not worth a frame, which costs more than a batch: with half of
+   * the floating buffers left, or half of the entries, it goes on. A sender that waits has none of one kind left, so it is never kept waiting.
+   */
+  get urgent(): boolean {
+    const floating = (this.#toldGranted - this.#floatingFilled) | 0
+    const news = (this.#granted - this.#toldGranted) | 0
+    return (
+      (floating <= FLOATING_MAX / 2 && news >= (this.queued === 0 ? 1 : FLOATING_MAX / 2)) ||
+      (floating === 0 && this.#toldFreed !== this.#exclusiveFreed) ||
+      ((this.#written - this.#toldRead) | 0) >= ENTRIES / 2
+    )
+  }
+
   /** Writes its line of a CREDIT frame behind the channel number. */
   writeCredit(view: DataView, at: number): void {
     this.dirty = false
-    view.setInt32(at, this.#read, true)
-    view.setInt32(at + 4, this.#exclusiveFreed, true)
-    view.setInt32(at + 8, this.#granted, true)
+    view.setInt32(at, (this.#toldRead = this.#read), true)
+    view.setInt32(at + 4, (this.#toldFreed = this.#exclusiveFreed), true)
+    view.setInt32(at + 8, (this.#toldGranted = this.#granted), true)
   }
 
   /** The attempt is over: nothing is read any more, and all buffers go back to the pool. */
@@ -290,6 +313,7 @@ export class RemoteInput implements InputEnd {
     this.#closed = true
     for (const index of this.#reserved) this.#shares.give(index)
     this.#reserved = []
+    if (this.#filling >= FLOATING_FIRST) this.#shares.give(this.#filling - FLOATING_FIRST)
     for (; this.#read !== this.#written; this.#read = (this.#read + 1) | 0) {
       const buffer = this.#buffers[this.#read & (ENTRIES - 1)]!
       if (buffer >= FLOATING_FIRST) this.#shares.give(buffer - FLOATING_FIRST)

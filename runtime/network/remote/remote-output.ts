@@ -108,7 +108,10 @@ export class RemoteOutput implements OutputEnd {
   }
 
   #takeFloating(): number {
-    if (this.#granted === this.#used) return NO_BUFFER
+    if (this.#granted === this.#used) {
+      this.#want(FLOATING_MAX)
+      return NO_BUFFER
+    }
     const index = this.#buffers.take()
     if (index < 0) return NO_BUFFER
     this.#used = (this.#used + 1) | 0
@@ -164,6 +167,10 @@ export class RemoteOutput implements OutputEnd {
 
   waitForCredit(buffers: number): void {
     this.#waits = true
+    this.#want(buffers)
+  }
+
+  #want(buffers: number): void {
     const wanted = (this.#used + Math.min(buffers, FLOATING_MAX)) | 0
     if (this.#outbox === undefined || ((wanted - this.#granted) | 0) <= 0 || wanted === this.#wanted) return
     this.#wanted = wanted
