@@ -10,8 +10,7 @@ import type { Schedule } from '../../core/clock.ts'
 import { TailraceError } from '../../core/errors.ts'
 import { FrameReader, type FrameSink } from './frame-reader.ts'
 import { FAREWELL, PING, PONG, TEXT_BYTES_MAX } from './frames.ts'
-import { Outbox } from './outbox.ts'
-import type { SendBuffers } from './send-buffers.ts'
+import { Outbox, type Pieces } from './outbox.ts'
 import type { DataSocket } from './sockets.ts'
 
 export interface KeepAlive {
@@ -26,7 +25,7 @@ export const KEEP_ALIVE: KeepAlive = { intervalMs: 5000, silentMax: 6 }
 
 export interface ConnectionOptions {
   socket: DataSocket
-  buffers: SendBuffers
+  pieces: Pieces
   schedule: Schedule
   keepAlive: KeepAlive
   sink: FrameSink
@@ -34,8 +33,6 @@ export interface ConnectionOptions {
   open?(): void
   /** All frames of what one read gave are with the sink. */
   received?(): void
-  /** The outbox has sent what had to wait. */
-  flushed?(): void
 }
 
 export class Connection {
@@ -45,7 +42,6 @@ export class Connection {
   /** Called once, with why. */
   closed: (error: TailraceError) => void = () => {}
   received: () => void
-  flushed: () => void
   /** Called once, when it is let in or closed. */
   settled: () => void = () => {}
   isClosed = false
@@ -57,8 +53,7 @@ export class Connection {
   constructor(options: ConnectionOptions) {
     this.#options = options
     this.received = options.received ?? (() => {})
-    this.flushed = options.flushed ?? (() => {})
-    this.outbox = new Outbox(options.socket, options.buffers, () => this.flushed())
+    this.outbox = new Outbox(options.socket, options.pieces)
     this.reader = new FrameReader(options.sink)
     options.socket.start({
       open: () => {
@@ -110,7 +105,7 @@ export class Connection {
 
   #sayFarewell(text: string): void {
     const bytes = Buffer.from(text).subarray(0, TEXT_BYTES_MAX)
-    bytes.copy(this.outbox.bytes, this.outbox.frame(bytes.length, FAREWELL))
+    this.outbox.copy(bytes, 0, bytes.length, FAREWELL)
     this.outbox.flush()
   }
 

@@ -9,6 +9,7 @@ import { Connection, KEEP_ALIVE, type KeepAlive } from './connection.ts'
 import { HELLO } from './frames.ts'
 import { Greeting } from './greeting.ts'
 import type { Hello } from './hello.ts'
+import { Pieces } from './outbox.ts'
 import { SendBuffers } from './send-buffers.ts'
 import { type Address, type DataSocket, type Listen, type Listening, listenSockets } from './sockets.ts'
 
@@ -38,6 +39,7 @@ export interface Caller {
 export class DataPort {
   readonly address: Address
   readonly buffers: SendBuffers
+  readonly pieces = new Pieces()
   readonly schedule: Schedule
   readonly keepAlive: KeepAlive
   readonly helloTimeoutMs: number
@@ -85,7 +87,7 @@ export class DataPort {
     const greeting = new Greeting(HELLO, (hello) => this.onCaller?.({ hello: hello!, connection }))
     const connection = new Connection({
       socket,
-      buffers: this.buffers,
+      pieces: this.pieces,
       schedule: this.schedule,
       keepAlive: this.keepAlive,
       sink: greeting,

@@ -42,7 +42,7 @@ export class Greeting implements FrameSink {
 
 export function sayHello({ outbox }: Connection, hello: Hello): void {
   const bytes = encodeHello(hello)
-  bytes.copy(outbox.bytes, outbox.frame(bytes.length, HELLO))
+  outbox.copy(bytes, 0, bytes.length, HELLO)
   outbox.flush()
 }
 

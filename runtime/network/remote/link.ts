@@ -123,7 +123,6 @@ export class Link implements FrameSink {
       this.#wakes = false
       this.#options.wake()
     }
-    connection.flushed = () => this.#options.wake()
   }
 
   /** All channels are there: tells the peer. Throws when the peer has begun the attempt with other channels. */

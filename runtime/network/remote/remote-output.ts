@@ -2,8 +2,8 @@
  * The sending end of a channel to a slot of another process. Its credit is what the receiver has announced: two exclusive buffers from the
  * start, floating ones as it grants them. A batch is encoded into a buffer of this slot (send-buffers.ts) and goes to the peer's outbox.
  *
- * Memory: two exclusive buffers of 4 KB and their headers, 8,224 bytes, whatever the load; of the slot's send buffers at most the FLOATING_MAX
- * that the receiver may have granted.
+ * Memory: two exclusive buffers of 4 KB, whatever the load; one of the slot's send buffers for an open batch; and in the peer's outbox, when its
+ * socket is slow, no more than the receiver has room for.
  *
  * All counters are totals since the attempt began, as int32: only differences of them mean anything, so they may overflow.
  */
@@ -18,17 +18,7 @@ import {
   NO_BUFFER,
   type OutputEnd,
 } from '../channel-ends.ts'
-import {
-  badFrame,
-  DATA_FRAME,
-  EVENT,
-  EVENT_BYTES,
-  FLAG_EXCLUSIVE,
-  FLAG_LZ4,
-  FRAME_BYTES,
-  RETURN,
-  WANT,
-} from './frames.ts'
+import { badFrame, DATA_FRAME, EVENT, EVENT_BYTES, FLAG_EXCLUSIVE, FLAG_LZ4, RETURN, WANT } from './frames.ts'
 import { compress } from './lz4.ts'
 import type { Outbox } from './outbox.ts'
 import type { SendBuffers } from './send-buffers.ts'
@@ -43,7 +33,7 @@ export class RemoteOutput implements OutputEnd {
   readonly index: number
   readonly #buffers: SendBuffers
   readonly #compression: Compression
-  readonly #bytes = Buffer.allocUnsafeSlow(2 * (FRAME_BYTES + EXCLUSIVE_BYTES))
+  readonly #bytes = Buffer.allocUnsafeSlow(2 * EXCLUSIVE_BYTES)
   readonly #view = new DataView(this.#bytes.buffer)
   /** Where frames go while both ends run the same attempt; undefined: there is no credit. */
   #outbox: Outbox | undefined
@@ -84,7 +74,7 @@ export class RemoteOutput implements OutputEnd {
     return buffer < FLOATING_FIRST ? this.#bytes : this.#buffers.bytes[buffer - FLOATING_FIRST]!
   }
   startOf(buffer: number): number {
-    return buffer === 1 ? FRAME_BYTES + EXCLUSIVE_BYTES + FRAME_BYTES : FRAME_BYTES
+    return buffer === 1 ? EXCLUSIVE_BYTES : 0
   }
   capacityOf(buffer: number): number {
     return buffer < FLOATING_FIRST ? EXCLUSIVE_BYTES : BUFFER_BYTES
@@ -152,17 +142,11 @@ export class RemoteOutput implements OutputEnd {
     }
     const bytes = this.bytesOf(buffer)
     const start = this.startOf(buffer)
-    const floating = buffer - FLOATING_FIRST
-    if (this.#compression === 'lz4' && length >= COMPRESSED_BYTES_MIN) {
-      const packed = compress(bytes, start, length)
-      if (packed !== undefined) {
-        const at = outbox.frame(packed.length, DATA_FRAME, type, flags | FLAG_LZ4, this.index, number)
-        packed.copy(outbox.bytes, at)
-        if (floating >= 0) this.#buffers.give(floating)
-        return
-      }
-    }
-    outbox.batch(bytes, this.viewOf(buffer), start, length, floating, DATA_FRAME, type, flags, this.index, number)
+    const packed =
+      this.#compression === 'lz4' && length >= COMPRESSED_BYTES_MIN ? compress(bytes, start, length) : undefined
+    if (packed === undefined) outbox.copy(bytes, start, length, DATA_FRAME, type, flags, this.index, number)
+    else outbox.copy(packed, 0, packed.length, DATA_FRAME, type, flags | FLAG_LZ4, this.index, number)
+    if (buffer >= FLOATING_FIRST) this.#buffers.give(buffer - FLOATING_FIRST)
   }
 
   waitForCredit(buffers: number): void {

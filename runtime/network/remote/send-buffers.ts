@@ -1,12 +1,11 @@
 /**
- * The buffers that a slot encodes batches into for other processes, each with room for a frame's header before it. A buffer is taken with a
- * credit of the receiver, filled, and free again when the socket has it: usually at the end of the turn.
+ * The buffers that a slot encodes batches into for other processes. A channel takes one with a credit of its receiver, and it is free again when
+ * the batch is in the peer's outbox: so no more are in use than there are open batches.
  *
- * Made when they are first needed, at most `max`: with the default as many bytes as the slot's own pool. When none is free a channel uses its
- * exclusive buffers, and then waits as it does without credit.
+ * Made when they are first needed, at most `max`. When none is free a channel uses its exclusive buffers, and then waits as it does
+ * without credit.
  */
 import { BUFFER_BYTES } from '../buffer-pool.ts'
-import { FRAME_BYTES } from './frames.ts'
 
 export class SendBuffers {
   readonly bytes: Buffer[] = []
@@ -23,7 +22,7 @@ export class SendBuffers {
     const index = this.#free.pop()
     if (index !== undefined) return index
     if (this.bytes.length === this.max) return -1
-    const bytes = Buffer.allocUnsafeSlow(FRAME_BYTES + BUFFER_BYTES)
+    const bytes = Buffer.allocUnsafeSlow(BUFFER_BYTES)
     this.views.push(new DataView(bytes.buffer))
     return this.bytes.push(bytes) - 1
   }
