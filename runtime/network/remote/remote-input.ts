@@ -252,7 +252,7 @@ export class RemoteInput implements InputEnd {
     const whole =
       HEADER_BYTES + view.getUint32(at + 16, true) + view.getUint32(at + 20, true) + view.getUint32(at + 24, true)
     const fits = type === DATA ? whole === length : whole > length && whole <= BATCH_BYTES_MAX
-    if (length < HEADER_BYTES || version !== BATCH_VERSION || count === 0 || count > RECORDS_MAX || !fits) {
+    if (length < HEADER_BYTES || version !== BATCH_VERSION || count > RECORDS_MAX || !fits) {
       throw badFrame(
         `a batch on channel ${this.key} of version ${version}, ${count} records and ${whole} bytes came as ${length} bytes`,
       )
