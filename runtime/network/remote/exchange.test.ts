@@ -54,7 +54,9 @@ async function exchange(options: TwoSlotsOptions, channelCount: number, records:
   let steps = 0
   for (; channels.some(({ channel }) => !channel.gate.ended); steps++) {
     if (steps > STEPS_MAX)
-      throw new Error(`no progress: ${[...a.lost, ...b.lost]} ${channels.map(({ at, channel }) => `${at}/${channel.came.length}`)}`)
+      throw new Error(
+        `no progress: ${[...a.lost, ...b.lost]} ${channels.map(({ at, channel }) => `${at}/${channel.came.length}`)}`,
+      )
     const c = random.pick(channels)
     const { channel } = c
     switch (random.below(6)) {

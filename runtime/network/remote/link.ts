@@ -163,6 +163,14 @@ export class Link implements FrameSink {
     this.whenReady()
   }
 
+  /** The connection is closed: outputs have no credit any more; what came can still be read. True: the attempt needs it. */
+  disconnected(): boolean {
+    const needed = !this.#finished()
+    this.#ready = false
+    for (const output of this.#outputs) output.close()
+    return needed
+  }
+
   /** Nothing of the attempt is sent or taken any more. */
   end(): void {
     // A frame that has come in part goes nowhere: its buffer is the pool's again.
@@ -178,11 +186,11 @@ export class Link implements FrameSink {
   }
 
   /** Everything between the two slots has been sent and has come: it does not matter whether the connection stays. */
-  get finished(): boolean {
+  #finished(): boolean {
     if (!this.#ready) return false
     for (const output of this.#outputs) if (!output.ended) return false
     for (const input of this.#incoming) if (!input.ended) return false
-    return !this.#connection!.outbox.pending
+    return true
   }
 
   // --- what goes

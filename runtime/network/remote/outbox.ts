@@ -106,11 +106,6 @@ export class Outbox {
     else this.#writing = pieces
   }
 
-  /** Whether something waits for the socket. */
-  get pending(): boolean {
-    return this.#writing !== undefined || this.#filled.length > 0
-  }
-
   /** Forgets what no write has begun with: it belongs to an attempt that is over. */
   clear(): void {
     for (const piece of this.#filled) this.#pieces.give(piece)

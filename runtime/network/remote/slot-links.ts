@@ -216,14 +216,15 @@ export class SlotLinks {
     connection.closed = (error) => {
       if (link.connection !== connection) return
       if (this.#kept.get(name) === link) this.#kept.delete(name)
-      if (this.#links.get(link.peer) === link) this.#lose(link.peer, error, link)
+      const needed = link.disconnected()
+      if (needed && this.#links.get(link.peer) === link) this.#lose(link.peer, error)
     }
     link.attach(connection)
     this.#openLink(link)
   }
 
-  #lose(peer: number, error: TailraceError, link?: Link): void {
-    if (this.#lost.has(peer) || link?.finished === true) return
+  #lose(peer: number, error: TailraceError): void {
+    if (this.#lost.has(peer)) return
     this.#lost.add(peer)
     const lost = new TailraceError('TR-EXCHANGE-001', `Lost ${this.#describe(peer)}: ${error.message}`, {
       cause: error,
