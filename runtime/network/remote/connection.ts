@@ -88,7 +88,7 @@ export class Connection {
     // Before the frames that wait: they will not be needed.
     this.outbox.clear()
     this.#sayFarewell(text)
-    this.#close(text, error)
+    this.#close(`was closed by this side: ${text}`, error)
   }
 
   /** Says `text` and closes, without telling this side. */
