@@ -16,7 +16,7 @@ import { RecordWriter } from '../../runtime/network/record-writer.ts'
 import { DataPort } from '../../runtime/network/remote/data-port.ts'
 import { channelKey, SlotLinks } from '../../runtime/network/remote/slot-links.ts'
 import type { Address } from '../../runtime/network/remote/sockets.ts'
-import { POOL_BUFFERS } from '../../runtime/network/settings.ts'
+import { EXCHANGE_SETTINGS } from '../../runtime/network/settings.ts'
 import { WatermarkValve } from '../../runtime/network/valve.ts'
 import { type CaseInput, type Figures, round } from '../measure.ts'
 import { KINDS, type KindName, makeWeigher, weightOf, withLast } from './records.ts'
@@ -90,7 +90,7 @@ export async function run({ records, settings }: CaseInput): Promise<Figures> {
 /** One side: its links, and its channels of every kind. */
 async function makeEnd(role: Role, dataPort: DataPort, peer: Address, compression: 'none' | 'lz4') {
   const bell = new Doorbell(Doorbell.allocate())
-  const pool = new BufferPool(BufferPool.allocate(POOL_BUFFERS))
+  const pool = new BufferPool(BufferPool.allocate(EXCHANGE_SETTINGS.poolBuffers))
   const links = new SlotLinks({ dataPort, wake: () => bell.ring(), compression })
   const [slotIndex, other] = role === 'send' ? [SENDING_SLOT, RECEIVING_SLOT] : [RECEIVING_SLOT, SENDING_SLOT]
   links.begin({ jobId: 'bench', attempt: 0, slotIndex, peers: { [other]: peer }, token: 'bench', pool })

@@ -63,7 +63,6 @@ export const PENDING: ReadonlySet<string> = new Set([
   'taskmanager.load-balance.mode',
   'taskmanager.memory.process.size',
   'taskmanager.network.bind-policy',
-  'taskmanager.network.compression.codec',
   'taskmanager.registration.timeout',
   'taskmanager.resource-id',
   'taskmanager.rpc.bind-port',

@@ -12,6 +12,8 @@ export interface ExchangeSettings {
   poolBuffers: number
   /** `tailrace.task.overflow.memory-size` and `tailrace.task.overflow.disk-size`. */
   overflow: OverflowLimits
+  /** `taskmanager.network.compression.codec`: of batches between processes. */
+  compression: 'none' | 'lz4'
 }
 
 /** Throws TR-CONFIG-001. */
@@ -24,6 +26,7 @@ export function exchangeSettings(options: Readonly<Record<string, string>>): Exc
       memoryBytesMax: read.get(NETWORK.overflowMemory),
       diskBytesMax: read.get(NETWORK.overflowDisk),
     },
+    compression: read.get(NETWORK.compression) === 'LZ4' ? 'lz4' : 'none',
   }
 }
 

@@ -19,8 +19,8 @@ export interface DataPortOptions {
   /** Address to bind, and what others are told unless `advertised` says otherwise. */
   host: string
   advertised?: string
-  /** 0: any free one. A range: the first free one of it. */
-  port: number | { from: number; to: number }
+  /** 0: any free one. Several: the first one that is free. */
+  port: number | readonly number[]
   listen?: Listen
   schedule?: Schedule
   keepAlive?: KeepAlive
@@ -58,27 +58,27 @@ export class DataPort {
   }
 
   /**
-   * Listens. Rejects with TR-CLUSTER-003 when the port, or every port of the range, is taken.
+   * Listens. Rejects with TR-CLUSTER-003 when the port, or each of them, is taken.
    *
    * @example
-   * const port = await DataPort.listen({ host: '0.0.0.0', advertised: '10.0.0.7', port: { from: 6130, to: 6199 } })
+   * const port = await DataPort.listen({ host: '0.0.0.0', advertised: '10.0.0.7', port: [6130, 6131] })
    * port.address // { host: '10.0.0.7', port: 6130 }
    */
   static async listen(options: DataPortOptions): Promise<DataPort> {
     const { host, port, listen = listenSockets() } = options
-    const { from, to } = typeof port === 'number' ? { from: port, to: port } : port
-    if (!(from <= to)) throw new RangeError(`Cannot listen on a port from ${from} to ${to}: the range is empty`)
+    const ports = typeof port === 'number' ? [port] : port
+    if (ports.length === 0) throw new RangeError('Cannot listen for data: no port is given')
     let made: DataPort | undefined
     const accepted = (socket: DataSocket) => {
       if (made === undefined) socket.end()
       else made.#accept(socket)
     }
-    for (let at = from; ; at++) {
+    for (let i = 0; ; i++) {
       try {
-        made = new DataPort(options, await listen({ host, port: at }, accepted))
+        made = new DataPort(options, await listen({ host, port: ports[i]! }, accepted))
         return made
       } catch (error) {
-        if (at >= to) throw error
+        if (i === ports.length - 1) throw error
       }
     }
   }

@@ -18,12 +18,13 @@ import {
   NO_BUFFER,
   type OutputEnd,
 } from '../channel-ends.ts'
+import type { ExchangeSettings } from '../settings.ts'
 import { badFrame, DATA_FRAME, EVENT, EVENT_BYTES, FLAG_EXCLUSIVE, FLAG_LZ4, RETURN, WANT } from './frames.ts'
 import { compress } from './lz4.ts'
 import type { Outbox } from './outbox.ts'
 import type { SendBuffers } from './send-buffers.ts'
 
-export type Compression = 'none' | 'lz4'
+export type Compression = ExchangeSettings['compression']
 /** Smaller batches are not worth the call. */
 const COMPRESSED_BYTES_MIN = 512
 
