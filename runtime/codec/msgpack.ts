@@ -9,8 +9,9 @@ export function createPackr(): Packr {
   return new Packr(OPTIONS)
 }
 
-export function createUnpackr(): Unpackr {
-  return new Unpackr(OPTIONS)
+/** `copyBuffers`: bytes get memory of their own, otherwise they are views of what they are read from. */
+export function createUnpackr({ copyBuffers = false }: { copyBuffers?: boolean } = {}): Unpackr {
+  return new Unpackr({ ...OPTIONS, copyBuffers } as typeof OPTIONS)
 }
 
 const extended = new Set<RegisteredType>()

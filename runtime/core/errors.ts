@@ -155,6 +155,49 @@ export const ERRORS = {
     retry: false,
     text: 'The time-out of transactions does not fit the checkpoints, or the broker.',
   },
+  'TR-RPC-001': {
+    domain: 'external',
+    retry: true,
+    text: 'Another process of the cluster cannot be reached, or the connection to it was lost.',
+  },
+  'TR-RPC-002': {
+    domain: 'user',
+    retry: false,
+    text: 'The process at the other end is of another version of Tailrace, or no process of Tailrace that belongs there.',
+  },
+  'TR-RPC-003': { domain: 'user', retry: false, text: 'The process at the other end belongs to another cluster.' },
+  'TR-RPC-004': { domain: 'external', retry: true, text: 'The JobManager that was asked is not the leader.' },
+  'TR-RPC-005': {
+    domain: 'external',
+    retry: false,
+    text: 'A newer leader has taken over, so what the older one says is refused.',
+  },
+  'TR-RPC-006': {
+    domain: 'internal',
+    retry: false,
+    text: 'Bytes or a message from another process are not what was agreed, so the connection was closed.',
+  },
+  'TR-RPC-007': { domain: 'external', retry: true, text: 'Another process did not answer in time.' },
+  'TR-RPC-008': {
+    domain: 'user',
+    retry: false,
+    text: 'A value cannot be sent to another process, or a message is larger than it may be.',
+  },
+  'TR-RPC-009': {
+    domain: 'external',
+    retry: true,
+    text: 'Another process takes messages more slowly than they come, or too many calls are under way.',
+  },
+  'TR-TLS-001': {
+    domain: 'user',
+    retry: false,
+    text: 'A key store or trust store for TLS between processes cannot be used.',
+  },
+  'TR-TLS-002': {
+    domain: 'user',
+    retry: false,
+    text: 'Two processes of the cluster do not trust the certificates of each other, or only one of them speaks TLS.',
+  },
   'TR-INTERNAL-001': { domain: 'internal', retry: false, text: 'An invariant of Tailrace does not hold.' },
   'TR-CHECKPOINT-001': {
     domain: 'external',

@@ -1,0 +1,220 @@
+/**
+ * TLS between the processes of a cluster, for RPC and data alike: each side shows a certificate, and each checks the other's against the trust store, which holds the cluster's own authority.
+ * Host names are not compared: whoever has a certificate of that authority belongs to the cluster, at whatever address its pod is.
+ *
+ * Everything that can be known before a connection is checked at the start: files, passwords, dates, and that the own certificate is one that the others will trust.
+ */
+import type { KeyObject, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { ConnectionOptions, TLSSocket, TlsOptions } from 'node:tls'
+import { getCiphers } from 'node:tls'
+import { TailraceError } from '../../core/errors.ts'
+import { OptionReader } from '../../core/option-reader.ts'
+import { readStore, type StoreFile, storeError } from './store-file.ts'
+
+export interface InternalTls {
+  /** For `tls.connect`. */
+  readonly client: ConnectionOptions
+  /** For `tls.createServer`. */
+  readonly server: TlsOptions
+  /** After the handshake: why this one does not belong to the cluster all the same; undefined: it does. */
+  refuses(socket: TLSSocket): string | undefined
+  /** For messages. */
+  readonly keystore: string
+  readonly truststore: string
+}
+
+export interface InternalTlsInputs {
+  readFile?: (path: string) => Buffer
+  /** Milliseconds since 1970: certificates are compared with it. */
+  nowMs?: number
+}
+
+const NS = 'security.ssl.internal.'
+/** Of Flink: what is not set for the inside is taken from what is set for all. */
+const keysOf = (name: string): [string, string] => [`${NS}${name}`, `security.ssl.${name}`]
+
+/**
+ * Undefined: `security.ssl.internal.enabled` is not true. Throws TR-TLS-001 for files, TR-CONFIG-001 for settings.
+ *
+ * @example
+ * const tls = internalTls({
+ *   'security.ssl.internal.enabled': 'true',
+ *   'security.ssl.internal.keystore': '/certs/node.pem', // certificate and private key
+ *   'security.ssl.internal.truststore': '/certs/ca.pem',
+ * })
+ * tcpDial(tls)
+ */
+export function internalTls(
+  options: Readonly<Record<string, string>>,
+  { readFile = (path) => readFileSync(path), nowMs = Date.now() }: InternalTlsInputs = {},
+): InternalTls | undefined {
+  const read = new OptionReader(options, 'TR-CONFIG-001')
+  if (!read.boolean(false, `${NS}enabled`, 'security.ssl.enabled')) return undefined
+  const minVersion = read.word('TLSv1.2', ['TLSv1.2', 'TLSv1.3'], 'security.ssl.protocol')
+  const fingerprint = fingerprintOf(read)
+  const keyFile = storeOf(read, 'keystore')
+  const trustFile = storeOf(read, 'truststore')
+  const own = readStore(keyFile, readFile)
+  const trusted = readStore(trustFile, readFile).certificates
+  const chain = checkOwn(own.certificates, own.key, keyFile, nowMs)
+  checkTrust(chain, trusted, keyFile, trustFile, nowMs)
+  const ciphers = ciphersOf(read)
+  const common = {
+    cert: chain.map(String).join(''),
+    key: own.key!.export({ type: 'pkcs8', format: 'pem' }),
+    ca: trusted.map(String),
+    minVersion,
+    allowPartialTrustChain: true,
+    rejectUnauthorized: true,
+    ...(ciphers === undefined ? {} : { ciphers }),
+  } as const
+  const handshakeTimeoutMs = read.integer(-1, { atLeast: -1 }, ...keysOf('handshake-timeout'))
+  return {
+    client: { ...common, checkServerIdentity: () => undefined },
+    server: {
+      ...common,
+      requestCert: true,
+      ...(handshakeTimeoutMs > 0 ? { handshakeTimeout: handshakeTimeoutMs } : {}),
+    },
+    refuses: (socket) => {
+      if (!socket.authorized)
+        return `its certificate is not trusted: ${String(socket.authorizationError ?? 'it shows none')}`
+      if (fingerprint === undefined) return undefined
+      const { fingerprint: sha1, fingerprint256: sha256 } = socket.getPeerCertificate()
+      if ([sha1, sha256].some((text) => text !== undefined && plain(text) === fingerprint)) return undefined
+      return `its certificate has the fingerprint ${sha1}, ${NS}cert.fingerprint wants another`
+    },
+    keystore: keyFile.path,
+    truststore: trustFile.path,
+  }
+}
+
+function storeOf(read: OptionReader, name: 'keystore' | 'truststore'): StoreFile {
+  const found = read.find(...keysOf(name))
+  const what =
+    name === 'keystore'
+      ? 'a file with the certificate and private key of this process'
+      : 'a file with the certificate of the authority of the cluster'
+  if (found === undefined)
+    throw new TailraceError(
+      'TR-CONFIG-001',
+      `Cannot use TLS between processes: ${NS}${name} is not set, ${what} is wanted (PEM or PKCS#12)`,
+    )
+  return {
+    key: found.key,
+    path: found.text,
+    password: read.text(...keysOf(`${name}-password`)),
+    keyPassword: name === 'keystore' ? read.text(...keysOf('key-password')) : undefined,
+    passwordKey: `${found.key}-password`,
+  }
+}
+
+/** The own chain, from the certificate of the key upwards. */
+function checkOwn(
+  certificates: X509Certificate[],
+  key: KeyObject | undefined,
+  file: StoreFile,
+  nowMs: number,
+): X509Certificate[] {
+  if (key === undefined)
+    throw storeError(
+      file,
+      'it has no private key, the certificate and private key of this process are wanted in one file',
+    )
+  const leaf = certificates.find((certificate) => certificate.checkPrivateKey(key))
+  if (leaf === undefined)
+    throw storeError(
+      file,
+      certificates.length === 0
+        ? 'it has no certificate beside its private key'
+        : 'none of its certificates belongs to its private key',
+    )
+  checkDates(leaf, file, nowMs)
+  // Extended usages, if there are any, must name both roles.
+  const usages = leaf.keyUsage ?? []
+  if (usages.length > 0 && !usages.includes(ANY_USAGE))
+    for (const [oid, name] of USAGES)
+      if (!usages.includes(oid))
+        throw storeError(file, `its certificate is not made for ${name}, which every process of a cluster is`)
+  return [leaf, ...certificates.filter((certificate) => certificate !== leaf)]
+}
+
+const ANY_USAGE = '2.5.29.37.0'
+const USAGES = [
+  ['1.3.6.1.5.5.7.3.1', 'servers (serverAuth)'],
+  ['1.3.6.1.5.5.7.3.2', 'clients (clientAuth)'],
+] as const
+
+/** The others have the same trust store: what is not trusted here, is not there. */
+function checkTrust(
+  chain: X509Certificate[],
+  trusted: X509Certificate[],
+  keyFile: StoreFile,
+  trustFile: StoreFile,
+  nowMs: number,
+): void {
+  if (trusted.length === 0) throw storeError(trustFile, 'it has no certificate')
+  const valid = trusted.filter((certificate) => nowMs <= Date.parse(certificate.validTo))
+  if (valid.length === 0) checkDates(trusted[0]!, trustFile, nowMs)
+  let at = chain[0]!
+  for (let steps = 0; steps <= chain.length; steps++) {
+    if (valid.some((root) => root.fingerprint256 === at.fingerprint256 || issued(root, at))) return
+    const next = chain.find((other) => other !== at && issued(other, at))
+    if (next === undefined) break
+    at = next
+  }
+  throw storeError(
+    keyFile,
+    `its certificate (${oneLine(chain[0]!.subject)}) is not signed by an authority of ${trustFile.key}, "${trustFile.path}", which has ${trusted.map((one) => oneLine(one.subject)).join('; ')}`,
+  )
+}
+
+function issued(issuer: X509Certificate, certificate: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
+}
+
+function checkDates({ subject, validFrom, validTo }: X509Certificate, file: StoreFile, nowMs: number): void {
+  const who = `its certificate (${oneLine(subject)})`
+  if (nowMs > Date.parse(validTo)) throw storeError(file, `${who} has expired, it was valid until ${validTo}`)
+  if (nowMs < Date.parse(validFrom)) throw storeError(file, `${who} is not valid yet, it will be from ${validFrom}`)
+}
+
+const oneLine = (subject: string | undefined): string => subject?.replaceAll('\n', ', ') ?? 'without a name'
+
+const plain = (fingerprint: string): string => fingerprint.replaceAll(':', '').toLowerCase()
+
+function fingerprintOf(read: OptionReader): string | undefined {
+  const found = read.find(`${NS}cert.fingerprint`)
+  if (found === undefined) return undefined
+  const fingerprint = plain(found.text)
+  if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(fingerprint))
+    throw read.refusal(found, 'a SHA-1 or SHA-256 fingerprint, such as "openssl x509 -fingerprint -noout" prints it,')
+  return fingerprint
+}
+
+/** Java's names are turned into OpenSSL's; those of TLS 1.3 are the same. */
+function ciphersOf(read: OptionReader): string | undefined {
+  const found = read.find('security.ssl.algorithms')
+  if (found === undefined) return undefined
+  const names = found.text.split(/[,;:\s]+/).filter((name) => name !== '')
+  const known = new Set(getCiphers())
+  for (const name of names)
+    if (!known.has(openSslName(name).toLowerCase()))
+      throw read.refusal(found, `"${name}" is not known; names of cipher suites`)
+  return names.map(openSslName).join(':')
+}
+
+function openSslName(name: string): string {
+  const java = /^TLS_(.+)_WITH_(.+)$/.exec(name)
+  if (java === null) return name
+  const exchange = java[1] === 'RSA' ? '' : `${java[1]!.replaceAll('_', '-')}-`
+  return (
+    exchange +
+    java[2]!
+      .replace(/AES_(\d+)/, 'AES$1')
+      .replace(/AES(\d+)_CBC_/, 'AES$1-')
+      .replace('CHACHA20_POLY1305_SHA256', 'CHACHA20-POLY1305')
+      .replaceAll('_', '-')
+  )
+}

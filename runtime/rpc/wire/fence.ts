@@ -1,0 +1,54 @@
+/**
+ * The epoch of the leader, on every message: what an older leader says is refused, and a leader that hears of a newer one stops.
+ *
+ * A leader says its own epoch for as long as it lives. A follower says the newest that it has seen, whoever told it.
+ */
+export interface Fence {
+  /** Goes out with everything. */
+  readonly epoch: number
+  /** The newest that was seen, its own included: what is older is refused. */
+  readonly newest: number
+  /** Takes notice of the epoch of something that came in. False: it is older than {@link newest}, refuse it. */
+  see(epoch: number): boolean
+}
+
+/** @param onDeposed called once, with the epoch of the newer leader: stop, and change nothing any more */
+export function leaderFence(epoch: number, onDeposed: (epoch: number) => void): Fence {
+  let newest = epoch
+  return {
+    epoch,
+    get newest() {
+      return newest
+    },
+    see: (seen) => {
+      if (seen < newest) return false
+      if (seen > newest) {
+        const first = newest === epoch
+        newest = seen
+        if (first) onDeposed(seen)
+      }
+      return true
+    },
+  }
+}
+
+/** @param onNewer called with each epoch that is newer than all before */
+export function followerFence(onNewer: (epoch: number) => void = () => {}, epoch = 0): Fence {
+  let newest = epoch
+  return {
+    get epoch() {
+      return newest
+    },
+    get newest() {
+      return newest
+    },
+    see: (seen) => {
+      if (seen < newest) return false
+      if (seen > newest) {
+        newest = seen
+        onNewer(seen)
+      }
+      return true
+    },
+  }
+}
