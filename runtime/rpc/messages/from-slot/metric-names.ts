@@ -1,0 +1,5 @@
+/** Slot to JobManager: names of metrics that are new in its page. */
+import { z } from 'zod'
+import { metricName } from '../parts/metric-names.ts'
+
+export const metricNames = z.strictObject({ type: z.literal('metricNames'), names: z.array(metricName) })

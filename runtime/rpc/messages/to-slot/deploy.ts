@@ -1,0 +1,53 @@
+/** JobManager to slot: build these subtasks. What a TaskManager makes itself is not in it: shared memory. */
+import { z } from 'zod'
+import type { Deployment, DeploymentRestore, ProgramRef, ProgramReplay } from '../../slot-messages.ts'
+import { count, id, texts } from '../parts/numbers.ts'
+import { plan } from '../parts/plan.ts'
+import { schemaOf } from '../parts/schema-of.ts'
+import { subtaskRestore } from '../parts/snapshot.ts'
+import { subtaskRef } from '../parts/subtask.ts'
+import { edgeTypes } from '../parts/type-description.ts'
+
+/** A deployment as it travels. */
+export type DeploymentData = Omit<Deployment, 'wiring' | 'page'>
+
+const program = schemaOf<ProgramRef>()(
+  z.strictObject({ url: z.string(), args: z.array(z.string()), parameters: texts, options: texts }),
+)
+
+const replay = schemaOf<ProgramReplay>()(
+  z.strictObject({ executeIndex: count, results: z.array(z.unknown()), once: z.record(z.string(), z.unknown()) }),
+)
+
+const checkpointing = z.strictObject({
+  exactlyOnce: z.boolean(),
+  times: z.strictObject({ intervalMs: z.number(), timeoutMs: z.number() }).optional(),
+})
+
+const restore = schemaOf<DeploymentRestore>()(
+  z.strictObject({
+    checkpointId: count,
+    state: z.record(z.string(), z.record(z.string().regex(/^\d+$/), subtaskRestore)) as unknown as z.ZodType<
+      DeploymentRestore['state']
+    >,
+    finished: z.array(subtaskRef),
+    committed: z.boolean().optional(),
+  }),
+)
+
+export const deploymentData = schemaOf<DeploymentData>()(
+  z.strictObject({
+    jobId: id,
+    attempt: count,
+    slotIndex: count,
+    program,
+    replay,
+    plan,
+    subtasks: z.array(subtaskRef),
+    edgeTypes,
+    checkpointing: checkpointing.optional() as unknown as z.ZodType<Deployment['checkpointing']>,
+    restore: restore.optional() as unknown as z.ZodType<Deployment['restore']>,
+  }),
+)
+
+export const deploy = z.strictObject({ type: z.literal('deploy'), deployment: deploymentData })
