@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { oneWay } from '../wire/catalog.ts'
+import { list } from './parts/list.ts'
 import { anyNumber, bytes } from './parts/numbers.ts'
 import { ofThread } from './parts/slot-ref.ts'
 
@@ -13,7 +14,7 @@ const doubles = bytes.refine((values) => values.length % 8 === 0, 'whole doubles
 export const metrics = oneWay('metrics', {
   /** When they were read, milliseconds since 1970. */
   timeMs: z.number(),
-  pages: z.array(z.strictObject({ ...ofThread, values: doubles })),
+  pages: list(z.strictObject({ ...ofThread, values: doubles })),
   /** Of the process, by Flink's names: `Status.JVM.Memory.Heap.Used`. */
   process: z.record(z.string(), z.union([anyNumber, z.nan()])),
 })

@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import { call } from '../wire/catalog.ts'
 import { errorCodes } from '../wire/farewell.ts'
+import { counts, list } from './parts/list.ts'
 import { count, id } from './parts/numbers.ts'
 import { slotInventory } from './parts/slot-inventory.ts'
 
@@ -16,8 +17,8 @@ export const registration = {
   taskManagerId: id,
   /** Where its slots take data, and where users find it. */
   host: z.string().min(1).max(255),
-  /** Of each slot, in order: as many as there are slots. */
-  dataPorts: z.array(port).min(1),
+  /** Of each slot, in order: as many as there are slots, one at least. */
+  dataPorts: list(port),
   memory: z.strictObject({
     /** Of the whole process. */
     processBytes: count,
@@ -33,14 +34,14 @@ export const registration = {
   /** Milliseconds since 1970. */
   startedMs: z.number(),
   /** Of the slots that run something. */
-  inventory: z.array(slotInventory),
+  inventory: list(slotInventory),
 }
 
 export const registered = z.discriminatedUnion('outcome', [
   z.strictObject({
     outcome: z.literal('registered'),
     /** Slots whose work is adopted; every other one is to end what it runs. */
-    adopted: z.array(count),
+    adopted: counts,
   }),
   z.strictObject({
     outcome: z.literal('refused'),

@@ -5,7 +5,7 @@ import { checkClonable, DEPTH_MAX } from './clonable.ts'
 import { skim } from './skim.ts'
 
 /** Of one message; far more than any has. */
-const OBJECTS_MAX = 2 ** 21
+const OBJECTS_MAX = 2 ** 20
 
 const LIMITS = { depthMax: DEPTH_MAX, objectsMax: OBJECTS_MAX }
 const packr = createPackr()

@@ -86,23 +86,35 @@ export function catalog<const D extends readonly (OneWay | Call)[]>(
   return byType as never
 }
 
+const PROBLEM_CHARS_MAX = 400
+
 /** The first place where a value does not fit, as `field.0: what is wrong`; undefined: it fits. */
 export function misfit(schema: z.ZodType, value: unknown): string | undefined {
-  let result: z.ZodSafeParseResult<unknown>
+  const issue = firstIssue(schema, value)
+  if (issue === undefined) return undefined
+  const path = issue.path.map(String).join('.')
+  const text = path === '' ? issue.message : `${path}: ${issue.message}`
+  return text.length > PROBLEM_CHARS_MAX ? `${text.slice(0, PROBLEM_CHARS_MAX)}…` : text
+}
+
+interface Issue {
+  readonly path: PropertyKey[]
+  readonly message: string
+}
+
+/** Undefined: it fits. */
+export function firstIssue(schema: z.ZodType, value: unknown): Issue | undefined {
   try {
-    result = schema.safeParse(value)
+    const { error } = schema.safeParse(value)
+    return error === undefined ? undefined : innermost(error.issues[0]!)
   } catch (error) {
     // Too deep for the stack.
-    return (error as Error).message
+    return { path: [], message: (error as Error).message }
   }
-  if (result.success) return undefined
-  const issue = innermost(result.error.issues[0]!)
-  const path = issue.path.map(String).join('.')
-  return path === '' ? issue.message : `${path}: ${issue.message}`
 }
 
 /** Of a union the alternative that came furthest. */
-function innermost(issue: z.core.$ZodIssue): { path: PropertyKey[]; message: string } {
+function innermost(issue: z.core.$ZodIssue): Issue {
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return issue
   const first = issue.errors.flatMap((issues) => issues.slice(0, 1)).map(innermost)
   const deepest = first.reduce((a, b) => (b.path.length > a.path.length ? b : a))

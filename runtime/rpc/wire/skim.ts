@@ -7,7 +7,7 @@
 
 export interface SkimLimits {
   depthMax: number
-  /** Objects, arrays, maps, sets and so on; a map counts for four. */
+  /** Objects, arrays, maps, sets and so on, and names and entries in them; a map counts for four. */
   objectsMax: number
 }
 
@@ -42,7 +42,7 @@ export function skim(bytes: Uint8Array, { depthMax, objectsMax }: SkimLimits): s
     if (token < 0x80) values = records[token & 0x3f]!
     else if (token < 0x90) {
       values = 2 * (token & 0x0f)
-      weight = MAP_WEIGHT
+      weight = MAP_WEIGHT + values
     } else if (token < 0xa0) values = token & 0x0f
     else if (token < 0xc0) skip = token & 0x1f
     else {
@@ -81,6 +81,7 @@ export function skim(bytes: Uint8Array, { depthMax, objectsMax }: SkimLimits): s
             at = keys.at
             records[bytes[keys.from - 1]! & 0x3f] = keys.count
             values = keys.count
+            weight += keys.count
           } else if (WRAPPERS.has(type)) {
             values = 1
             weight = MAP_WEIGHT
@@ -111,7 +112,7 @@ export function skim(bytes: Uint8Array, { depthMax, objectsMax }: SkimLimits): s
       }
       if (token === 0xde || token === 0xdf) {
         values *= 2
-        weight = MAP_WEIGHT
+        weight = MAP_WEIGHT + values
       }
     }
     if (skip > end - at) return 'is cut off'

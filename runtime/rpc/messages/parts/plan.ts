@@ -1,6 +1,7 @@
 /** The plan of a job (graph/model.ts). */
 import { z } from 'zod'
 import type { JobConfig, Plan, PlanEdge, PlanOperator, PlanVertex } from '../../../graph/model.ts'
+import { list } from './list.ts'
 import { anyNumber, count, id, texts } from './numbers.ts'
 import { schemaOf } from './schema-of.ts'
 import { typeDescription } from './type-description.ts'
@@ -44,7 +45,7 @@ const vertex = schemaOf<PlanVertex>()(
     maxParallelismSet: z.boolean(),
     slotSharingGroup: z.string(),
     isSource: z.boolean(),
-    operators: z.array(operator),
+    operators: list(operator),
   }),
 )
 
@@ -63,6 +64,4 @@ const edge = schemaOf<PlanEdge>()(
   }),
 )
 
-export const plan = schemaOf<Plan>()(
-  z.strictObject({ config, vertices: z.array(vertex), edges: z.array(edge), hash: id }),
-)
+export const plan = schemaOf<Plan>()(z.strictObject({ config, vertices: list(vertex), edges: list(edge), hash: id }))

@@ -1,5 +1,6 @@
 /** What a slot runs, as its TaskManager knows it: enough for a new leader to go on with it instead of starting anew. */
 import { z } from 'zod'
+import { counts, list } from './list.ts'
 import { count, id } from './numbers.ts'
 import { ofThread } from './slot-ref.ts'
 import { splitList } from './splits.ts'
@@ -14,7 +15,7 @@ export const slotInventory = z.strictObject({
   /** Epoch of the leader that has deployed it. */
   epoch: count,
   planHash: id,
-  subtasks: z.array(
+  subtasks: list(
     z.strictObject({
       ...ofSubtask,
       state: z.enum(['INITIALIZING', 'RUNNING', 'FINISHED', 'CANCELED', 'FAILED']),
@@ -23,7 +24,7 @@ export const slotInventory = z.strictObject({
       /** Of the newest barrier that it has passed on. */
       lastBarrier: count.optional(),
       /** Checkpoints whose transactions are prepared and not committed. */
-      pendingCommits: z.array(count),
+      pendingCommits: counts,
     }),
   ),
 })

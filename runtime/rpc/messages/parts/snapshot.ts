@@ -13,6 +13,7 @@ import type {
   SubtaskRestore,
   SubtaskSnapshot,
 } from '../../../checkpoint/model.ts'
+import { counts, list } from './list.ts'
 import { anyNumber, bytes, count, id } from './numbers.ts'
 import { schemaOf } from './schema-of.ts'
 import { typeDescription } from './type-description.ts'
@@ -37,20 +38,20 @@ const chunk = schemaOf<KeyedChunk>()(z.strictObject({ handle, firstGroup: count,
 
 const keyed = schemaOf<KeyedSnapshot>()(
   z.strictObject({
-    tables: z.array(table),
-    chunks: z.array(chunk),
-    totals: z.array(z.strictObject({ rows: count, bytes: count })).optional(),
+    tables: list(table),
+    chunks: list(chunk),
+    totals: list(z.strictObject({ rows: count, bytes: count })).optional(),
   }),
 )
 
 const mode = z.enum(['split', 'union', 'broadcast'])
-const list = schemaOf<ListSnapshot>()(z.strictObject({ name: z.string(), mode, handle, offsets: z.array(count) }))
+const listSnapshot = schemaOf<ListSnapshot>()(z.strictObject({ name: z.string(), mode, handle, offsets: counts }))
 const operatorSnapshot = schemaOf<OperatorSnapshot>()(
-  z.strictObject({ operatorId: id, keyed: keyed.optional(), lists: z.array(list) }),
+  z.strictObject({ operatorId: id, keyed: keyed.optional(), lists: list(listSnapshot) }),
 )
 
 export const subtaskSnapshot = schemaOf<SubtaskSnapshot>()(
-  z.strictObject({ operators: z.array(operatorSnapshot), finished: z.boolean() }),
+  z.strictObject({ operators: list(operatorSnapshot), finished: z.boolean() }),
 )
 
 export const snapshotStats = schemaOf<SnapshotStats>()(
@@ -64,14 +65,14 @@ export const snapshotStats = schemaOf<SnapshotStats>()(
   }),
 )
 
-const listPart = schemaOf<ListPart>()(z.strictObject({ handle, offsets: z.array(count), from: count, to: count }))
+const listPart = schemaOf<ListPart>()(z.strictObject({ handle, offsets: counts, from: count, to: count }))
 const operatorRestore = schemaOf<OperatorRestore>()(
   z.strictObject({
     operatorId: id,
-    keyed: z.array(keyed),
-    lists: z.array(z.strictObject({ name: z.string(), mode, parts: z.array(listPart) })),
+    keyed: list(keyed),
+    lists: list(z.strictObject({ name: z.string(), mode, parts: list(listPart) })),
     finished: z.boolean(),
   }),
 )
 
-export const subtaskRestore = schemaOf<SubtaskRestore>()(z.strictObject({ operators: z.array(operatorRestore) }))
+export const subtaskRestore = schemaOf<SubtaskRestore>()(z.strictObject({ operators: list(operatorRestore) }))

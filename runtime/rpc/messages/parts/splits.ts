@@ -1,4 +1,5 @@
 /** Splits of a source. Beside their id they are data of the source's own. */
 import { z } from 'zod'
+import { list } from './list.ts'
 
-export const splitList = z.array(z.looseObject({ id: z.string() }))
+export const splitList = list(z.looseObject({ id: z.string() }))

@@ -1,6 +1,7 @@
 /** A type of records. */
 import { z } from 'zod'
 import type { TypeDescription } from '../../../core/types.ts'
+import { list } from './list.ts'
 
 export const typeDescription: z.ZodType<TypeDescription> = z.lazy(() =>
   z.discriminatedUnion('kind', [
@@ -8,10 +9,10 @@ export const typeDescription: z.ZodType<TypeDescription> = z.lazy(() =>
     z.strictObject({ kind: z.literal('nullable'), of: typeDescription }),
     z.strictObject({
       kind: z.literal('row'),
-      fields: z.array(z.tuple([z.string(), typeDescription])),
+      fields: list(z.tuple([z.string(), typeDescription])),
       declared: z.boolean().optional(),
     }),
-    z.strictObject({ kind: z.literal('tuple'), elements: z.array(typeDescription) }),
+    z.strictObject({ kind: z.literal('tuple'), elements: list(typeDescription) }),
   ]),
 )
 

@@ -1,6 +1,7 @@
 /** JobManager to slot: build these subtasks. What a TaskManager makes itself is not in it: shared memory. */
 import { z } from 'zod'
 import type { Deployment, DeploymentRestore, ProgramRef, ProgramReplay } from '../../slot-messages.ts'
+import { list } from '../parts/list.ts'
 import { count, id, texts } from '../parts/numbers.ts'
 import { plan } from '../parts/plan.ts'
 import { schemaOf } from '../parts/schema-of.ts'
@@ -12,11 +13,11 @@ import { edgeTypes } from '../parts/type-description.ts'
 export type DeploymentData = Omit<Deployment, 'wiring' | 'page'>
 
 const program = schemaOf<ProgramRef>()(
-  z.strictObject({ url: z.string(), args: z.array(z.string()), parameters: texts, options: texts }),
+  z.strictObject({ url: z.string(), args: list(z.string()), parameters: texts, options: texts }),
 )
 
 const replay = schemaOf<ProgramReplay>()(
-  z.strictObject({ executeIndex: count, results: z.array(z.unknown()), once: z.record(z.string(), z.unknown()) }),
+  z.strictObject({ executeIndex: count, results: list(z.unknown()), once: z.record(z.string(), z.unknown()) }),
 )
 
 const checkpointing = z.strictObject({
@@ -30,7 +31,7 @@ const restore = schemaOf<DeploymentRestore>()(
     state: z.record(z.string(), z.record(z.string().regex(/^\d+$/), subtaskRestore)) as unknown as z.ZodType<
       DeploymentRestore['state']
     >,
-    finished: z.array(subtaskRef),
+    finished: list(subtaskRef),
     committed: z.boolean().optional(),
   }),
 )
@@ -43,7 +44,7 @@ export const deploymentData = schemaOf<DeploymentData>()(
     program,
     replay,
     plan,
-    subtasks: z.array(subtaskRef),
+    subtasks: list(subtaskRef),
     edgeTypes,
     checkpointing: checkpointing.optional() as unknown as z.ZodType<Deployment['checkpointing']>,
     restore: restore.optional() as unknown as z.ZodType<Deployment['restore']>,
