@@ -19,7 +19,7 @@ export interface ByteSocket {
   readonly remote: string
   /** Written and not yet taken by the system. */
   readonly bufferedBytes: number
-  /** Once, before anything is read. */
+  /** Once. Nothing is told inside this call, nor inside {@link resume}. */
   listen(events: SocketEvents): void
   /** Without effect after the end. The bytes are the socket's from now on. */
   write(bytes: Uint8Array): void

@@ -27,7 +27,8 @@ export function unpackBody(bytes: Uint8Array, what: string): unknown {
   const problem = skim(bytes, LIMITS)
   if (problem !== undefined) throw new TailraceError('TR-RPC-006', `Cannot read ${what}: it ${problem}`)
   try {
-    return unpackr.unpack(bytes)
+    // Not as a Buffer, or bytes in it would be Buffers.
+    return unpackr.unpack(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length))
   } catch (cause) {
     throw new TailraceError('TR-RPC-006', `Cannot read ${what}: ${(cause as Error).message}`, { cause })
   }

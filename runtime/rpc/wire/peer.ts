@@ -128,7 +128,7 @@ export class Peer<In extends Catalog = Catalog, Out extends Catalog = Catalog> {
    */
   send(message: OneWayMessage<Out>): void {
     const { type } = message as { type: string }
-    if (this.#options.sends[type]?.kind !== 'oneWay')
+    if (definitionOf(this.#options.sends, type)?.kind !== 'oneWay')
       throw new TypeError(`Cannot send "${type}": it is no one-way message`)
     this.#connection.write(this.#frame(KIND.oneWay, 0, type, message, () => {}))
   }
@@ -143,7 +143,7 @@ export class Peer<In extends Catalog = Catalog, Out extends Catalog = Catalog> {
   ): Promise<AnswerTo<Out, M>> {
     const { sends, schedule, settings } = this.#options
     const { type } = message as { type: string }
-    const definition = sends[type]
+    const definition = definitionOf(sends, type)
     if (definition?.kind !== 'call') throw new TypeError(`Cannot call "${type}": it is no call`)
     if (this.lost !== undefined) throw this.lost
     if (this.#pending.size >= settings.callsMax)
@@ -200,22 +200,23 @@ export class Peer<In extends Catalog = Catalog, Out extends Catalog = Catalog> {
 
   #takeOneWay(epoch: number, cursor: Cursor): void {
     const type = readType(cursor)
-    const { receives, fence } = this.#options
-    if (!fence.see(epoch)) {
-      this.close(this.#fenced(`take ${type}`, epoch))
-      return
-    }
-    const definition = receives[type]
+    const { receives, fence, onHandlerError } = this.#options
+    const definition = definitionOf(receives, type)
     if (definition?.kind !== 'oneWay')
       throw new TailraceError(
         'TR-RPC-006',
         `Cannot take what ${this.name} sends: there is no one-way message "${type}"`,
       )
     const message = this.#open(definition, `the message ${type} of ${this.name}`, cursor)
+    // Last, so that no damaged frame counts as the word of a newer leader.
+    if (!fence.see(epoch)) {
+      this.close(this.#fenced(`take ${type}`, epoch))
+      return
+    }
     try {
       this.#handlers![type]!(message as never, undefined as never)
     } catch (error) {
-      this.#options.onHandlerError(error, type)
+      onHandlerError(error, type)
     }
   }
 
@@ -224,15 +225,15 @@ export class Peer<In extends Catalog = Catalog, Out extends Catalog = Catalog> {
     const deadlineMs = read(cursor, 4).readUInt32BE(cursor.at - 4)
     const type = readType(cursor)
     const { receives, fence, settings, clock } = this.#options
-    if (!fence.see(epoch)) {
-      const { code, message } = this.#fenced(`answer ${type}`, epoch)
-      this.#answerFailure(number, type, new TailraceError(code, message))
-      return
-    }
-    const definition = receives[type]
+    const definition = definitionOf(receives, type)
     if (definition?.kind !== 'call')
       throw new TailraceError('TR-RPC-006', `Cannot take what ${this.name} sends: there is no call "${type}"`)
     const message = this.#open(definition, `the call ${type} of ${this.name}`, cursor)
+    if (!fence.see(epoch)) {
+      const refusal = this.#fenced(`answer ${type}`, epoch)
+      this.#answerFailure(number, type, new TailraceError(refusal.code, refusal.message))
+      return
+    }
     if (this.#answering >= settings.callsMax) {
       const text = `Cannot answer ${type}: ${settings.callsMax} calls are under way, which is the most`
       this.#answerFailure(number, type, new TailraceError('TR-RPC-009', text))
@@ -259,7 +260,6 @@ export class Peer<In extends Catalog = Catalog, Out extends Catalog = Catalog> {
         'TR-RPC-006',
         `Cannot take what ${this.name} sends: it answers call ${number}, which nobody made`,
       )
-    const older = !this.#options.fence.see(epoch)
     const pending = this.#pending.get(number)
     if (pending === undefined) return
     this.#pending.delete(number)
@@ -269,8 +269,9 @@ export class Peer<In extends Catalog = Catalog, Out extends Catalog = Catalog> {
       const body = unpackBody(cursor.body.subarray(cursor.at), what)
       const problem = misfit(kind === KIND.answer ? pending.answer : errorData, body)
       if (problem !== undefined) throw new TailraceError('TR-RPC-006', `Cannot take ${what}: ${problem}`)
+      const current = this.#options.fence.see(epoch)
       if (kind === KIND.failure) pending.reject(errorFromData(body as never))
-      else if (older) {
+      else if (!current) {
         const { code, message } = this.#fenced(`take the answer to ${pending.type}`, epoch)
         pending.reject(new TailraceError(code, message))
       } else pending.resolve(body)
@@ -362,6 +363,11 @@ export class Peer<In extends Catalog = Catalog, Out extends Catalog = Catalog> {
     }
     this.#pending.clear()
   }
+}
+
+/** Not what every object has. */
+function definitionOf(catalog: Catalog, type: string): OneWay | Call | undefined {
+  return Object.hasOwn(catalog, type) ? catalog[type] : undefined
 }
 
 interface Cursor {

@@ -70,9 +70,11 @@ export class SocketHost {
     new Promise((resolve, reject) => {
       const link = this.#connect(this, address)
       this.schedule(1, () => {
-        if (link === undefined || link.ended) {
-          reject(new TailraceError('TR-RPC-001', `Cannot connect to ${address.host}:${address.port}: nobody listens`))
-        } else resolve(link.near)
+        if (link !== undefined && !link.ended) resolve(link.near)
+        else {
+          const why = link === undefined ? 'nobody listens' : 'the other side has closed it'
+          reject(new TailraceError('TR-RPC-001', `Cannot connect to ${address.host}:${address.port}: ${why}`))
+        }
       })
     })
 
@@ -177,7 +179,7 @@ class MemorySocket implements ByteSocket {
 
   listen(events: SocketEvents): void {
     this.#events = events
-    this.#read()
+    queueMicrotask(() => this.#read())
   }
 
   write(bytes: Uint8Array): void {
@@ -209,7 +211,7 @@ class MemorySocket implements ByteSocket {
   }
   resume(): void {
     this.#paused = false
-    this.#read()
+    queueMicrotask(() => this.#read())
   }
 
   reset(): void {
