@@ -11,6 +11,7 @@ import { getCiphers } from 'node:tls'
 import { TailraceError } from '../../core/errors.ts'
 import { OptionReader } from '../../core/option-reader.ts'
 import { readStore, type StoreFile, storeError } from './store-file.ts'
+import { reasonOf } from './tls-failure.ts'
 
 export interface InternalTls {
   /** For `tls.connect`. */
@@ -65,7 +66,6 @@ export function internalTls(
     key: own.key!.export({ type: 'pkcs8', format: 'pem' }),
     ca: trusted.map(String),
     minVersion,
-    allowPartialTrustChain: true,
     rejectUnauthorized: true,
     ...(ciphers === undefined ? {} : { ciphers }),
   } as const
@@ -78,8 +78,7 @@ export function internalTls(
       ...(handshakeTimeoutMs > 0 ? { handshakeTimeout: handshakeTimeoutMs } : {}),
     },
     refuses: (socket) => {
-      if (!socket.authorized)
-        return `its certificate is not trusted: ${String(socket.authorizationError ?? 'it shows none')}`
+      if (!socket.authorized) return distrust(socket)
       if (fingerprint === undefined) return undefined
       const { fingerprint: sha1, fingerprint256: sha256 } = socket.getPeerCertificate()
       if ([sha1, sha256].some((text) => text !== undefined && plain(text) === fingerprint)) return undefined
@@ -88,6 +87,12 @@ export function internalTls(
     keystore: keyFile.path,
     truststore: trustFile.path,
   }
+}
+
+function distrust(socket: TLSSocket): string {
+  if (Object.keys(socket.getPeerCertificate()).length === 0) return 'one side shows no certificate, the other one'
+  const error = String(socket.authorizationError ?? 'it is not trusted')
+  return `${reasonOf(error) ?? 'its certificate is not trusted'} (${error})`
 }
 
 function storeOf(read: OptionReader, name: 'keystore' | 'truststore'): StoreFile {
@@ -157,11 +162,22 @@ function checkTrust(
   if (trusted.length === 0) throw storeError(trustFile, 'it has no certificate')
   const valid = trusted.filter((certificate) => nowMs <= Date.parse(certificate.validTo))
   if (valid.length === 0) checkDates(trusted[0]!, trustFile, nowMs)
+  // As OpenSSL builds it: up to an authority that has signed itself, and that one must be trusted.
+  const known = [...valid, ...chain]
   let at = chain[0]!
-  for (let steps = 0; steps <= chain.length; steps++) {
-    if (valid.some((root) => root.fingerprint256 === at.fingerprint256 || issued(root, at))) return
-    const next = chain.find((other) => other !== at && issued(other, at))
-    if (next === undefined) break
+  for (let steps = 0; steps <= known.length; steps++) {
+    if (issued(at, at)) {
+      if (valid.some((root) => root.fingerprint256 === at.fingerprint256)) return
+      break
+    }
+    const next = known.find((other) => other !== at && issued(other, at))
+    if (next === undefined) {
+      if (!valid.some((one) => one.fingerprint256 === at.fingerprint256)) break
+      throw storeError(
+        trustFile,
+        `the authority that has signed ${oneLine(at.subject)} is not in it, wanted is every authority up to the one that has signed itself`,
+      )
+    }
     at = next
   }
   throw storeError(

@@ -21,12 +21,17 @@ const REASONS: readonly [RegExp, string][] = [
   ],
 ]
 
+/** In words, if it is one of those that occur. @param text a code or a message */
+export function reasonOf(text: string): string | undefined {
+  return REASONS.find(([pattern]) => pattern.test(text))?.[1]
+}
+
 /** Undefined when it is not about TLS. @param place `10.0.0.7:6123` */
 export function tlsFailure(error: Error, place: string, tls: InternalTls | undefined): TailraceError | undefined {
   if (isTailraceError(error)) return error
   if (tls === undefined) return undefined
   const { code = '', message } = error as NodeJS.ErrnoException
-  const reason = REASONS.find(([pattern]) => pattern.test(`${code} ${message}`))?.[1]
+  const reason = reasonOf(`${code} ${message}`)
   const isTls = reason !== undefined || /^ERR_(SSL|TLS)|EPROTO|ssl3?_|tlsv1/i.test(`${code} ${message}`)
   if (!isTls) return undefined
   return new TailraceError(

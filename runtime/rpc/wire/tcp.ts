@@ -5,6 +5,8 @@ import { TailraceError } from '../../core/errors.ts'
 import type { ByteSocket, Dial, Listen, SocketEvents } from '../../core/socket.ts'
 import type { InternalTls } from '../tls/internal-tls.ts'
 import { tlsFailure } from '../tls/tls-failure.ts'
+import { farewellFrame } from './farewell.ts'
+import { KIND } from './frames.ts'
 
 /** A side that was told of the end and does not close is cut off after this. */
 const END_MS = 2_000
@@ -45,21 +47,25 @@ export function tcpListen(tls?: InternalTls, onStranger: (error: TailraceError) 
   return (address, onSocket) =>
     new Promise((resolve, reject) => {
       const take = (socket: Socket): void => {
-        const place = `${socket.remoteAddress}:${socket.remotePort}`
+        const place = placeOf(socket)
         const stranger = tls?.refuses(socket as TLSSocket)
         if (stranger === undefined) {
           onSocket(new TcpSocket(socket, place, tls))
           return
         }
-        socket.on('error', () => {}).destroy()
-        onStranger(new TailraceError('TR-TLS-002', `Cannot take a connection from ${place}: ${stranger}`))
+        const refusal = { code: 'TR-TLS-002', message: `Cannot take a connection from ${place}: ${stranger}` } as const
+        socket.on('error', () => {}).end(farewellFrame(KIND.refusal, refusal))
+        socket.resume()
+        setTimeout(() => socket.destroy(), END_MS).unref()
+        onStranger(new TailraceError(refusal.code, refusal.message))
       }
       const server: Server =
         tls === undefined
           ? createTcpServer({ noDelay: true }, take)
-          : createTlsServer({ ...tls.server, noDelay: true }, take)
+          : // Who is not trusted is told so above; Node would close without a word.
+            createTlsServer({ ...tls.server, rejectUnauthorized: false, noDelay: true }, take)
       server.on('tlsClientError', (error: Error, socket: Socket) => {
-        const place = `${socket.remoteAddress}:${socket.remotePort}`
+        const place = placeOf(socket)
         onStranger(tlsFailure(error, place, tls) ?? unreachable(place, error.message, error))
       })
       server.once('error', (cause: NodeJS.ErrnoException) => {
@@ -79,6 +85,10 @@ export function tcpListen(tls?: InternalTls, onStranger: (error: TailraceError) 
         })
       })
     })
+}
+
+function placeOf({ remoteAddress, remotePort }: Socket): string {
+  return remoteAddress === undefined ? 'a process that has gone already' : `${remoteAddress}:${remotePort}`
 }
 
 function unreachable(place: string, how: string, cause: unknown): TailraceError {
