@@ -175,6 +175,27 @@ export const CLUSTER = {
     standard: '2',
     text: 'Who cannot be called so many times in a row is lost before the time is out; -1: only by time.',
   }),
+  rpcFrame: option({
+    key: 'pekko.framesize',
+    older: ['akka.framesize'],
+    type: memorySize({ atLeast: '64kb' }),
+    standard: '64mb',
+    text: 'The longest message between processes.',
+  }),
+  rpcAnswer: option({
+    key: 'pekko.ask.timeout',
+    older: ['akka.ask.timeout'],
+    type: duration({ atLeastMs: 1 }),
+    standard: '10 s',
+    text: 'How long an answer of another process is waited for, where nothing else is said.',
+  }),
+  rpcConnect: option({
+    key: 'pekko.tcp.timeout',
+    older: ['akka.tcp.timeout'],
+    type: duration({ atLeastMs: 1 }),
+    standard: '20 s',
+    text: 'For opening a connection between processes, and as long again for both to say who they are.',
+  }),
   registrationFirst: option({
     key: `${REGISTRATION}initial-timeout`,
     type: duration({ atLeastMs: 1 }),

@@ -27,7 +27,7 @@ export const INTERNAL_TLS = {
   keystoreType: option({
     key: `${NS}keystore-type`,
     type: kinds,
-    unset: 'by the end of its name',
+    unset: 'by what is in it',
     text: 'JKS of Java cannot be read: `keytool -importkeystore` makes PKCS12 of it.',
   }),
   truststore: option({
@@ -39,7 +39,7 @@ export const INTERNAL_TLS = {
   truststoreType: option({
     key: `${NS}truststore-type`,
     type: kinds,
-    unset: 'by the end of its name',
+    unset: 'by what is in it',
     text: 'As of the keystore.',
   }),
   fingerprint: option({

@@ -1,8 +1,8 @@
 /** An example of each message with all that it may hold, for tests. */
 import { errorToData } from '../../core/errors.ts'
+import type { FromSlot } from '../slot-messages.ts'
 import type { AnswerTo, CallMessage, OneWayMessage } from '../wire/catalog.ts'
 import type { ToJobManager, ToTaskManager } from './catalog.ts'
-import type { FromSlotData } from './from-slot.ts'
 import type { DeploymentData } from './to-slot/deploy.ts'
 import type { ToSlotData } from './to-slot.ts'
 
@@ -89,6 +89,8 @@ const deployment: DeploymentData = {
     hash: HASH,
   },
   subtasks: [of],
+  places: { [ID]: [0, 1] },
+  slots: [{ taskManager: 'tm-1' }, { taskManager: 'tm-2' }],
   edgeTypes: { 0: row, 12: { kind: 'string' } },
   checkpointing: { exactlyOnce: true, times: { intervalMs: 1000, timeoutMs: 600_000 } },
   restore: {
@@ -110,6 +112,7 @@ const deployment: DeploymentData = {
     finished: [of],
     committed: true,
   },
+  storage: { directory: 's3://b/c', folder: 'f', epoch: 3 },
 }
 
 export const TO_SLOT: { [T in ToSlotData['type']]: Extract<ToSlotData, { type: T }> } = {
@@ -132,7 +135,7 @@ export const TO_SLOT: { [T in ToSlotData['type']]: Extract<ToSlotData, { type: T
   retire: { type: 'retire' },
 }
 
-export const FROM_SLOT: { [T in FromSlotData['type']]: Extract<FromSlotData, { type: T }> } = {
+export const FROM_SLOT: { [T in FromSlot['type']]: Extract<FromSlot, { type: T }> } = {
   ready: { type: 'ready' },
   deployed: { type: 'deployed' },
   deployFailed: { type: 'deployFailed', error: { ...error, operator: 'Map' } },
@@ -224,9 +227,7 @@ export const TO_TASK_MANAGER: { [T in keyof ToTaskManager]: Extract<Any<ToTaskMa
   openStore: {
     type: 'openStore',
     jobId: ID,
-    directory: 's3://b/c',
-    folder: 'f',
-    owner: { id: ID, epoch: 3 },
+    storage: { directory: undefined, folder: 'f', epoch: 3 },
     options: { 's3.endpoint': 'e' },
   },
   closeStore: { type: 'closeStore', jobId: ID },

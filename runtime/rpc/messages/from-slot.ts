@@ -17,10 +17,7 @@ import { taskState } from './from-slot/task-state.ts'
 import { ofThread } from './parts/slot-ref.ts'
 import { unionOf } from './parts/union-of.ts'
 
-/** {@link FromSlot} as it travels: bytes of state stay within the TaskManager, which stores and reads them. */
-export type FromSlotData = Exclude<FromSlot, { type: 'stateChunk' | 'readState' }>
-
-export const fromSlotData = unionOf<FromSlotData>()({
+export const fromSlotData = unionOf<FromSlot>()({
   ready,
   deployed,
   deployFailed,

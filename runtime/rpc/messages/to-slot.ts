@@ -17,11 +17,8 @@ import { splits } from './to-slot/splits.ts'
 import { start } from './to-slot/start.ts'
 import { triggerCheckpoint } from './to-slot/trigger-checkpoint.ts'
 
-/** What a TaskManager answers its slots itself: bytes of state stay within its process. */
-type Inside = 'deploy' | 'stateRead' | 'stateBuffer'
-
 /** {@link ToSlot} as it travels. */
-export type ToSlotData = Exclude<ToSlot, { type: Inside }> | { type: 'deploy'; deployment: DeploymentData }
+export type ToSlotData = Exclude<ToSlot, { type: 'deploy' }> | { type: 'deploy'; deployment: DeploymentData }
 
 export const toSlotData = unionOf<ToSlotData>()({
   deploy,

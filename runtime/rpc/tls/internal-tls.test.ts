@@ -95,16 +95,6 @@ secure.each<[string, [string?, string?, Record<string, string>?]]>([
   expect(await meet(tls(), tls())).toEqual({ answer: { n: 42 }, strangers: [] })
 })
 
-secure("keys for all TLS hold where the inside's are not set", () => {
-  const all = Object.fromEntries(
-    Object.entries(certs.options()).map(([key, value]) => [
-      key.replace('internal.keystore', 'keystore').replace('internal.truststore', 'truststore'),
-      value,
-    ]),
-  )
-  expect(internalTls(all)?.keystore).toBe(certs.path('node.pem'))
-})
-
 secure.each<[string, [string?, string?, Record<string, string>?], string]>([
   [
     'no such key store',
@@ -137,6 +127,11 @@ secure.each<[string, [string?, string?, Record<string, string>?], string]>([
     'the password of its private key is wrong',
   ],
   ['no password of a key', ['locked.pem'], 'its private key is encrypted and there is no password'],
+  [
+    'another kind than its type says',
+    ['node.pem', undefined, { [`${NS}keystore-type`]: 'PKCS12' }],
+    'it is PEM, security.ssl.internal.keystore-type says PKCS12',
+  ],
   ['JKS', ['store.jks'], 'it is a JKS store, wanted is PEM or PKCS#12; "keytool -importkeystore'],
   [
     'PKCS#12 in an old way',

@@ -8,8 +8,9 @@ import type { KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ConnectionOptions, TLSSocket, TlsOptions } from 'node:tls'
 import { getCiphers } from 'node:tls'
+import { ConfigValues } from '../../config/option.ts'
+import { INTERNAL_TLS } from '../../config/options/security.ts'
 import { TailraceError } from '../../core/errors.ts'
-import { OptionReader } from '../../core/option-reader.ts'
 import { readStore, type StoreFile, storeError } from './store-file.ts'
 import { reasonOf } from './tls-failure.ts'
 
@@ -31,10 +32,6 @@ export interface InternalTlsInputs {
   nowMs?: number
 }
 
-const NS = 'security.ssl.internal.'
-/** Of Flink: what is not set for the inside is taken from what is set for all. */
-const keysOf = (name: string): [string, string] => [`${NS}${name}`, `security.ssl.${name}`]
-
 /**
  * Undefined: `security.ssl.internal.enabled` is not true. Throws TR-TLS-001 for files, TR-CONFIG-001 for settings.
  *
@@ -50,12 +47,13 @@ export function internalTls(
   options: Readonly<Record<string, string>>,
   { readFile = (path) => readFileSync(path), nowMs = Date.now() }: InternalTlsInputs = {},
 ): InternalTls | undefined {
-  const read = new OptionReader(options, 'TR-CONFIG-001')
-  if (!read.boolean(false, `${NS}enabled`, 'security.ssl.enabled')) return undefined
-  const minVersion = read.word('TLSv1.2', ['TLSv1.2', 'TLSv1.3'], 'security.ssl.protocol')
-  const fingerprint = fingerprintOf(read)
-  const keyFile = storeOf(read, 'keystore')
-  const trustFile = storeOf(read, 'truststore')
+  const read = new ConfigValues(options, 'TR-CONFIG-001')
+  if (!read.get(INTERNAL_TLS.enabled)) return undefined
+  const minVersion = read.get(INTERNAL_TLS.protocol)
+  const pinned = read.get(INTERNAL_TLS.fingerprint)
+  const fingerprint = pinned === undefined ? undefined : plain(pinned)
+  const keyFile = storeOf(read, KEYSTORE)
+  const trustFile = storeOf(read, TRUSTSTORE)
   const own = readStore(keyFile, readFile)
   const trusted = readStore(trustFile, readFile).certificates
   const chain = checkOwn(own.certificates, own.key, keyFile, nowMs)
@@ -69,7 +67,7 @@ export function internalTls(
     rejectUnauthorized: true,
     ...(ciphers === undefined ? {} : { ciphers }),
   } as const
-  const handshakeTimeoutMs = read.integer(-1, { atLeast: -1 }, ...keysOf('handshake-timeout'))
+  const handshakeTimeoutMs = read.get(INTERNAL_TLS.handshake)
   return {
     client: { ...common, checkServerIdentity: () => undefined },
     server: {
@@ -82,7 +80,7 @@ export function internalTls(
       if (fingerprint === undefined) return undefined
       const { fingerprint: sha1, fingerprint256: sha256 } = socket.getPeerCertificate()
       if ([sha1, sha256].some((text) => text !== undefined && plain(text) === fingerprint)) return undefined
-      return `its certificate has the fingerprint ${sha1}, ${NS}cert.fingerprint wants another`
+      return `its certificate has the fingerprint ${sha1}, ${INTERNAL_TLS.fingerprint.key} wants another`
     },
     keystore: keyFile.path,
     truststore: trustFile.path,
@@ -95,23 +93,34 @@ function distrust(socket: TLSSocket): string {
   return `${reasonOf(error) ?? 'its certificate is not trusted'} (${error})`
 }
 
-function storeOf(read: OptionReader, name: 'keystore' | 'truststore'): StoreFile {
-  const found = read.find(...keysOf(name))
-  const what =
-    name === 'keystore'
-      ? 'a file with the certificate and private key of this process'
-      : 'a file with the certificate of the authority of the cluster'
+const KEYSTORE = {
+  file: INTERNAL_TLS.keystore,
+  password: INTERNAL_TLS.keystorePassword,
+  kind: INTERNAL_TLS.keystoreType,
+  what: 'a file with the certificate and private key of this process',
+}
+const TRUSTSTORE = {
+  file: INTERNAL_TLS.truststore,
+  password: INTERNAL_TLS.truststorePassword,
+  kind: INTERNAL_TLS.truststoreType,
+  what: 'a file with the certificate of the authority of the cluster',
+}
+
+function storeOf(read: ConfigValues, { file, password, kind, what }: typeof KEYSTORE): StoreFile {
+  const found = read.find(file)
   if (found === undefined)
     throw new TailraceError(
       'TR-CONFIG-001',
-      `Cannot use TLS between processes: ${NS}${name} is not set, ${what} is wanted (PEM or PKCS#12)`,
+      `Cannot use TLS between processes: ${file.key} is not set, ${what} is wanted (PEM or PKCS#12)`,
     )
   return {
     key: found.key,
     path: found.text,
-    password: read.text(...keysOf(`${name}-password`)),
-    keyPassword: name === 'keystore' ? read.text(...keysOf('key-password')) : undefined,
-    passwordKey: `${found.key}-password`,
+    password: read.get(password),
+    keyPassword: file === INTERNAL_TLS.keystore ? read.get(INTERNAL_TLS.keyPassword) : undefined,
+    passwordKey: password.key,
+    kind: read.get(kind),
+    kindKey: kind.key,
   }
 }
 
@@ -200,18 +209,9 @@ const oneLine = (subject: string | undefined): string => subject?.replaceAll('\n
 
 const plain = (fingerprint: string): string => fingerprint.replaceAll(':', '').toLowerCase()
 
-function fingerprintOf(read: OptionReader): string | undefined {
-  const found = read.find(`${NS}cert.fingerprint`)
-  if (found === undefined) return undefined
-  const fingerprint = plain(found.text)
-  if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(fingerprint))
-    throw read.refusal(found, 'a SHA-1 or SHA-256 fingerprint, such as "openssl x509 -fingerprint -noout" prints it,')
-  return fingerprint
-}
-
 /** Java's names are turned into OpenSSL's; those of TLS 1.3 are the same. */
-function ciphersOf(read: OptionReader): string | undefined {
-  const found = read.find('security.ssl.algorithms')
+function ciphersOf(read: ConfigValues): string | undefined {
+  const found = read.find(INTERNAL_TLS.algorithms)
   if (found === undefined) return undefined
   const names = found.text.split(/[,;:\s]+/).filter((name) => name !== '')
   const known = new Set(getCiphers())

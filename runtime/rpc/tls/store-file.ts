@@ -12,6 +12,9 @@ export interface StoreFile {
   keyPassword: string | undefined
   /** Key that would have the password, for messages. */
   passwordKey: string
+  /** What it must be; undefined: what it is. */
+  kind: 'PEM' | 'PKCS12' | undefined
+  kindKey: string
 }
 
 /** Throws TR-TLS-001 with the file and the reason. */
@@ -23,9 +26,12 @@ export function readStore(file: StoreFile, readFile: (path: string) => Buffer): 
     const { code, message } = cause as NodeJS.ErrnoException
     throw storeError(file, code === 'ENOENT' ? 'there is no such file' : message, cause)
   }
+  const kind = bytes.includes('-----BEGIN ') ? 'PEM' : bytes[0] === 0x30 ? 'PKCS12' : undefined
+  if (kind !== undefined && file.kind !== undefined && kind !== file.kind)
+    throw storeError(file, `it is ${kind}, ${file.kindKey} says ${file.kind}`)
   try {
-    if (bytes.includes('-----BEGIN ')) return readPem(bytes.toString('latin1'), file)
-    if (bytes[0] === 0x30) {
+    if (kind === 'PEM') return readPem(bytes.toString('latin1'), file)
+    if (kind === 'PKCS12') {
       const { password } = file
       if (password === undefined)
         throw new Error(`it is a PKCS#12 file and there is no password, wanted is ${file.passwordKey}`)

@@ -1,6 +1,6 @@
 /** Bounds and times of the connections between processes, from Flink's keys in the spellings of 1.x (akka) and 2.x (pekko). */
-import { memoryBytes } from '../../core/memory-size.ts'
-import { OptionReader } from '../../core/option-reader.ts'
+import { ConfigValues } from '../../config/option.ts'
+import { CLUSTER } from '../../config/options/processes.ts'
 
 export interface WireSettings {
   /** `pekko.framesize`, `akka.framesize`: the longest message, bytes. */
@@ -29,8 +29,7 @@ export const WIRE_SETTINGS: WireSettings = {
   heartbeatTimeoutMs: 5_000,
 }
 
-/** Smaller frames would not take a deployment. */
-const FRAME_BYTES_MIN = 64 * 2 ** 10
+/** Frames of this size are possible; more is taken down to it. */
 const FRAME_BYTES_MAX = 2 ** 30
 
 /**
@@ -39,34 +38,23 @@ const FRAME_BYTES_MAX = 2 ** 30
  * @example
  * readWireSettings({ 'heartbeat.timeout': '10 s' }).heartbeatTimeoutMs // 10000
  */
-export function readWireSettings(options: Readonly<Record<string, string>>): WireSettings {
-  const read = new OptionReader(options, 'TR-CONFIG-001')
-  const fallback = WIRE_SETTINGS
-  const atLeast = (atLeastMs: number) => ({ atLeastMs })
-  const frameBytesMax = frameBytes(read) ?? fallback.frameBytesMax
-  const heartbeatIntervalMs = read.duration(fallback.heartbeatIntervalMs, atLeast(10), 'heartbeat.interval')
+export function readWireSettings(values: Readonly<Record<string, string>>): WireSettings {
+  const read = new ConfigValues(values, 'TR-CONFIG-001')
+  const frameBytesMax = Math.min(FRAME_BYTES_MAX, read.get(CLUSTER.rpcFrame))
+  const heartbeatIntervalMs = read.get(CLUSTER.heartbeatInterval)
+  const heartbeatTimeoutMs = read.get(CLUSTER.heartbeatTimeout)
+  if (heartbeatTimeoutMs < heartbeatIntervalMs) {
+    const { key, standard } = CLUSTER.heartbeatTimeout
+    const found = read.find(CLUSTER.heartbeatTimeout) ?? { key, text: standard! }
+    throw read.refusal(found, `no less than ${CLUSTER.heartbeatInterval.key}, ${heartbeatIntervalMs} ms,`)
+  }
   return {
     frameBytesMax,
-    outgoingBytesMax: Math.max(fallback.outgoingBytesMax, 2 * frameBytesMax),
-    callsMax: fallback.callsMax,
-    callMs: read.duration(fallback.callMs, atLeast(1), 'pekko.ask.timeout', 'akka.ask.timeout'),
-    connectMs: read.duration(fallback.connectMs, atLeast(1), 'pekko.tcp.timeout', 'akka.tcp.timeout'),
+    outgoingBytesMax: Math.max(WIRE_SETTINGS.outgoingBytesMax, 2 * frameBytesMax),
+    callsMax: WIRE_SETTINGS.callsMax,
+    callMs: read.get(CLUSTER.rpcAnswer),
+    connectMs: read.get(CLUSTER.rpcConnect),
     heartbeatIntervalMs,
-    // One that is lost on the way must not count as an end.
-    heartbeatTimeoutMs: read.duration(fallback.heartbeatTimeoutMs, atLeast(heartbeatIntervalMs), 'heartbeat.timeout'),
+    heartbeatTimeoutMs,
   }
-}
-
-function frameBytes(read: OptionReader): number | undefined {
-  const found = read.find('pekko.framesize', 'akka.framesize')
-  if (found === undefined) return undefined
-  const wanted = 'a size from 64kb to 1g, such as "64mb",'
-  let bytes: number
-  try {
-    bytes = memoryBytes(found.text)
-  } catch (cause) {
-    throw read.refusal(found, wanted, cause)
-  }
-  if (bytes < FRAME_BYTES_MIN || bytes > FRAME_BYTES_MAX) throw read.refusal(found, wanted)
-  return bytes
 }

@@ -1,16 +1,17 @@
 /** JobManager to slot: build these subtasks. What a TaskManager makes itself is not in it: shared memory. */
 import { z } from 'zod'
-import type { Deployment, DeploymentRestore, ProgramRef, ProgramReplay } from '../../slot-messages.ts'
-import { list } from '../parts/list.ts'
+import type { Deployment, DeploymentRestore, ProgramRef, ProgramReplay, SlotPlace } from '../../slot-messages.ts'
+import { counts, list } from '../parts/list.ts'
 import { count, id, texts } from '../parts/numbers.ts'
 import { plan } from '../parts/plan.ts'
 import { schemaOf } from '../parts/schema-of.ts'
 import { subtaskRestore } from '../parts/snapshot.ts'
+import { stateStorage } from '../parts/state-storage.ts'
 import { subtaskRef } from '../parts/subtask.ts'
 import { edgeTypes } from '../parts/type-description.ts'
 
 /** A deployment as it travels. */
-export type DeploymentData = Omit<Deployment, 'wiring' | 'page'>
+export type DeploymentData = Omit<Deployment, 'page'>
 
 const program = schemaOf<ProgramRef>()(
   z.strictObject({ url: z.string(), args: list(z.string()), parameters: texts, options: texts }),
@@ -19,6 +20,8 @@ const program = schemaOf<ProgramRef>()(
 const replay = schemaOf<ProgramReplay>()(
   z.strictObject({ executeIndex: count, results: list(z.unknown()), once: z.record(z.string(), z.unknown()) }),
 )
+
+const slotPlace = schemaOf<SlotPlace>()(z.strictObject({ taskManager: id }))
 
 const checkpointing = z.strictObject({
   exactlyOnce: z.boolean(),
@@ -45,9 +48,12 @@ export const deploymentData = schemaOf<DeploymentData>()(
     replay,
     plan,
     subtasks: list(subtaskRef),
+    places: z.record(z.string(), counts),
+    slots: list(slotPlace),
     edgeTypes,
     checkpointing: checkpointing.optional() as unknown as z.ZodType<Deployment['checkpointing']>,
     restore: restore.optional() as unknown as z.ZodType<Deployment['restore']>,
+    storage: stateStorage.optional() as unknown as z.ZodType<Deployment['storage']>,
   }),
 )
 
