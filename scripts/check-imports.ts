@@ -44,6 +44,7 @@ export const RULES: Record<string, Rule> = {
   formats: { imports: ['core'], out: TO_CORE },
   connectors: { imports: ['core', 'formats'], out: 'contracts of sources and sinks are in core/; add to them there' },
   program: { imports: ['core', 'graph'], types: ['rpc'], out: BY_ARGUMENT },
+  artifacts: { imports: ['core', 'checkpoint', 'program'], types: ['rpc', 'graph'], out: BY_ARGUMENT },
   api: {
     imports: ['core', 'config', 'graph', 'checkpoint', 'operators', 'state', 'program', 'connectors', 'formats'],
     types: ['rpc'],
@@ -72,7 +73,7 @@ export const RULES: Record<string, Rule> = {
   },
   rest: {
     imports: ['core', 'config', 'metrics', 'rpc', 'jobmanager'],
-    types: ['graph'],
+    types: ['graph', 'artifacts'],
     out: 'add to what jobmanager answers',
   },
   web: {

@@ -265,6 +265,38 @@ export const ERRORS = {
     text: 'A schema registry refused a request: the schema is unknown or incompatible, or access is denied.',
   },
   'TR-FORMAT-003': { domain: 'external', retry: true, text: 'A schema registry could not be reached.' },
+  'TR-ARTIFACT-001': {
+    domain: 'user',
+    retry: false,
+    text: 'The address of an artifact or a setting of artifacts cannot be used, or the file is of a kind that is no job.',
+  },
+  'TR-ARTIFACT-002': {
+    domain: 'user',
+    retry: false,
+    text: 'An artifact must not be fetched from this host: it is in a private range, or the connection would not be encrypted.',
+  },
+  'TR-ARTIFACT-003': { domain: 'external', retry: true, text: 'An artifact could not be fetched.' },
+  'TR-ARTIFACT-004': { domain: 'external', retry: false, text: 'An artifact is not there, or access to it is denied.' },
+  'TR-ARTIFACT-005': { domain: 'external', retry: false, text: 'An artifact has another hash than it should have.' },
+  'TR-ARTIFACT-006': { domain: 'user', retry: false, text: 'An artifact is larger than the configuration allows.' },
+  'TR-ARTIFACT-007': {
+    domain: 'user',
+    retry: false,
+    text: 'An archive cannot be unpacked: it is broken, or holds what an artifact must not.',
+  },
+  'TR-ARTIFACT-008': { domain: 'user', retry: false, text: 'An artifact has no such module to run.' },
+  'TR-ARTIFACT-009': {
+    domain: 'user',
+    retry: false,
+    text: 'An artifact was built for a version of Tailrace that this one does not run.',
+  },
+  'TR-ARTIFACT-010': { domain: 'user', retry: false, text: 'A job cannot be built into an artifact.' },
+  'TR-ARTIFACT-011': { domain: 'user', retry: false, text: 'An artifact is of a kind that this version does not run yet.' },
+  'TR-ARTIFACT-012': {
+    domain: 'external',
+    retry: false,
+    text: 'The directory of fetched or uploaded artifacts cannot be used.',
+  },
 } satisfies Record<string, ErrorKind>
 
 export type ErrorCode = keyof typeof ERRORS

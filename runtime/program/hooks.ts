@@ -10,7 +10,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { registerHooks, setSourceMapsSupport } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { doors, fromSources, runtimeRoot } from './running-copy.ts'
+import { TailraceError } from '../core/errors.ts'
+import { doors, fromSources, runtimeRoot, version } from './running-copy.ts'
 import { transform } from './transform.ts'
 
 const INSTALLED = Symbol.for('tailrace.module-hooks')
@@ -27,6 +28,8 @@ export function installHooks(): void {
       const door = doors.get(specifier)
       if (door !== undefined)
         return { url: door, format: fromSources ? 'module-typescript' : 'module', shortCircuit: true }
+      // Another copy in some node_modules may have it, and would be a second library in this thread.
+      if (isOurs(specifier)) throw noSuchDoor(specifier, context.parentURL)
       if (!isUserFile(context.parentURL)) return next(specifier, context)
       try {
         return next(specifier, context)
@@ -48,6 +51,17 @@ export function installHooks(): void {
 /** A file that is neither a dependency's nor the library's own. */
 export function isUserFile(url: string | undefined): url is string {
   return url?.startsWith('file:') === true && !url.includes('/node_modules/') && !url.startsWith(runtimeRoot)
+}
+
+/** A part of the library by its name; its package.json is data and may be any. */
+const isOurs = (specifier: string) => /^tailrace\/(?!package\.json$)/.test(specifier)
+
+function noSuchDoor(specifier: string, parent: string | undefined): TailraceError {
+  const by = parent?.startsWith('file:') === true ? ` in "${fileURLToPath(parent)}"` : ''
+  return new TailraceError(
+    'TR-ARTIFACT-009',
+    `Cannot import "${specifier}"${by}: Tailrace ${version}, which runs here, has no such part, wanted: one of ${[...doors.keys()].join(', ')}`,
+  )
 }
 
 const isPath = (specifier: string) => /^(\.{0,2}\/|file:)/.test(specifier)
