@@ -41,6 +41,7 @@ export async function unpack(path: string, dir: string, shown: string, limits: U
   const parser = new Parser({ strict: true, file: shown })
   let failure: unknown
   let work = Promise.resolve()
+  let current: ReadEntry | undefined
   const ended = Promise.withResolvers<void>()
   parser.on('error', (error) => {
     failure ??= error
@@ -50,11 +51,14 @@ export async function unpack(path: string, dir: string, shown: string, limits: U
   // One at a time: the next one comes when this one was read to its end.
   const take = (entry: ReadEntry) => {
     work = work.then(async () => {
+      current = entry
+      entry.on('error', () => {})
       try {
         if (failure === undefined) await writer.take(entry)
       } catch (error) {
         failure ??= error
       }
+      current = undefined
       entry.resume()
     })
   }
@@ -80,7 +84,12 @@ export async function unpack(path: string, dir: string, shown: string, limits: U
     if (failure !== undefined) throw failure
     return writer.hashes
   } catch (error) {
-    throw inWords(shown, error)
+    failure ??= error
+    // Its file waits for more, and no more comes.
+    writer.stopped = true
+    current?.destroy(new Error('given up'))
+    await work
+    throw inWords(shown, failure)
   }
 }
 
@@ -126,6 +135,8 @@ function inWords(shown: string, error: unknown): TailraceError {
 }
 
 class Writer {
+  /** What comes now is not read to its end. */
+  stopped = false
   readonly hashes: Unpacked = {}
   readonly #dir: string
   readonly #filesMax: number
@@ -170,6 +181,8 @@ class Writer {
     const executable = ((entry.mode ?? 0) & 0o100) !== 0
     const file = await open(join(this.#dir, path), 'wx', executable ? 0o700 : 0o600)
     try {
+      // One that is destroyed already would say nothing.
+      if (this.stopped) return
       for await (const chunk of entry as AsyncIterable<Buffer>) {
         hash.update(chunk)
         await file.writeFile(chunk)

@@ -78,6 +78,44 @@ describe('modules of a user', () => {
     expect(job.ManualClock).toBe(ManualClock)
   })
 
+  it('get it also where a package brings a copy of its own, and however it is asked for', async () => {
+    const own = JSON.stringify({
+      name: 'tailrace',
+      version: '9.9.9',
+      exports: { '.': './i.js', './next': './n.js', './package.json': './package.json' },
+    })
+    for (const at of ['packed/node_modules/tailrace', 'packed/node_modules/dep/node_modules/tailrace']) {
+      write(`${at}/package.json`, own)
+      write(`${at}/i.js`, 'export class TailraceError {}')
+      write(`${at}/n.js`, 'export const next = 1')
+    }
+    write(
+      'packed/node_modules/dep/package.json',
+      '{ "name": "dep", "exports": { "import": "./m.mjs", "require": "./c.cjs" } }',
+    )
+    write('packed/node_modules/dep/m.mjs', `export { TailraceError } from 'tailrace'`)
+    write('packed/node_modules/dep/c.cjs', `exports.TailraceError = require('tailrace').TailraceError`)
+    write('packed/node_modules/dep/next.mjs', `import 'tailrace/next'`)
+    const url = write(
+      'packed/job.ts',
+      `import { createRequire } from 'node:module'
+       import { TailraceError as direct } from 'tailrace'
+       import { TailraceError as ofModule } from 'dep'
+       import manifest from 'tailrace/package.json' with { type: 'json' }
+       const require = createRequire(import.meta.url)
+       export const errors = [direct, ofModule, require('dep').TailraceError, (await import('tailrace')).TailraceError]
+       export const version = manifest.version`,
+    )
+    const job = await import(url)
+    expect(job.errors).toEqual([TailraceError, TailraceError, TailraceError, TailraceError])
+    // Data, and of whoever asks.
+    expect(job.version).toBe('9.9.9')
+    await expect(import(new URL('node_modules/dep/next.mjs', url).href)).rejects.toMatchObject({
+      code: 'TR-ARTIFACT-009',
+      message: expect.stringMatching(/^Cannot import "tailrace\/next" in ".*next\.mjs": Tailrace .* has no such part/),
+    })
+  })
+
   it('throw errors with their own lines', async () => {
     const url = write(
       'lines/job.ts',
