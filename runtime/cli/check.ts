@@ -10,7 +10,7 @@ import { errorToData, TailraceError } from '../core/errors.ts'
 import { planOf } from '../program/plan-of.ts'
 import { reportCheck } from './checkpoint-report.ts'
 import { EXIT } from './exit-codes.ts'
-import { jobProgram } from './job-program.ts'
+import { openJob } from './job-program.ts'
 import { reportError } from './report-error.ts'
 import { resolveSettings } from './settings.ts'
 import type { Terminal } from './terminal.ts'
@@ -39,10 +39,11 @@ export async function check(
         'TR-CLI-001',
         `Cannot check "${job}" against nothing: wanted --savepoint PATH, or -D ${RESTORE_KEYS.path[0]}=PATH`,
       )
-    const program = jobProgram(job, args, settings.options, cwd)
+    const { program, artifact } = await openJob(job, args, settings.options, terminal)
     const savepoint = await openSavepoint(restore.path, { open, cwd })
     await savepoint.close()
     const plan = await planOf(program)
+    await artifact?.release()
     const { metadata } = savepoint
     const checked = checkRestore({ metadata, plan, allowNonRestoredState: restore.allowNonRestoredState })
     const description = describeCheckpoint(metadata)

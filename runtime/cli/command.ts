@@ -4,6 +4,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { isTailraceError, TailraceError } from '../core/errors.ts'
 import { version } from '../program/running-copy.ts'
+import type { BuildFlags } from './build.ts'
 import type {
   CheckpointFlags,
   ClusterFlags,
@@ -27,6 +28,7 @@ Examples:
   tailrace run job.ts -p 4 --input data/         four slots; the job reads env.parameters.input
   tailrace run job.ts -D execution.buffer-timeout.interval="1 ms"
   tailrace run job.ts -- --port 7000             here --port is the job's
+  tailrace run s3://bucket/jobs/clicks.tgz       an artifact that tailrace build has made
 
 Exit codes:
   0 the job finished   1 it failed   2 wrong usage   130 it was cancelled (Ctrl-C, REST, the page)
@@ -55,6 +57,20 @@ Examples:
 Exit codes:
   0 the job can go on from it   1 the savepoint or the job cannot be read   2 wrong usage
   3 the job cannot go on from it`
+
+const BUILD_HELP = `
+The job and the packages that it imports become one ES module. "tailrace" stays outside: the cluster has it. Packages
+with native parts cannot be in a module; with them the output is a .tgz that carries them for this machine's platform.
+What was built is loaded twice, up to the first execute(): both must build the same graph. The job may need its
+parameters for that.
+
+Examples:
+  tailrace build job.ts                          dist/job.mjs, or dist/job.tgz
+  tailrace build job.ts -o clicks.tgz            a package
+  tailrace build job.ts -- --input data/         with a parameter that main asks for
+
+Exit codes:
+  0 it was built   1 it cannot be built or loaded   2 wrong usage`
 
 const CLUSTER_EXIT = `
 Exit codes:
@@ -108,7 +124,7 @@ function build(): Command {
   program
     .command('run')
     .description('run a job on an embedded cluster until it ends')
-    .argument('<job>', 'module of the job: .ts, .mts, .js or .mjs')
+    .argument('<job>', 'the job: a .ts, .mts, .js, .mjs or .tgz file, or its address (local:, file:, https:, s3:)')
     .argument('[args...]', 'arguments and parameters of the job')
     .option('-p, --parallelism <n>', 'subtasks of each operator (parallelism.default; 2, or 1 on one core)')
     .option('--slots <n>', 'slots of the cluster, each a thread (default: the parallelism)')
@@ -152,7 +168,7 @@ function build(): Command {
   program
     .command('check')
     .description('tell whether a job can go on from a checkpoint or savepoint, without starting it')
-    .argument('<job>', 'module of the job: .ts, .mts, .js or .mjs')
+    .argument('<job>', 'the job, as for run')
     .argument('[args...]', 'arguments and parameters of the job')
     .option('-s, --savepoint <path>', 'the checkpoint or savepoint (execution.state-recovery.path)')
     .option('-n, --allow-non-restored-state', 'leave state behind that no operator of the job takes')
@@ -172,8 +188,36 @@ function build(): Command {
       const terminal = processTerminal(process)
       process.exit(await check(job, args, { ...options, config }, storeOpener(config, terminal), terminal))
     })
+  addBuild(program)
   addClusterCommands(program)
   return program
+}
+
+function addBuild(program: Command): void {
+  program
+    .command('build')
+    .description('build a job and what it imports into one file')
+    .argument('<job>', 'module of the job: .ts, .mts, .js or .mjs')
+    .argument('[args...]', 'arguments and parameters of the job, for looking whether it can be loaded')
+    .option('-o, --out <file>', 'what to write: .mjs or .tgz (default: dist/<job>.mjs, or .tgz)')
+    .option('--package', 'a .tgz, also when one module would do', false)
+    .option(
+      '--external <name>',
+      'carry this package as it is, in a .tgz; may be repeated',
+      (name, all: string[]) => [...all, name],
+      [],
+    )
+    .option('--no-check', 'do not look whether what was built can be loaded')
+    .option('-D <key=value>', 'a configuration value for that; may be repeated', parseProperty)
+    .option('--config-dir <directory>', CONFIG_DIR)
+    .option('--json', 'print JSON', false)
+    .allowUnknownOption()
+    .addHelpText('after', BUILD_HELP)
+    .action(async (job: string, args: string[], options: BuildFlags & ConfigurationFlags) => {
+      const [{ build }, { processTerminal }] = await Promise.all([import('./build.ts'), import('./terminal.ts')])
+      const config = await configurationOf(options)
+      process.exit(await build(job, args, { ...options, config }, processTerminal(process)))
+    })
 }
 
 type Options = Record<string, unknown> & ConfigurationFlags

@@ -1,10 +1,55 @@
-/** The job that a command line names. */
+/**
+ * The job that a command line names: a module where it lies, or an artifact, which is fetched first.
+ */
 import { existsSync, statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { Artifact } from '../artifacts/fetch-artifact.ts'
 import { TailraceError } from '../core/errors.ts'
 import { parseArguments } from '../program/parameters.ts'
 import type { ProgramRef } from '../rpc/slot-messages.ts'
+import { storeOpener } from './store-opener.ts'
+import type { Terminal } from './terminal.ts'
+
+export interface Job {
+  program: ProgramRef
+  /** It was fetched, and stays in the cache until it is released. */
+  artifact?: Artifact
+}
+
+/**
+ * The program of a job, fetched if it is an artifact. Warnings about it go to the terminal.
+ *
+ * Throws TR-CLI-001 for a file that is not there, TR-ARTIFACT-… for artifacts.
+ */
+export async function openJob(
+  job: string,
+  args: readonly string[],
+  options: Record<string, string>,
+  terminal: Terminal,
+): Promise<Job> {
+  const { cwd } = terminal
+  if (!isArtifact(job)) return { program: jobProgram(job, args, options, cwd) }
+  const [{ fetchArtifact }, { openArtifactCache }, { artifactSettings }] = await Promise.all([
+    import('../artifacts/fetch-artifact.ts'),
+    import('../artifacts/cache.ts'),
+    import('../artifacts/settings.ts'),
+  ])
+  const settings = artifactSettings(options)
+  const cache = await openArtifactCache({ dir: settings.dir, sizeMax: settings.cacheMax })
+  const uri = /^[a-z][a-z0-9+.-]+:/i.test(job) || isAbsolute(job) ? job : resolve(cwd, job)
+  const artifact = await fetchArtifact(uri, { settings, cache, openStore: storeOpener(options, terminal) })
+  for (const warning of artifact.warnings) terminal.error(`! ${warning}\n`)
+  const program = { url: artifact.moduleUrl, ...parseArguments(withoutSeparator(args)), options }
+  return { program, artifact }
+}
+
+/** Anything but a module of this machine. */
+function isArtifact(job: string): boolean {
+  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(job)?.[1]?.toLowerCase()
+  if (scheme !== undefined && scheme !== 'file') return true
+  return job.includes('#sha256=') || /\.(tgz|tar\.gz|sql|jar)$/i.test(job)
+}
 
 /** Throws TR-CLI-001 when there is no such file. */
 export function jobProgram(
@@ -18,7 +63,7 @@ export function jobProgram(
 
 function programUrl(job: string, cwd: string): string {
   if (!/\.[mc]?[jt]sx?$/.test(job))
-    throw new TailraceError('TR-CLI-001', `Cannot run "${job}": wanted a .ts, .mts, .js or .mjs file`)
+    throw new TailraceError('TR-CLI-001', `Cannot run "${job}": wanted a .ts, .mts, .js, .mjs or .tgz file`)
   if (job.startsWith('file:')) return job
   const path = resolve(cwd, job)
   if (!existsSync(path) || !statSync(path).isFile())

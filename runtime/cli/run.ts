@@ -3,25 +3,29 @@
  *
  * Output of the job goes to standard output; what is said about it goes to standard error, a line at its start and one at its end.
  */
-import { type ErrorData, errorToData } from '../core/errors.ts'
+import { type ErrorCode, type ErrorData, errorToData } from '../core/errors.ts'
 import { EmbeddedCluster } from '../embedded/cluster.ts'
 import type { JobMaster } from '../jobmanager/job-master.ts'
 import type { ProgramSession, SessionEnd } from '../jobmanager/program-session.ts'
 import { EXIT } from './exit-codes.ts'
-import { jobProgram } from './job-program.ts'
+import { openJob } from './job-program.ts'
 import { describeEnd } from './job-report.ts'
 import { reportError } from './report-error.ts'
 import { type Servers, startServers } from './servers.ts'
 import { type RunFlags, resolveSettings } from './settings.ts'
 import { styleFor } from './style.ts'
+import { processTerminal } from './terminal.ts'
 
 const style = styleFor(process.stderr, process.env)
+
+/** What is wrong is on the command line. */
+const USAGE = new Set<ErrorCode>(['TR-CLI-001', 'TR-CONFIG-001', 'TR-ARTIFACT-001', 'TR-ARTIFACT-011'])
 
 /** Runs a job to its end and returns the exit code. */
 export async function run(job: string, args: string[], flags: RunFlags): Promise<number> {
   try {
     const settings = resolveSettings(flags)
-    const program = jobProgram(job, args, settings.options, process.cwd())
+    const { program, artifact } = await openJob(job, args, settings.options, processTerminal(process))
     const cluster = await EmbeddedCluster.start({
       host: 'worker',
       slots: settings.slots,
@@ -50,13 +54,14 @@ export async function run(job: string, args: string[], flags: RunFlags): Promise
       () => {},
     )
     await cluster.stop()
+    await artifact?.release()
     interrupts.stop()
     if (end.status === 'FAILED') fail(end.error!)
     return { FINISHED: EXIT.finished, FAILED: EXIT.failed, CANCELED: EXIT.cancelled }[end.status]
   } catch (error) {
     const data = errorToData(error)
     fail(data)
-    return data.code === 'TR-CLI-001' || data.code === 'TR-CONFIG-001' ? EXIT.usage : EXIT.failed
+    return USAGE.has(data.code) ? EXIT.usage : EXIT.failed
   }
 }
 

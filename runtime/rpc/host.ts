@@ -25,6 +25,8 @@ const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
 export interface ThreadOptions {
   name: string
   resourceLimits?: ResourceLimits
+  /** What it prints is lost. */
+  quiet?: boolean
 }
 
 /**
@@ -32,11 +34,14 @@ export interface ThreadOptions {
  *
  * @param entry module without extension: a thread's entry has the extension of the running copy
  */
-export function threadHost<Out, In>(entry: URL, { name, resourceLimits }: ThreadOptions): Host<Out, In> {
+export function threadHost<Out, In>(entry: URL, { name, resourceLimits, quiet = false }: ThreadOptions): Host<Out, In> {
   const worker = new Worker(new URL(entry.href + extension), {
     name,
+    stdout: quiet,
+    stderr: quiet,
     ...(resourceLimits === undefined ? {} : { resourceLimits }),
   })
+  if (quiet) for (const stream of [worker.stdout, worker.stderr]) stream.resume()
   let error: HostExit['error']
   const exits = new Exits()
   worker.once('exit', (code) => exits.happen(error === undefined ? { code } : { code, error }))
