@@ -97,7 +97,7 @@ async function write(out: string, bytes: Uint8Array): Promise<void> {
     await writeFile(aside, bytes)
     await rename(aside, out)
   } catch (cause) {
-    await rm(aside, { force: true })
+    await rm(aside, { force: true }).catch(() => {})
     throw new TailraceError('TR-ARTIFACT-012', `Cannot write "${out}": ${(cause as Error).message}`, { cause })
   }
 }
