@@ -1,6 +1,8 @@
 /** What an embedded cluster lets onlookers see: REST and the page on one port, Prometheus on another. Loaded while the program does. */
+import type { Submissions } from '../artifacts/submission.ts'
 import { SLOTS } from '../config/options/processes.ts'
 import { systemClock } from '../core/clock.ts'
+import type { EmbeddedCluster } from '../embedded/cluster.ts'
 import type { Dispatcher } from '../jobmanager/dispatcher.ts'
 import type { ClusterSettings } from './settings.ts'
 
@@ -13,11 +15,18 @@ export interface Servers {
 /** Who has stopped the last job may ask for so long where its savepoint is. */
 const LINGER_MS = 5000
 
-export async function startServers(dispatcher: Dispatcher, settings: ClusterSettings): Promise<Servers> {
+/** @param cluster of `dispatcher`, which runs what is uploaded */
+export async function startServers(
+  dispatcher: Dispatcher,
+  settings: ClusterSettings,
+  cluster?: EmbeddedCluster,
+): Promise<Servers> {
   const { metricsPorts, restPorts, restAddress: host, options } = settings
   const { MetricsReader } = await import('../metrics/reader.ts')
   const metrics = new MetricsReader(dispatcher, systemClock)
   metrics.start()
+  const submissions =
+    cluster === undefined || restPorts === undefined ? undefined : await submissionsOf(cluster, options)
   const servers = await Promise.all([
     restPorts === undefined
       ? undefined
@@ -29,6 +38,7 @@ export async function startServers(dispatcher: Dispatcher, settings: ClusterSett
             host,
             configuration: { ...options, [SLOTS.perTaskManager.key]: String(settings.slots) },
             canCancel: settings.canCancel,
+            submissions,
             lingerMs: LINGER_MS,
           }),
         ),
@@ -41,6 +51,23 @@ export async function startServers(dispatcher: Dispatcher, settings: ClusterSett
     close: async () => {
       metrics.stop()
       for (const server of servers) await server?.close()
+      await submissions?.uploads.close()
     },
   }
+}
+
+/** undefined: `web.submit.enable` says so. */
+async function submissionsOf(
+  cluster: EmbeddedCluster,
+  options: Readonly<Record<string, string>>,
+): Promise<Submissions | undefined> {
+  const find = (key: string) => (options[key] ?? options[`jobmanager.${key}`])?.trim()
+  if (find('web.submit.enable')?.toLowerCase() === 'false') return undefined
+  const [{ embeddedSubmissions }, { Uploads }, { artifactSettings }] = await Promise.all([
+    import('../embedded/submissions.ts'),
+    import('../artifacts/uploads.ts'),
+    import('../artifacts/settings.ts'),
+  ])
+  const uploads = new Uploads({ settings: artifactSettings(options), dir: find('web.upload.dir') || undefined })
+  return embeddedSubmissions(cluster, { uploads, configuration: options })
 }

@@ -291,7 +291,11 @@ export const ERRORS = {
     text: 'An artifact was built for a version of Tailrace that this one does not run.',
   },
   'TR-ARTIFACT-010': { domain: 'user', retry: false, text: 'A job cannot be built into an artifact.' },
-  'TR-ARTIFACT-011': { domain: 'user', retry: false, text: 'An artifact is of a kind that this version does not run yet.' },
+  'TR-ARTIFACT-011': {
+    domain: 'user',
+    retry: false,
+    text: 'An artifact is of a kind that this version does not run yet.',
+  },
   'TR-ARTIFACT-012': {
     domain: 'external',
     retry: false,

@@ -7,7 +7,7 @@ import type { App, RestContext } from './common.ts'
 const COMPATIBLE_WITH = '2.3'
 
 export function clusterRoutes(app: App, context: RestContext): void {
-  const { cluster, clock, version, canCancel } = context
+  const { cluster, clock, version, canCancel, submissions } = context
 
   app.get('/overview', { schema: { response: { 200: overview } } }, () => {
     const { slots } = cluster.cluster()
@@ -38,6 +38,11 @@ export function clusterRoutes(app: App, context: RestContext): void {
     'flink-version': COMPATIBLE_WITH,
     'flink-revision': 'tailrace',
     'tailrace-version': version,
-    features: { 'web-submit': false, 'web-cancel': canCancel, 'web-rescale': false, 'web-history': false },
+    features: {
+      'web-submit': submissions !== undefined,
+      'web-cancel': canCancel,
+      'web-rescale': false,
+      'web-history': false,
+    },
   }))
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import type { Submissions } from '../artifacts/submission.ts'
 import type { Clock } from '../core/clock.ts'
 import type { MetricsReader } from '../metrics/reader.ts'
 import type { Cluster, JobView, VertexView } from '../rpc/views.ts'
@@ -24,6 +25,8 @@ export interface RestContext {
   readonly configuration: Readonly<Record<string, string>>
   /** `web.cancel.enable`. */
   readonly canCancel: boolean
+  /** Uploads and running them; undefined: `web.submit.enable` is false. */
+  readonly submissions?: Submissions | undefined
   /** Operations whose results somebody waits for. */
   readonly unfetched: Unfetched
 }

@@ -1,6 +1,6 @@
 /** One job: its plan, its vertices and their numbers. */
 import { createHash } from 'node:crypto'
-import type { PlanOperator } from '../graph/model.ts'
+import type { Plan, PlanOperator } from '../graph/model.ts'
 import type { JobView } from '../rpc/views.ts'
 import { type App, jobOf, jobParams, type RestContext } from './common.ts'
 import { ioMetricsOf, tasksOf } from './io-metrics.ts'
@@ -64,7 +64,10 @@ function detailsOf(job: JobView, { metrics, clock }: RestContext): JobDetails {
 /** Flink's words for how records find their subtask. */
 const SHIP: Record<string, string> = { key: 'HASH' }
 
-function planOf({ id, plan }: JobView): RestPlan {
+const planOf = ({ id, plan }: JobView): RestPlan => restPlan(id, plan)
+
+/** @param id of the job */
+export function restPlan(id: string, plan: Plan): RestPlan {
   return {
     jid: id,
     name: plan.config.jobName,
@@ -107,7 +110,7 @@ function escapeHtml(text: string): string {
 }
 
 /** An id of 32 hex digits in the parts of Flink's contract. Halves beyond 2^53 are rounded, as JSON readers round them. */
-function binary(hex: string): { bytes: string; lowerPart: number; upperPart: number } {
+export function binary(hex: string): { bytes: string; lowerPart: number; upperPart: number } {
   const bytes = Buffer.from(hex, 'hex')
   return {
     bytes: bytes.toString('base64'),

@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
 import { type FastifyInstance, fastify } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { Submissions } from '../artifacts/submission.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
 import { ERRORS, isTailraceError } from '../core/errors.ts'
 import { listenOnFirst } from '../metrics/listen.ts'
@@ -18,6 +19,7 @@ import { checkpointRoutes } from './checkpoints.ts'
 import { clusterRoutes } from './cluster.ts'
 import type { RestContext } from './common.ts'
 import { exceptionRoutes } from './exceptions.ts'
+import { jarRoutes } from './jars.ts'
 import { jobRoutes } from './job.ts'
 import { jobManagerRoutes } from './jobmanager.ts'
 import { jobsRoutes } from './jobs.ts'
@@ -43,6 +45,8 @@ export interface RestOptions {
   configuration?: Readonly<Record<string, string>>
   /** `web.cancel.enable`. */
   canCancel?: boolean
+  /** Uploads and running them; absent: `web.submit.enable` is false. */
+  submissions?: Submissions | undefined
   /** Closing waits for so long until the results of operations are fetched; 0 by default. */
   lingerMs?: number
 }
@@ -68,6 +72,7 @@ export async function startRest({
   host = '127.0.0.1',
   configuration = {},
   canCancel = true,
+  submissions,
   lingerMs = 0,
 }: RestOptions): Promise<RestServer> {
   const reader = metrics ?? new MetricsReader(dispatcher, clock)
@@ -79,6 +84,7 @@ export async function startRest({
     clock,
     configuration,
     canCancel,
+    submissions,
     unfetched,
     version: packageVersion(),
     host: hostname(),
@@ -131,6 +137,7 @@ export function createApp(context: RestContext) {
   exceptionRoutes(app, context)
   checkpointRoutes(app, context)
   operationRoutes(app, context)
+  jarRoutes(app, context)
   vertexRoutes(app, context)
   metricsRoutes(app, context)
   taskManagerRoutes(app, context)

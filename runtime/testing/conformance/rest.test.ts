@@ -4,8 +4,10 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { artifactSettings } from '../../artifacts/settings.ts'
+import { Uploads } from '../../artifacts/uploads.ts'
 import { dataGenSource } from '../../connectors/datagen/index.ts'
 import { systemClock } from '../../core/clock.ts'
 import { WatermarkStrategy } from '../../core/watermarks.ts'
@@ -34,9 +36,9 @@ interface Contract {
   schemas: Record<string, Schema>
 }
 
-/** Paths of parts that are still to come: artifacts, rescaling, logs, profiles, applications. */
+/** Paths of parts that are still to come: rescaling, logs, profiles, applications. */
 const LATER =
-  /^\/(applications|cluster|datasets|jars)|\/(rescal\w+|resource-requirements|flamegraph|thread-dump|logs|log-url|execution-result|clientHeartbeat|jm-operator-metrics)(\/|$)|subtasks\/accumulators$|attempt\}\/accumulators$|vertexid\}\/accumulators$|\{jobid\}\/jobmanager\//
+  /^\/(applications|cluster|datasets)|\/(rescal\w+|run-application|resource-requirements|flamegraph|thread-dump|logs|log-url|execution-result|clientHeartbeat|jm-operator-metrics)(\/|$)|subtasks\/accumulators$|attempt\}\/accumulators$|vertexid\}\/accumulators$|\{jobid\}\/jobmanager\//
 
 /** Flink answers null where there is none of it. */
 const NULLS = /^\.latest\.\w+$|\.savepointFormat$/
@@ -110,8 +112,12 @@ interface Shown {
 
 /** Calls every path; cancels the job in doing so, and stops the other one. */
 async function conform(title: string, { cluster, jobId, vertexId, stoppedJobId }: Shown): Promise<void> {
-  const rest = await startRest({ dispatcher: cluster, port: 0, configuration: { 'rest.port': '0' } })
   const savepoints = mkdtempSync(join(tmpdir(), 'tailrace-savepoints-'))
+  const uploads = new Uploads({
+    settings: artifactSettings({ 'user.artifacts.base-dir': join(savepoints, 'artifacts') }),
+  })
+  const submissions = { uploads, plan: async () => cluster.view(jobId)!.plan, run: async () => jobId }
+  const rest = await startRest({ dispatcher: cluster, port: 0, configuration: { 'rest.port': '0' }, submissions })
   const ids: Record<string, string> = {
     jobid: jobId,
     vertexid: vertexId,
@@ -127,25 +133,33 @@ async function conform(title: string, { cluster, jobId, vertexId, stoppedJobId }
     '/jobs/{jobid}/savepoints': { 'target-directory': savepoints, formatType: 'NATIVE', triggerId },
     '/jobs/{jobid}/stop': { targetDirectory: savepoints, drain: false },
     '/savepoint-disposal': { 'savepoint-path': `${savepoints}/none`, triggerId },
+    '/jars/upload': {},
+    '/jars/{jarid}/plan': { programArgsList: ['--input', 'data'] },
+    '/jars/{jarid}/run': { entryClass: null, parallelism: 2, claimMode: 'CLAIM', flinkConfiguration: { a: 'b' } },
   }
+  const form = new FormData()
+  form.append('jarfile', new File(['export default async () => {}'], 'job.mjs'))
   const call = async (method: string, path: string) => {
     const jobid = path.endsWith('/stop') ? stoppedJobId : jobId
     const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => ({ ...ids, jobid })[name] ?? '0'.repeat(32))
     const json = { body: JSON.stringify(requests[path]), headers: { 'content-type': 'application/json' } }
     const response = await fetch(`${rest.url}/v1${filled}${query(path)}`, {
       method,
-      ...(method === 'POST' ? json : {}),
+      ...(path === '/jars/upload' ? { body: form } : method === 'POST' ? json : {}),
     })
-    return { status: response.status, body: await response.json() }
+    const body: any = await response.json()
+    if (path === '/jars/upload') ids.jarid = basename(body.filename)
+    return { status: response.status, body }
   }
   const isServed = (method: string, path: string) =>
-    !LATER.test(path) && (method === 'GET' || (method === 'POST' ? path in requests : path === '/jobs/{jobid}'))
+    !LATER.test(path) &&
+    (method === 'GET' || (method === 'POST' ? path in requests : ['/jobs/{jobid}', '/jars/{jarid}'].includes(path)))
   try {
     const cases: ConformanceCase[] = Object.entries(file!.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => ({ id: `${method} ${path}`, path, method })),
     )
     // What is begun can be asked about, and the job is running for all but the last.
-    const order = ['POST', 'GET', 'PATCH']
+    const order = ['POST', 'GET', 'PATCH', 'DELETE']
     cases.sort((a, b) => order.indexOf(a.method) - order.indexOf(b.method))
     const outcomes = await runCases(title, cases, async ({ path, method }) => {
       if (path.includes('{checkpointid}')) ids.checkpointid ??= await completedCheckpoint(call)
@@ -162,6 +176,7 @@ async function conform(title: string, { cluster, jobId, vertexId, stoppedJobId }
     expect([...outcomes].filter(([, { status }]) => status === 'fail').map(([id]) => id)).toEqual([])
   } finally {
     await rest.close()
+    await uploads.close()
     rmSync(savepoints, { recursive: true })
   }
 }
