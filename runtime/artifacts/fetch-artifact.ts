@@ -13,7 +13,6 @@ import { fetchHttp, type HttpOptions, tooLarge } from './http.ts'
 import { packageEntry } from './package-entry.ts'
 import { type OpenStore, readS3 } from './read-s3.ts'
 import type { ArtifactSettings } from './settings.ts'
-import { unpacked } from './unpacked.ts'
 
 export interface Artifact {
   /** As it goes into messages and logs. */
@@ -128,6 +127,8 @@ async function ready(cached: Cached, { name, kind, shown }: Named, options: Open
   let module = cached.path
   let builtFor: string | undefined
   if (kind === 'package') {
+    // Most processes unpack nothing.
+    const { unpacked } = await import('./unpacked.ts')
     const found = await packageEntry(await unpacked(cache, cached, shown, settings), shown, entry)
     module = found.path
     // A package that nobody built may still have one for its entry.
