@@ -44,7 +44,7 @@ export const RULES: Record<string, Rule> = {
   formats: { imports: ['core'], out: TO_CORE },
   connectors: { imports: ['core', 'formats'], out: 'contracts of sources and sinks are in core/; add to them there' },
   program: { imports: ['core', 'graph'], types: ['rpc'], out: BY_ARGUMENT },
-  artifacts: { imports: ['core', 'checkpoint', 'program'], types: ['rpc', 'graph'], out: BY_ARGUMENT },
+  artifacts: { imports: ['core', 'config', 'checkpoint', 'program'], types: ['rpc', 'graph'], out: BY_ARGUMENT },
   api: {
     imports: ['core', 'config', 'graph', 'checkpoint', 'operators', 'state', 'program', 'connectors', 'formats'],
     types: ['rpc'],

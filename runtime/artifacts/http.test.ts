@@ -149,7 +149,7 @@ describe('fetchHttp()', () => {
         response.writeHead(302, { location: `https://mirror.example:${port}/job.mjs` }).end()
       else response.end('job')
     })
-    const headers = { 'user.artifacts.http-headers': 'authorization:"Bearer a,b", x-b : 2' }
+    const headers = { 'user.artifacts.http-headers': `'authorization:Bearer a,b', x-b : 2` }
     expect(await read(`https://builds.example:${port}/here`, { ...HERE, ...headers })).toBe('job')
     expect(seen).toEqual([
       `builds.example:${port} Bearer a,b`,
@@ -261,8 +261,8 @@ describe('artifactSettings()', () => {
       }
       return undefined
     }
-    expect(refused('tailrace.artifacts.timeout', 'soon')).toContain('"soon" for "tailrace.artifacts.timeout"')
-    expect(refused('tailrace.artifacts.max-files', '-1')).toContain('more than 0')
+    expect(refused('tailrace.artifacts.fetch-timeout', 'soon')).toContain('"soon" for tailrace.artifacts.fetch-timeout')
+    expect(refused('tailrace.artifacts.max-files', '-1')).toContain('1 or more')
     expect(refused('tailrace.artifacts.allowed-hosts', '10.0.0.0/99')).toContain('10.0.0.0/99')
     expect(refused('user.artifacts.http-headers', 'hunter2')).toMatch(/^(?!.*hunter2).*http-headers/)
   })

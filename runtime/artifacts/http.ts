@@ -7,6 +7,7 @@
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { isIP } from 'node:net'
+import { ARTIFACTS } from '../config/options/security.ts'
 import { type Schedule, systemSchedule } from '../core/clock.ts'
 import { isTailraceError, TailraceError } from '../core/errors.ts'
 import { checkAddress, lookupFor, type Resolve, systemResolve } from './hosts.ts'
@@ -44,7 +45,7 @@ export async function* fetchHttp(
       late ??= text
       abort.abort()
     })
-  const stopTotal = limit(timeoutMs, `it took longer than ${timeoutMs} ms ("tailrace.artifacts.timeout")`)
+  const stopTotal = limit(timeoutMs, `it took longer than ${timeoutMs} ms ("tailrace.artifacts.fetch-timeout")`)
   const idleText = `the server was silent for ${idleTimeoutMs} ms ("tailrace.artifacts.idle-timeout")`
   let stopIdle = limit(idleTimeoutMs, idleText)
   const heard = () => {
@@ -164,10 +165,10 @@ async function* bytesOf(
 }
 
 /** TR-ARTIFACT-006 for a file, by its size as it is known. */
-export function tooLarge(what: string, found: string, sizeMax: number): TailraceError {
+export function tooLarge(what: string, found: string, sizeMax: number, key = ARTIFACTS.size.key): TailraceError {
   return new TailraceError(
     'TR-ARTIFACT-006',
-    `Cannot take the artifact ${what}: it has ${found}, wanted: ${sizeMax} at the most ("tailrace.artifacts.max-size")`,
+    `Cannot take the artifact ${what}: it has ${found}, wanted: ${sizeMax} at the most ("${key}")`,
   )
 }
 

@@ -3,9 +3,8 @@
  */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { durationMs } from '../core/duration.ts'
-import { TailraceError } from '../core/errors.ts'
-import { memoryBytes } from '../core/memory-size.ts'
+import { ConfigValues } from '../config/option.ts'
+import { ARTIFACTS } from '../config/options/security.ts'
 import { AllowedHosts } from './hosts.ts'
 
 export interface ArtifactSettings {
@@ -25,7 +24,7 @@ export interface ArtifactSettings {
   filesMax: number
   /** `tailrace.artifacts.cache-size`: what is kept of artifacts that no job uses, bytes. */
   cacheMax: number
-  /** `tailrace.artifacts.timeout`: for one artifact, redirects and all. */
+  /** `tailrace.artifacts.fetch-timeout`: for one artifact, redirects and all. */
   timeoutMs: number
   /** `tailrace.artifacts.idle-timeout`: longest silence of a server. */
   idleTimeoutMs: number
@@ -38,32 +37,21 @@ export const REDIRECTS_MAX = 5
  * Throws TR-ARTIFACT-001 for a value that cannot be used.
  *
  * @example
- * artifactSettings({ 'tailrace.artifacts.allowed-hosts': 'builds.corp; 10.1.0.0/16' }).timeoutMs // 300000
+ * artifactSettings({ 'tailrace.artifacts.allowed-hosts': 'builds.corp;10.1.0.0/16' }).timeoutMs // 300000
  */
 export function artifactSettings(configuration: Readonly<Record<string, string>>): ArtifactSettings {
-  const read = <T>(key: string, otherwise: string, parse: (text: string) => T): T => {
-    const text = configuration[key]?.trim() || otherwise
-    try {
-      return parse(text)
-    } catch (cause) {
-      // Headers are secrets.
-      const shown = key.endsWith('headers') ? 'the value' : `"${text}"`
-      throw new TailraceError('TR-ARTIFACT-001', `Cannot use ${shown} for "${key}": ${(cause as Error).message}`, {
-        cause,
-      })
-    }
-  }
+  const read = new ConfigValues(configuration, 'TR-ARTIFACT-001')
   return {
-    dir: read('user.artifacts.base-dir', defaultDirectory(), String),
-    allowHttp: read('user.artifacts.raw-http-enabled', 'false', flag),
-    headers: read('user.artifacts.http-headers', '', headersOf),
-    allowed: read('tailrace.artifacts.allowed-hosts', '', (text) => new AllowedHosts(listOf(text))),
-    sizeMax: read('tailrace.artifacts.max-size', '256 mb', positive(memoryBytes)),
-    unpackedMax: read('tailrace.artifacts.max-unpacked-size', '1 gb', positive(memoryBytes)),
-    filesMax: read('tailrace.artifacts.max-files', '50000', positive(Number)),
-    cacheMax: read('tailrace.artifacts.cache-size', '2 gb', positive(memoryBytes)),
-    timeoutMs: read('tailrace.artifacts.timeout', '5 min', positive(durationMs)),
-    idleTimeoutMs: read('tailrace.artifacts.idle-timeout', '30 s', positive(durationMs)),
+    dir: read.get(ARTIFACTS.directory) ?? defaultDirectory(),
+    allowHttp: read.get(ARTIFACTS.plainHttp),
+    headers: read.get(ARTIFACTS.headers) ?? {},
+    allowed: allowedHosts(read),
+    sizeMax: read.get(ARTIFACTS.size),
+    unpackedMax: read.get(ARTIFACTS.unpackedSize),
+    filesMax: read.get(ARTIFACTS.files),
+    cacheMax: read.get(ARTIFACTS.cacheSize),
+    timeoutMs: read.get(ARTIFACTS.fetchTimeout),
+    idleTimeoutMs: read.get(ARTIFACTS.idleTimeout),
   }
 }
 
@@ -72,31 +60,14 @@ function defaultDirectory(): string {
   return join(tmpdir(), `tailrace-artifacts-${process.getuid?.() ?? 'user'}`)
 }
 
-/** Flink's lists have semicolons; commas are what most write. */
-const listOf = (text: string) =>
-  text
-    .split(/[;,\s]+/)
-    .map((one) => one.trim())
-    .filter(Boolean)
-
-function flag(text: string): boolean {
-  if (/^(true|false)$/i.test(text)) return /^true$/i.test(text)
-  throw new RangeError('wanted true or false')
-}
-
-const positive = (parse: (text: string) => number) => (text: string) => {
-  const value = parse(text)
-  if (!(value > 0)) throw new RangeError('wanted more than 0')
-  return value
-}
-
-/** Flink's maps: `name:value,name:value`, where a value in quotes may have commas. */
-function headersOf(text: string): Record<string, string> {
-  const headers: Record<string, string> = {}
-  for (const part of text.match(/(?:"[^"]*"|'[^']*'|[^,])+/g) ?? []) {
-    const [, name, value] = /^\s*([\w-]+)\s*:\s*(.*?)\s*$/s.exec(part) ?? []
-    if (name === undefined) throw new RangeError('a part of it is not of the form name:value')
-    headers[name.toLowerCase()] = value!.replace(/^(["'])(.*)\1$/s, '$2')
+function allowedHosts(read: ConfigValues): AllowedHosts {
+  try {
+    // Flink's lists have semicolons; commas are what most write, and no host has one.
+    return new AllowedHosts(
+      (read.get(ARTIFACTS.privateHosts) ?? []).flatMap((one) => one.split(/[,\s]+/).filter(Boolean)),
+    )
+  } catch (error) {
+    const found = read.find(ARTIFACTS.privateHosts)!
+    throw read.refusal(found, `${(error as Error).message}; a list of names, addresses and ranges`, error)
   }
-  return headers
 }

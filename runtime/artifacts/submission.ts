@@ -2,6 +2,8 @@
  * A request to run an uploaded artifact, as REST hands it over, and the program that it means.
  */
 import { RESTORE_KEYS } from '../checkpoint/restore-settings.ts'
+import { namesOf } from '../config/option.ts'
+import { JOB } from '../config/options/job.ts'
 import type { Plan } from '../graph/model.ts'
 import { parseArguments } from '../program/parameters.ts'
 import type { ProgramRef } from '../rpc/slot-messages.ts'
@@ -48,10 +50,10 @@ export function programOf(
 ): ProgramRef {
   const { args, parallelism, savepointPath, allowNonRestoredState, claimMode, configuration } = submission
   const options = { ...cluster }
-  const set = (keys: readonly [string, ...string[]], value: string | undefined) => {
+  const set = ([key, ...older]: readonly string[], value: string | undefined) => {
     if (value === undefined) return
-    for (const alias of keys) delete options[alias]
-    options[keys[0]] = value
+    for (const alias of older) delete options[alias]
+    options[key!] = value
   }
   // What one job goes on from is not what the next one does.
   for (const keys of Object.values(RESTORE_KEYS)) for (const key of keys) delete options[key]
@@ -62,6 +64,6 @@ export function programOf(
     allowNonRestoredState === undefined ? undefined : String(allowNonRestoredState),
   )
   set(RESTORE_KEYS.claimMode, claimMode)
-  set(['parallelism.default'], parallelism === undefined ? undefined : String(parallelism))
+  set(namesOf(JOB.parallelism), parallelism === undefined ? undefined : String(parallelism))
   return { url: moduleUrl, ...parseArguments(args), options }
 }

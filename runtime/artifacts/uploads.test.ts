@@ -70,6 +70,14 @@ describe('Uploads', () => {
     expect(await uploads.list()).toEqual([])
   })
 
+  it('has a limit of its own, and says which', async () => {
+    const uploads = open({ sizeMax: 1000 })
+    await expect(uploads.upload(chunksOf('x'.repeat(2000)), 'job.mjs')).rejects.toMatchObject({
+      code: 'TR-ARTIFACT-006',
+      message: expect.stringContaining('rest.server.max-content-length'),
+    })
+  })
+
   it('keeps nothing of an upload that breaks off, or of a process that ended within one', async () => {
     const uploads = open()
     const breaking = async function* () {

@@ -9,6 +9,7 @@ import { createReadStream } from 'node:fs'
 import { lstat, mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { REST } from '../config/options/rest.ts'
 import { systemClock } from '../core/clock.ts'
 import { isTailraceError, TailraceError } from '../core/errors.ts'
 import { kindOf } from './artifact-uri.ts'
@@ -21,6 +22,8 @@ export interface UploadsOptions {
   /** `web.upload.dir`; undefined: a temporary one. */
   dir?: string | undefined
   settings: ArtifactSettings
+  /** `rest.server.max-content-length`: of one upload, bytes; beside `settings.sizeMax`. */
+  sizeMax?: number
   /** Absent: one at `settings.dir`. */
   cache?: ArtifactCache
   now?(): number
@@ -131,7 +134,9 @@ export class Uploads {
   }
 
   async #write(path: string, bytes: AsyncIterable<Uint8Array>, name: string): Promise<void> {
-    const { sizeMax } = this.#options.settings
+    const { settings, sizeMax = settings.sizeMax } = this.#options
+    const most = Math.min(sizeMax, settings.sizeMax)
+    const key = most < settings.sizeMax ? REST.contentLength.key : undefined
     const file = await open(path, 'wx', 0o600).catch((cause) => {
       throw unusable(path, cause)
     })
@@ -139,7 +144,7 @@ export class Uploads {
       let size = 0
       for await (const chunk of bytes) {
         size += chunk.length
-        if (size > sizeMax) throw tooLarge(`"${name}"`, `more than ${sizeMax} bytes`, sizeMax)
+        if (size > most) throw tooLarge(`"${name}"`, `more than ${most} bytes`, most, key)
         await file.writeFile(chunk)
       }
       const seconds = (this.#options.now ?? systemClock.now)() / 1000

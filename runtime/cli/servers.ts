@@ -1,6 +1,8 @@
 /** What an embedded cluster lets onlookers see: REST and the page on one port, Prometheus on another. Loaded while the program does. */
 import type { Submissions } from '../artifacts/submission.ts'
+import { ConfigValues } from '../config/option.ts'
 import { SLOTS } from '../config/options/processes.ts'
+import { REST } from '../config/options/rest.ts'
 import { systemClock } from '../core/clock.ts'
 import type { EmbeddedCluster } from '../embedded/cluster.ts'
 import type { Dispatcher } from '../jobmanager/dispatcher.ts'
@@ -61,13 +63,17 @@ async function submissionsOf(
   cluster: EmbeddedCluster,
   options: Readonly<Record<string, string>>,
 ): Promise<Submissions | undefined> {
-  const find = (key: string) => (options[key] ?? options[`jobmanager.${key}`])?.trim()
-  if (find('web.submit.enable')?.toLowerCase() === 'false') return undefined
+  const read = new ConfigValues(options, 'TR-CONFIG-001')
+  if (!read.get(REST.canSubmit)) return undefined
   const [{ embeddedSubmissions }, { Uploads }, { artifactSettings }] = await Promise.all([
     import('../embedded/submissions.ts'),
     import('../artifacts/uploads.ts'),
     import('../artifacts/settings.ts'),
   ])
-  const uploads = new Uploads({ settings: artifactSettings(options), dir: find('web.upload.dir') || undefined })
+  const uploads = new Uploads({
+    settings: artifactSettings(options),
+    dir: read.get(REST.uploadDirectory),
+    sizeMax: read.get(REST.contentLength),
+  })
   return embeddedSubmissions(cluster, { uploads, configuration: options })
 }

@@ -11,7 +11,7 @@ export interface SubmissionOptions {
   uploads: Uploads
   /** Of the cluster; that of each job begins with it. */
   configuration: Readonly<Record<string, string>>
-  /** `web.timeout`: for a program to submit its first job. */
+  /** For a program to submit its first job, milliseconds. */
   timeoutMs?: number
   schedule?: Schedule
 }
@@ -62,7 +62,7 @@ export function embeddedSubmissions(cluster: EmbeddedCluster, options: Submissio
         reject(
           new TailraceError(
             'TR-PROGRAM-003',
-            `Cannot run "${artifact.name}": it did not call execute() within ${timeoutMs} ms ("web.timeout")`,
+            `Cannot run "${artifact.name}": it did not call execute() within ${timeoutMs} ms`,
           ),
         )
         session.cancel()

@@ -48,7 +48,7 @@ export const REST = {
     key: 'rest.server.max-content-length',
     type: memorySize({ atLeast: '1kb' }),
     standard: '100mb',
-    text: 'The longest request that is taken, artifacts included.',
+    text: 'The largest artifact that is taken as an upload; other requests may have 1 MB.',
   }),
   canCancel: option({
     key: 'web.cancel.enable',
@@ -73,7 +73,7 @@ export const REST = {
     key: 'web.upload.dir',
     older: ['jobmanager.web.upload.dir'],
     type: text(),
-    unset: 'in the working directory',
+    unset: 'in a temporary directory, which goes with the process',
     text: 'Where uploaded artifacts are kept.',
   }),
   checkpointHistory: option({

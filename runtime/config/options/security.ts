@@ -1,6 +1,6 @@
 /** TLS between the processes of a cluster, and what may be fetched. */
 import { option } from '../option.ts'
-import { boolean, duration, integer, list, map, oneOf, text } from '../types.ts'
+import { boolean, duration, integer, list, map, memorySize, oneOf, text } from '../types.ts'
 
 const NS = 'security.ssl.internal.'
 const kinds = oneOf(['PKCS12', 'PEM'], { P12: 'PKCS12', PFX: 'PKCS12' })
@@ -77,26 +77,60 @@ export const ARTIFACTS = {
   directory: option({
     key: 'user.artifacts.base-dir',
     type: text(),
-    unset: 'in the working directory',
-    text: 'Where fetched artifacts are kept.',
+    unset: 'in the temporary directory',
+    text: 'Where fetched artifacts are kept; of one user alone, as what lies there is run.',
   }),
-  headers: option({ key: 'user.artifacts.http-headers', type: map, text: 'Headers of requests for artifacts.' }),
+  headers: option({
+    key: 'user.artifacts.http-headers',
+    type: map,
+    text: 'Headers of requests for artifacts, for the host of the address, and not for where it redirects.',
+  }),
   plainHttp: option({
     key: 'user.artifacts.raw-http-enabled',
     type: boolean,
     standard: 'false',
-    text: 'Whether `http:` is allowed beside `https:`.',
+    text: 'Whether `http:` is allowed beside `https:`; anybody on the way can change what it brings.',
   }),
   privateHosts: option({
     key: 'tailrace.artifacts.allowed-hosts',
     type: list(text()),
     unset: 'none',
-    text: 'Hosts in private ranges that artifacts may come from.',
+    text: 'Hosts in private ranges that artifacts may come from: names, `*.name`, addresses, ranges such as `10.1.0.0/16`; `*` for all.',
   }),
   fetchTimeout: option({
     key: 'tailrace.artifacts.fetch-timeout',
     type: duration({ atLeastMs: 1 }),
-    standard: '1 min',
-    text: 'An artifact that has not come whole within it cannot be used.',
+    standard: '5 min',
+    text: 'An artifact that has not come whole within it, redirects and all, cannot be used.',
+  }),
+  idleTimeout: option({
+    key: 'tailrace.artifacts.idle-timeout',
+    type: duration({ atLeastMs: 1 }),
+    standard: '30 s',
+    text: 'The longest silence of a server of artifacts.',
+  }),
+  size: option({
+    key: 'tailrace.artifacts.max-size',
+    type: memorySize({ atLeast: '1kb' }),
+    standard: '256mb',
+    text: 'The largest file that is taken.',
+  }),
+  unpackedSize: option({
+    key: 'tailrace.artifacts.max-unpacked-size',
+    type: memorySize({ atLeast: '1kb' }),
+    standard: '1gb',
+    text: 'The most that may be in a package.',
+  }),
+  files: option({
+    key: 'tailrace.artifacts.max-files',
+    type: integer({ atLeast: 1 }),
+    standard: '50000',
+    text: 'The most files of a package.',
+  }),
+  cacheSize: option({
+    key: 'tailrace.artifacts.cache-size',
+    type: memorySize(),
+    standard: '2gb',
+    text: 'What is kept of fetched artifacts, about; more when jobs use more.',
   }),
 }
