@@ -53,7 +53,7 @@ describe('a job that is rescaled', () => {
           Object.fromEntries(vertices.map(({ id }) => [id, { lowerBound: 1, upperBound: n }]))
         await until(() => cluster.job(jobId)!.vertices.every(({ tasks }) => tasks.RUNNING === 2))
         cluster.view.setRequirements(jobId, wanted(5))
-        expect(() => cluster.view.setRequirements(jobId, wanted(1000))).toThrow('TR-CLUSTER-004')
+        expect(() => cluster.view.setRequirements(jobId, wanted(1000))).toThrow('bounds from 1 to 128')
         expect(cluster.view.requirements(jobId)).toEqual(wanted(5))
         cluster.view.setRequirements(jobId, wanted(1))
         await until(() => cluster.job(jobId)!.vertices.every((vertex) => vertex.parallelism === 1))
