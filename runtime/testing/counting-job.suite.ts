@@ -6,6 +6,7 @@
 import type { CheckpointsView } from '../checkpoint/coordinator/statistics-model.ts'
 import { dataGenSource } from '../connectors/datagen/index.ts'
 import type { TailraceError } from '../core/errors.ts'
+import type { Source } from '../core/source.ts'
 import { type Type, types } from '../core/types.ts'
 import {
   type Collector,
@@ -35,6 +36,8 @@ export interface CountingSettings {
   recordsPerSecond: number
   /** Of the cluster; the job takes two. */
   slots: number
+  /** While it is false each reader of an attempt gives some records and then waits, so that the job does not end. */
+  mayEnd(): boolean
   /** Sees each record before it is counted. */
   onRecord(n: number): void
   /** Sees the cluster while the job runs, and cancels it. */
@@ -91,10 +94,35 @@ class InPlace extends KeyedProcessFunction<number, number, Result> {
   }
 }
 
+/** Per reader and attempt, while the job may not end. */
+const HELD_RECORDS = 100
+
+function held(source: Source<number>, { mayEnd }: CountingSettings): Source<number> {
+  return {
+    ...source,
+    createReader: (context) => {
+      const reader = source.createReader(context)
+      const poll = reader.poll.bind(reader)
+      let left = HELD_RECORDS
+      reader.poll = (output, max) => {
+        if (mayEnd()) return poll(output, max)
+        if (left <= 0) {
+          context.wakeAt(context.clock.monotonic() + 1)
+          return 'idle'
+        }
+        const most = Math.min(max, left)
+        left -= most
+        return poll(output, most)
+      }
+      return reader
+    },
+  }
+}
+
 function build(env: StreamExecutionEnvironment, settings: CountingSettings, results: Result[]): void {
   env.setParallelism(2)
   const { keys, uid, recordsPerSecond } = settings
-  const source = dataGenSource({ generate: (n) => n, count: RECORDS, recordsPerSecond })
+  const source = held(dataGenSource({ generate: (n) => n, count: RECORDS, recordsPerSecond }), settings)
   const times = WatermarkStrategy.forMonotonousTimestamps<number>().withTimestampAssigner((n) => n)
   env
     .fromSource(source, times, 'numbers')
@@ -126,6 +154,7 @@ export async function runCounting(
   let records = 0
   const settings: CountingSettings = {
     ...{ keys: 7, type: types.any(), uid: 'counts', recordsPerSecond: 20_000, slots: 2 },
+    mayEnd: () => true,
     onRecord: () => {},
     during: async () => {},
     ...over,

@@ -10,11 +10,12 @@ describe('a job that is rescaled', () => {
     ['declared rows', { type: SUMS }],
   ])('counts every record once: %s', async (_, settings) => {
     const seen: number[][] = []
+    let mayEnd = false
     const { error, job, results } = await runCounting(options, {
       ...settings,
       keys: 50,
       slots: 4,
-      recordsPerSecond: 1000,
+      mayEnd: () => mayEnd,
       async during(cluster, jobId) {
         for (const parallelism of [4, 1, 3]) {
           const { plan, vertices } = cluster.job(jobId)!
@@ -30,6 +31,7 @@ describe('a job that is rescaled', () => {
           await until(running)
           seen.push(cluster.job(jobId)!.vertices.map((vertex) => vertex.parallelism))
         }
+        mayEnd = true
       },
     })
     expect(error).toBeUndefined()
@@ -43,10 +45,10 @@ describe('a job that is rescaled', () => {
   })
 
   it('goes on as it is when it cannot have what is wanted, and takes it when it can', async () => {
+    let mayEnd = false
     const { error, job, results } = await runCounting(options, {
       keys: 7,
-      slots: 2,
-      recordsPerSecond: 1000,
+      mayEnd: () => mayEnd,
       async during(cluster, jobId) {
         const { vertices } = cluster.job(jobId)!
         const wanted = (n: number) =>
@@ -57,6 +59,7 @@ describe('a job that is rescaled', () => {
         expect(cluster.view.requirements(jobId)).toEqual(wanted(5))
         cluster.view.setRequirements(jobId, wanted(1))
         await until(() => cluster.job(jobId)!.vertices.every((vertex) => vertex.parallelism === 1))
+        mayEnd = true
       },
     })
     expect(error).toBeUndefined()
