@@ -44,6 +44,15 @@ export interface CommitterContext extends RuntimeContext {
   readonly checkpointing: boolean
   /** For systems that hold what is prepared for a limited time; undefined: no checkpoints are taken, or their times are not known. */
   readonly checkpointTimes: CheckpointTimes | undefined
+  /**
+   * Epoch of the process that owns the job's checkpoints: each one that takes over has a higher one. 0: nobody stores any. With `task.attemptNumber` it tells apart all attempts of a job
+   * that may overlap for a while, for names that no two of them may share.
+   */
+  readonly ownerEpoch: number
+  /**
+   * Aborted when the task ends, also while its sink is still being opened: nothing may be asked of a system any more but what `close` does. What is opened all the same is closed at once.
+   */
+  readonly closing: AbortSignal
 }
 
 export interface SinkContext extends CommitterContext {

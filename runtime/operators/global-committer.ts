@@ -35,6 +35,7 @@ export class Operator extends BaseOperator {
   #writers = 0
   #complete = Number.NEGATIVE_INFINITY
   #inputEnded = false
+  readonly #closing = new AbortController()
   #waiters: { checkpointId: number; resolve(): void }[] = []
 
   constructor({ sink, committer }: { sink: Sink<any>; committer?: CommitterSettings }) {
@@ -45,8 +46,9 @@ export class Operator extends BaseOperator {
 
   override async open(context: OperatorContext): Promise<void> {
     super.open(context)
-    const global = this.#sink.createGlobalCommitter!(committerContext(context))
-    const first = this.#sink.createCommitter?.(committerContext(context))
+    const committer = committerContext(context, this.#closing.signal)
+    const global = this.#sink.createGlobalCommitter!(committer)
+    const first = this.#sink.createCommitter?.(committer)
     this.#commits = new Commits(first === undefined ? [global] : [first, global], context, this.#settings)
     const { restored } = context
     if (restored === undefined) return
@@ -126,6 +128,7 @@ export class Operator extends BaseOperator {
   }
 
   override close(): void | Promise<void> {
+    this.#closing.abort()
     return this.#commits?.close(this.#inputEnded)
   }
 }

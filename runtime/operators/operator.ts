@@ -71,6 +71,8 @@ export interface OperatorContext {
   readonly checkpointing: boolean
   /** Of the checkpoints that the job takes by itself, where they are known. */
   readonly checkpointTimes?: CheckpointTimes | undefined
+  /** Of the process that owns the job's checkpoints; see core/sink.ts. */
+  readonly ownerEpoch: number
   /** True while output exceeds the credit: resumable work should pause. Cheap; ask once per a few hundred records. */
   outputBlocked(): boolean
 }

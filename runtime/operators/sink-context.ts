@@ -5,9 +5,9 @@ import type { RuntimeContext } from '../core/functions.ts'
 import type { CommitterContext, SinkContext } from '../core/sink.ts'
 import type { OperatorContext } from './operator.ts'
 
-export function sinkContext(context: OperatorContext): SinkContext {
+export function sinkContext(context: OperatorContext, closing: AbortSignal): SinkContext {
   return {
-    ...committerContext(context),
+    ...committerContext(context, closing),
     restoredCheckpointId: context.restored?.checkpointId,
     registerTimer: (timeMs, callback) => {
       const handle = context.registerTimer(timeMs, callback)
@@ -22,7 +22,7 @@ export function sinkContext(context: OperatorContext): SinkContext {
 }
 
 /** The runtime context's own members are kept as they are, whatever class it is of. */
-export function committerContext(context: OperatorContext): CommitterContext {
+export function committerContext(context: OperatorContext, closing: AbortSignal): CommitterContext {
   const runtime: RuntimeContext = context.runtime
   return {
     task: runtime.task,
@@ -37,5 +37,7 @@ export function committerContext(context: OperatorContext): CommitterContext {
     clock: context.clock,
     checkpointing: context.checkpointing,
     checkpointTimes: context.checkpointTimes,
+    ownerEpoch: context.ownerEpoch,
+    closing,
   }
 }

@@ -47,6 +47,7 @@ export class Operator extends BaseOperator {
   #flushing: Promise<void> | undefined
   /** Records have come since it began. */
   #moreToFlush = false
+  readonly #closing = new AbortController()
 
   constructor({ sink, committer }: { sink: Sink<any>; committer?: CommitterSettings }) {
     super()
@@ -58,19 +59,33 @@ export class Operator extends BaseOperator {
     super.open(context)
     const { restored } = context
     if (restored === undefined) {
-      this.writer = await this.#sink.createWriter(sinkContext(context))
+      this.writer = await this.#writerOf(this.#sink.createWriter(sinkContext(context, this.#closing.signal)))
       this.#openCommitter([])
     } else {
       this.#lastCheckpointId = restored.checkpointId
       this.#inputEnded = restored.finished
       const prepared = await restoredCommittables(restored)
+      this.#refuseWhenClosed()
       this.#openCommitter(prepared)
       await this.#commits?.recover(prepared, restored.checkpointId)
+      this.#refuseWhenClosed()
       if (this.#sender !== undefined) this.#reportAgain(this.#sender, prepared, restored)
-      this.writer = await this.#restoreWriter(context, restored)
+      this.writer = await this.#writerOf(this.#restoreWriter(context, restored))
     }
     if (this.writer.prepareCommit === undefined || this.#commits !== undefined || this.#sender !== undefined) return
     throw new TypeError(`Cannot open "${this.#who}": its writer prepares commits, but the sink has no committer`)
+  }
+
+  /** A task may be cancelled while its sink opens: then nobody else would close the writer. */
+  async #writerOf(made: SinkWriter<any> | Promise<SinkWriter<any>>): Promise<SinkWriter<any>> {
+    const writer = await made
+    if (this.#closing.signal.aborted) await writer.close()
+    this.#refuseWhenClosed()
+    return writer
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closing.signal.aborted) throw new Error(`"${this.#who}" was closed while it opened`)
   }
 
   #openCommitter(prepared: readonly Prepared[]): void {
@@ -78,7 +93,11 @@ export class Operator extends BaseOperator {
     if (this.#sink.createGlobalCommitter !== undefined) {
       this.#sender = new CommittableSender(this.next, context)
     } else if (this.#sink.createCommitter !== undefined) {
-      this.#commits = new Commits([this.#sink.createCommitter(committerContext(context))], context, this.#settings)
+      this.#commits = new Commits(
+        [this.#sink.createCommitter(committerContext(context, this.#closing.signal))],
+        context,
+        this.#settings,
+      )
     } else if (prepared.length > 0) {
       throw new TailraceError(
         'TR-CHECKPOINT-004',
@@ -89,8 +108,10 @@ export class Operator extends BaseOperator {
 
   async #restoreWriter(context: OperatorContext, restored: RestoredState): Promise<SinkWriter<any>> {
     const states = await restored.list(WRITER_STATE)
-    if (this.#sink.restoreWriter !== undefined) return this.#sink.restoreWriter(sinkContext(context), states)
-    if (states.length === 0) return this.#sink.createWriter(sinkContext(context))
+    this.#refuseWhenClosed()
+    if (this.#sink.restoreWriter !== undefined)
+      return this.#sink.restoreWriter(sinkContext(context, this.#closing.signal), states)
+    if (states.length === 0) return this.#sink.createWriter(sinkContext(context, this.#closing.signal))
     throw new TailraceError(
       'TR-CHECKPOINT-004',
       `Cannot go on with "${this.#who}" from checkpoint ${restored.checkpointId}: it holds state of ${states.length} writers, but the sink has no restoreWriter()`,
@@ -251,6 +272,7 @@ export class Operator extends BaseOperator {
 
   override async close(): Promise<void> {
     if (this.context === undefined) return
+    this.#closing.abort()
     this.#cancelTimer()
     try {
       await this.#commits?.close(this.#inputEnded)

@@ -121,6 +121,7 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
     page,
     checkpointing: checkpointing !== undefined,
     checkpointTimes: checkpointing?.times,
+    ownerEpoch: deployment.storage?.epoch,
     buffers,
     restored: restoreOf(vertex, subtask, surroundings),
     aligner,

@@ -47,6 +47,7 @@ export function createOperatorContext(
     restored: task.options.restored?.states.get(link.operatorId),
     checkpointing: task.options.checkpointing,
     checkpointTimes: task.options.checkpointTimes,
+    ownerEpoch: task.options.ownerEpoch ?? 0,
     outputBlocked: vertex.outputs.length === 0 ? () => false : () => task.outputBlocked(),
   }
 }

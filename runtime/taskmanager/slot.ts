@@ -219,6 +219,7 @@ export class Slot {
         task.fail(error)
         return
       }
+      if (attempt !== this.#attempt) return
     }
     if (attempt !== this.#attempt) return
     const early = this.#early ?? []

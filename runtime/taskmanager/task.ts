@@ -62,6 +62,8 @@ export interface TaskOptions {
   /** The job takes checkpoints. */
   checkpointing: boolean
   checkpointTimes?: CheckpointTimes | undefined
+  /** Of the job's checkpoints; undefined: nobody stores any. */
+  ownerEpoch?: number | undefined
   buffers: ChunkBuffers
   restored: TaskRestore | undefined
   /** The gate's, to let go of a checkpoint that was given up. */
@@ -135,10 +137,11 @@ export class Task {
     return chain.links[0]!.operator
   }
 
-  /** Opens the operators, the last first, so that each finds its receiver ready. */
+  /** Opens the operators, the last first, so that each finds its receiver ready. Goes no further once the task was cancelled. */
   async open(): Promise<void> {
     const { vertex, attempt, page } = this.options
     for (let i = this.#links.length - 1; i >= 0; i--) {
+      if (this.state !== 'INITIALIZING') return
       const link = this.#links[i]!
       const info: TaskInfo = {
         taskName: vertex.name,
@@ -156,6 +159,7 @@ export class Task {
         throw this.#attribute(error, link)
       }
     }
+    if (this.state !== 'INITIALIZING') return
     page.flushNames()
     this.#setState('RUNNING')
   }

@@ -71,12 +71,17 @@ export interface FakeContextOptions {
   restored?: OperatorContext['restored']
   /** Checkpoints are taken. */
   checkpointing?: boolean
+  /** `task.attemptNumber`; 0 by default. */
+  attempt?: number
+  /** Of the job's checkpoints; 0 by default. */
+  ownerEpoch?: number
 }
 
 /** An {@link OperatorContext} that a test holds in its hands. */
 export class FakeContext implements OperatorContext {
   restored: OperatorContext['restored']
   checkpointing: boolean
+  readonly ownerEpoch: number
   readonly task: TaskInfo
   readonly operatorId: string
   readonly clock: ManualClock
@@ -116,7 +121,7 @@ export class FakeContext implements OperatorContext {
       subtaskIndex,
       parallelism: options.parallelism ?? 1,
       maxParallelism: options.maxParallelism ?? 128,
-      attemptNumber: 0,
+      attemptNumber: options.attempt ?? 0,
     }
     this.operatorId = options.operatorId ?? '0123456789abcdef0123456789abcdef'
     this.clock = new ManualClock(options.startMs ?? 0)
@@ -124,6 +129,7 @@ export class FakeContext implements OperatorContext {
     this.copy = options.copy ?? 0
     this.restored = options.restored
     this.checkpointing = options.checkpointing ?? false
+    this.ownerEpoch = options.ownerEpoch ?? 0
     this.#tags = options.sideOutputs === undefined ? undefined : new Set(options.sideOutputs)
     this.runtime = {
       ...createRuntimeContext(options.parameters ?? {}, this.#accumulators, this.task, this.metrics),

@@ -34,6 +34,10 @@ export interface HarnessOptions {
   restore?: HarnessSnapshot
   /** False: as in a job without checkpoints, in which a two-phase sink commits at the end of the input. */
   checkpointing?: boolean
+  /** `context.task.attemptNumber`; 0 by default. */
+  attempt?: number
+  /** `context.ownerEpoch` of sinks; 0 by default. */
+  ownerEpoch?: number
   /** `context.parameters` of `open`. */
   parameters?: Record<string, string>
   /** Configuration keys, such as `sink.committer.retries`. */
@@ -129,6 +133,8 @@ export class OperatorHarness<In extends readonly unknown[], Out> {
       parameters,
       startMs: options.processingTimeMs ?? restore?.processingTimeMs ?? 0,
       checkpointing: options.checkpointing ?? true,
+      attempt: options.attempt ?? 0,
+      ownerEpoch: options.ownerEpoch ?? 0,
     }
     const open = ({ name, spec, isSink }: LogicalNode, stage: number, subtask: number, of: number, next?: Receiver) => {
       const taken = restore?.taken[stage] ?? []

@@ -173,6 +173,11 @@ export class KafkaClient {
     this.#coordinators.delete(`${kind} ${id}`)
   }
 
+  /** So that what fails in a request behind it may have been sent. */
+  async connect(nodeId: number): Promise<void> {
+    await this.#broker(nodeId)
+  }
+
   /** One request of kafkajs to a broker; the answer as it came, error codes in it. */
   async call(nodeId: number, api: ApiName, args: unknown): Promise<any> {
     return this.#ask(await this.#broker(nodeId), api, args)

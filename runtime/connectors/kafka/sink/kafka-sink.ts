@@ -8,8 +8,8 @@ import { connectionSettings } from '../client/connection-settings.ts'
 import { Properties } from '../properties.ts'
 import type { Compression } from '../records/layout.ts'
 import { KafkaCommitter } from './committer.ts'
-import { takeOver, takeOverLate } from './lingering.ts'
-import { initProducer, transactionTimeoutMax } from './requests.ts'
+import { listTransactions, takeOver, takeOverUnlisted } from './lingering.ts'
+import { initFirstAnswered, initProducer, transactionTimeoutMax } from './requests.ts'
 import { RecordSerializer, type SerializerOptions } from './serializer.ts'
 import { transactionTimeout } from './timeouts.ts'
 import { type KafkaWriterState, type TransactionHandle, Transactions } from './transactions.ts'
@@ -112,7 +112,8 @@ export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionH
     const { clock, task, checkpointTimes } = context
     if (task.subtaskIndex === 0) for (const warning of properties.warnings) console.warn(warning)
     const client = createClient(clock)
-    if (!exactlyOnce) return orClose(client, KafkaWriter.open(context, settings, client, undefined))
+    const { closing } = context
+    if (!exactlyOnce) return orClose(client, closing, KafkaWriter.open(context, settings, client, undefined))
     const begin = async () => {
       const times = {
         givenMs: givenTimeoutMs,
@@ -121,45 +122,54 @@ export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionH
       }
       const { timeoutMs, warning } = transactionTimeout(times)
       if (warning !== undefined && task.subtaskIndex === 0) console.warn(warning)
-      const transactions = new Transactions(prefix, task.subtaskIndex, task.parallelism, (id) =>
-        initProducer(client, id, timeoutMs),
-      )
-      await recover(client, context, states, transactions, timeoutMs)
+      const transactions = await recover(client, context, states, timeoutMs)
       transactionsOf.set(task.subtaskIndex, transactions)
       return KafkaWriter.open(context, settings, client, transactions)
     }
-    return orClose(client, begin())
+    return orClose(client, closing, begin())
   }
 
   const recover = async (
     client: KafkaClient,
-    { task, clock, registerTimer }: SinkContext,
+    { task, ownerEpoch, clock, closing, registerTimer }: SinkContext,
     states: readonly KafkaWriterState[],
-    transactions: Transactions,
     timeoutMs: number,
-  ): Promise<void> => {
-    const { subtaskIndex: subtask, parallelism } = task
+  ): Promise<Transactions> => {
+    const { subtaskIndex: subtask, parallelism, attemptNumber } = task
+    const listed = await listTransactions(client)
+    const generation = listed === undefined ? undefined : { epoch: ownerEpoch, attempt: attemptNumber }
+    const begin = (nextId: () => string) => initFirstAnswered(client, nextId, timeoutMs)
+    const transactions = new Transactions({ prefix, generation, subtask, parallelism, begin })
     const held = new Map(states.flatMap(({ handles }) => handles.map((handle) => [handle.transactionalId, handle])))
-    transactions.reserve(held.keys())
+    for (const id of held.keys()) transactions.setAside(id)
     // What the committer beside this writer may have been given; at another parallelism nobody knows who was given what.
     for (const state of states)
       if (state.parallelism !== parallelism || state.subtask === subtask) transactions.carry(state.handles)
-    const prefixes = [...new Set([prefix, ...states.map((state) => state.prefix)])]
+    const init = (id: string) => initProducer(client, id, timeoutMs, () => void transactions.setAside(id), closing)
     const lingering = {
       client,
-      prefixes,
+      prefixes: [...new Set([prefix, ...states.map((state) => state.prefix)])],
+      generation,
       subtask,
       parallelism,
       held,
       idsKnown: Math.max(0, ...states.map(({ ids }) => ids)),
       parallelismKnown: Math.max(0, ...states.map((state) => state.parallelism)),
-      init: (id: string) => initProducer(client, id, timeoutMs),
+      init,
+      setAside: (id: string) => transactions.setAside(id),
     }
-    const taken = await takeOver(lingering)
-    transactions.use(taken)
-    const lookAgain = () => takeOverLate(lingering, (id) => taken.has(id) || transactions.hasBegun(id))
-    // A failure costs readers the time-out of a transaction at most, and no record.
+    if (listed === undefined) {
+      await takeOverUnlisted(lingering)
+      return transactions
+    }
+    // From here on a failure costs readers the time-out of a transaction at most, and no record.
+    const whenOurs = (ids: readonly string[]) => {
+      if (ids.length > 0) transactions.stillOurs().then(() => Promise.all(ids.map(init)).catch(() => {}))
+    }
+    whenOurs(await takeOver(lingering, listed))
+    const lookAgain = async () => whenOurs(await takeOver(lingering, (await listTransactions(client)) ?? []))
     registerTimer(clock.now() + LATE_MS, () => void lookAgain().catch(() => {}))
+    return transactions
   }
 
   const sink: Sink<T, TransactionHandle, KafkaWriterState> = {
@@ -172,8 +182,12 @@ export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionH
     writerState: 'union',
     restoreWriter: (context, states) => open(context, states),
     // Made before the writer where a job goes on from a checkpoint, and behind it where it begins.
-    createCommitter: ({ clock, task }) =>
-      new KafkaCommitter(createClient(clock), () => transactionsOf.get(task.subtaskIndex)),
+    createCommitter({ clock, task, closing }) {
+      const client = createClient(clock)
+      // A commit that is under way need not be waited for: the checkpoint holds it.
+      closing.addEventListener('abort', () => void client.close(), { once: true })
+      return new KafkaCommitter(client, () => transactionsOf.get(task.subtaskIndex))
+    },
   }
 }
 
@@ -185,12 +199,16 @@ function guaranteeOf(given: DeliveryGuarantee = 'at-least-once'): WriterSettings
   )
 }
 
-/** No connection stays behind when a writer cannot be opened. */
-async function orClose<R>(client: KafkaClient, opened: Promise<R>): Promise<R> {
+/** No connection stays behind when a writer cannot be opened; and when it is not wanted any more, nothing more is asked of the brokers. */
+async function orClose<R>(client: KafkaClient, closing: AbortSignal, opened: Promise<R>): Promise<R> {
+  const close = () => void client.close()
+  closing.addEventListener('abort', close, { once: true })
   try {
     return await opened
   } catch (error) {
     await client.close()
     throw error
+  } finally {
+    closing.removeEventListener('abort', close)
   }
 }

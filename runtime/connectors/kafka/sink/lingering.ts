@@ -2,14 +2,16 @@
  * Ends what earlier attempts have left open: as long as a transaction is open, readers of committed records see nothing behind it.
  *
  * When a writer begins, the committers have been given everything that its checkpoint holds as prepared; that is left alone, whoever commits it, unless its id was used again since: where
- * a job goes on from an older checkpoint, what is open under the id is another transaction, which nobody would end. Everything else under the prefix that belongs to a subtask which is
- * this one by its number modulo the parallelism is taken over, which aborts what is open:
- * - what the brokers list as open;
- * - the first ids of this subtask, and of those that the checkpoint knows of: a thread that has just died may have sent what opens a transaction, and the broker may come to it after
- *   it has given the list. These are the ids that are used most, and they are used again at once;
- * - what is listed a while later, for the ids behind those.
+ * a job goes on from an older checkpoint, what is open under the id is another transaction, which nobody would end. Everything else that the brokers list as open, under the prefix and of a
+ * subtask that is this one by its number modulo the parallelism, is taken over by InitProducerId, which aborts it:
+ * - of older generations (transactional-ids.ts) at once, and once more a while later: a thread that has just died may have sent what opens a transaction, and the broker may come to it
+ *   after it has given the list;
+ * - of our own generation, which is of a job that began anew, the same, with ids that we have not begun and from now on never will;
+ * - of generations that may be newer only when a checkpoint that begins afterwards is complete. Either they are very old, or it is we who were superseded and do not know it yet; then none of
+ *   ours becomes complete, and what we would have fenced is in use.
  *
- * Brokers before 3.0 have no list, and some may not tell: then ids are taken over one after the other until one was never used.
+ * Brokers before 3.0 have no list, and some may not tell. Then ids have no generation, and are taken over one after the other until one was never used. That cannot be made safe altogether: what
+ * an attempt that is over has asked for may still come to a broker when the next one uses the same id, and fence it; its task fails, or, where it had come to a checkpoint, its commit (TR-SINK-002).
  *
  * [KK-04, KK-05, KK-10]
  */
@@ -17,12 +19,15 @@ import type { KafkaClient } from '../client/client.ts'
 import { CODE, isAuthorization, isFenced, isRetriable, KafkaProtocolError } from '../client/codes.ts'
 import { type ListedTransaction, listTransactionsProtocol } from '../client/list-transactions.ts'
 import { endTransaction } from './requests.ts'
-import { idOf, type Producer, partsOf, type TransactionHandle } from './transactions.ts'
+import { belongsTo, compareGenerations, type Generation, idOf, partsOf } from './transactional-ids.ts'
+import type { Producer, TransactionHandle } from './transactions.ts'
 
 export interface LingeringOptions {
   client: KafkaClient
   /** The sink's, and those that it had before. */
   prefixes: readonly string[]
+  /** Of this attempt; undefined: brokers do not list. */
+  generation: Generation | undefined
   subtask: number
   parallelism: number
   /** Handles that the checkpoint holds, by id: they are committed, and must not be touched. */
@@ -31,122 +36,16 @@ export interface LingeringOptions {
   idsKnown: number
   /** The highest parallelism that is known. */
   parallelismKnown: number
+  /** InitProducerId, until it is answered. */
   init(transactionalId: string): Promise<Producer>
+  /** See {@link Transactions.setAside}. */
+  setAside(transactionalId: string): boolean
 }
 
-/** Of a writer whose checkpoints complete: one is written, one is ready, one is prepared, and one waits for the next checkpoint. */
-const IDS_OF_A_WRITER = 4
 const OPEN = new Set(['Ongoing', 'PrepareEpochFence'])
 
-/** Returns the producers that are ours now, by id. */
-export async function takeOver(options: LingeringOptions): Promise<Map<string, Producer>> {
-  const { client, prefixes, subtask, parallelism, idsKnown, parallelismKnown } = options
-  const taken = new Map<string, Producer>()
-  const listed = await list(client)
-  for (const id of openOf(options, listed ?? [])) taken.set(id, await options.init(id))
-  await endUsedAgain(options, listed)
-  for (const prefix of prefixes) {
-    for (let of = subtask; of === subtask || of < parallelismKnown; of += parallelism) {
-      if (listed === undefined) await probe(options, prefix, of, taken)
-      else await takeIds(options, prefix, of, 0, Math.max(IDS_OF_A_WRITER, idsKnown), taken)
-    }
-    // Without a list, subtasks that no checkpoint knows of are looked for, too.
-    let of = subtask + parallelism * Math.max(1, Math.ceil((parallelismKnown - subtask) / parallelism))
-    while (listed === undefined && (await probe(options, prefix, of, taken))) of += parallelism
-  }
-  return taken
-}
-
-/** Ends what has come to the brokers after the list of {@link takeOver}. `isOurs`: ids that this attempt has begun with. */
-export async function takeOverLate(
-  options: LingeringOptions,
-  isOurs: (transactionalId: string) => boolean,
-): Promise<void> {
-  const listed = (await list(options.client)) ?? []
-  const late = openOf(options, listed).filter((id) => !isOurs(id))
-  await Promise.all([...late.map((id) => options.init(id)), endUsedAgain(options, listed)])
-}
-
-/** Ids that belong to this subtask and are open, without those of handles. */
-const openOf = (options: LingeringOptions, listed: readonly ListedTransaction[]): string[] =>
-  listed
-    .filter(({ transactionalId, state }) => OPEN.has(state) && !options.held.has(transactionalId))
-    .map(({ transactionalId }) => transactionalId)
-    .filter((id) => isMine(options, id))
-
-const isMine = ({ prefixes, subtask, parallelism }: LingeringOptions, transactionalId: string): boolean =>
-  belongsTo(prefixes, transactionalId, subtask, parallelism)
-
-/** Ends what is open under ids of handles without being theirs: a handle that is fenced was committed before, or is lost anyway. Committing one again changes nothing. */
-async function endUsedAgain(
-  options: LingeringOptions,
-  listed: readonly ListedTransaction[] | undefined,
-): Promise<void> {
-  const { client, held, init } = options
-  const open = listed?.filter(({ state }) => OPEN.has(state)).map(({ transactionalId }) => transactionalId)
-  const mine = (open ?? [...held.keys()]).filter((id) => held.has(id) && isMine(options, id))
-  await Promise.all(
-    mine.map(async (id) => {
-      const commit = async () => {
-        const code = await endTransaction(client, held.get(id)!, true)
-        if (isRetriable(code)) throw new KafkaProtocolError(code, `the transaction of "${id}"`)
-        return code
-      }
-      const forget = () => client.forgetCoordinator('transaction', id)
-      if (isFenced(await client.retrying(`commit the transaction of "${id}"`, commit, forget))) await init(id)
-    }),
-  )
-}
-
-/** An id of one of the prefixes, whose subtask is this one modulo the parallelism. */
-export function belongsTo(
-  prefixes: readonly string[],
-  transactionalId: string,
-  subtask: number,
-  parallelism: number,
-): boolean {
-  return prefixes.some((prefix) => {
-    const parts = partsOf(prefix, transactionalId)
-    return parts !== undefined && parts.subtask % parallelism === subtask
-  })
-}
-
-/** Takes over all ids of one subtask up to one that was never used; whether it had used any. */
-async function probe(
-  options: LingeringOptions,
-  prefix: string,
-  of: number,
-  taken: Map<string, Producer>,
-): Promise<boolean> {
-  let used = false
-  for (let from = 0; ; ) {
-    // At once, as far as they are known.
-    const to = Math.max(options.idsKnown, from + 1)
-    const producers = await takeIds(options, prefix, of, from, to, taken)
-    if (producers.some(({ epoch }) => epoch > 0)) used = true
-    if (producers.at(-1)?.epoch === 0) return used
-    from = to
-  }
-}
-
-async function takeIds(
-  { held, init }: LingeringOptions,
-  prefix: string,
-  of: number,
-  from: number,
-  to: number,
-  taken: Map<string, Producer>,
-): Promise<Producer[]> {
-  const ids = Array.from({ length: to - from }, (_, i) => idOf(prefix, of, from + i)).filter(
-    (id) => !held.has(id) && !taken.has(id),
-  )
-  const producers = await Promise.all(ids.map(init))
-  for (const [i, id] of ids.entries()) taken.set(id, producers[i]!)
-  return producers
-}
-
 /** What all brokers coordinate; undefined: one cannot tell. */
-async function list(client: KafkaClient): Promise<ListedTransaction[] | undefined> {
+export async function listTransactions(client: KafkaClient): Promise<ListedTransaction[] | undefined> {
   try {
     return await client.retrying('list transactions', async () => {
       const nodes = await client.nodes()
@@ -161,5 +60,78 @@ async function list(client: KafkaClient): Promise<ListedTransaction[] | undefine
     if (cause instanceof KafkaProtocolError && (isAuthorization(cause.code) || cause.code === CODE.UNSUPPORTED_VERSION))
       return undefined
     throw error
+  }
+}
+
+/** Ends what is open in a list that is given. Returns ids whose generation may be newer. */
+export async function takeOver(options: LingeringOptions, listed: readonly ListedTransaction[]): Promise<string[]> {
+  const { held, generation, init, setAside } = options
+  const [prefix] = options.prefixes
+  const open = listed
+    .filter(({ state }) => OPEN.has(state))
+    .map(({ transactionalId }) => transactionalId)
+    .filter((id) => isMine(options, id))
+  const later: string[] = []
+  const now = open.filter((id) => {
+    if (held.has(id)) return false
+    const theirs = partsOf(prefix!, id)?.generation
+    // Of another prefix, or of an attempt that had no list.
+    if (theirs === undefined || generation === undefined) return true
+    const age = compareGenerations(theirs, generation)
+    if (age === 'newer') later.push(id)
+    return age === 'older' || (age === 'same' && setAside(id))
+  })
+  await Promise.all([...now.map(init), endUsedAgain(options, open)])
+  return later
+}
+
+/** Takes over all ids that may have been used, where there is no list. */
+export async function takeOverUnlisted(options: LingeringOptions): Promise<void> {
+  const { held, prefixes, subtask, parallelism, parallelismKnown } = options
+  await endUsedAgain(
+    options,
+    [...held.keys()].filter((id) => isMine(options, id)),
+  )
+  for (const prefix of prefixes) {
+    let of = subtask
+    for (; of === subtask || of < parallelismKnown; of += parallelism) await probe(options, prefix, of)
+    // Subtasks that no checkpoint knows of, too.
+    while (await probe(options, prefix, of)) of += parallelism
+  }
+}
+
+const isMine = ({ prefixes, subtask, parallelism }: LingeringOptions, transactionalId: string): boolean =>
+  belongsTo(prefixes, transactionalId, subtask, parallelism)
+
+/** Ends what is open under ids of handles without being theirs: a handle that is fenced was committed before, or is lost anyway. Committing one again changes nothing. */
+async function endUsedAgain({ client, held, init }: LingeringOptions, open: readonly string[]): Promise<void> {
+  await Promise.all(
+    open
+      .filter((id) => held.has(id))
+      .map(async (id) => {
+        const commit = async () => {
+          const code = await endTransaction(client, held.get(id)!, true)
+          if (isRetriable(code)) throw new KafkaProtocolError(code, `the transaction of "${id}"`)
+          return code
+        }
+        const forget = () => client.forgetCoordinator('transaction', id)
+        if (isFenced(await client.retrying(`commit the transaction of "${id}"`, commit, forget))) await init(id)
+      }),
+  )
+}
+
+/** Takes over all ids of one subtask up to one that was never used; whether it had used any. */
+async function probe(options: LingeringOptions, prefix: string, of: number): Promise<boolean> {
+  let used = false
+  for (let from = 0; ; ) {
+    // At once, as far as they are known.
+    const to = Math.max(options.idsKnown, from + 1)
+    const ids = Array.from({ length: to - from }, (_, i) => idOf(prefix, undefined, of, from + i)).filter(
+      (id) => !options.held.has(id),
+    )
+    const producers = await Promise.all(ids.map(options.init))
+    if (producers.some(({ epoch }) => epoch > 0)) used = true
+    if (producers.at(-1)?.epoch === 0) return used
+    from = to
   }
 }

@@ -7,32 +7,67 @@ import type { Producer, TransactionHandle } from './transactions.ts'
 
 const IDEMPOTENCE = 'enable.idempotence needs Write on some topic, before Kafka 3.0 IdempotentWrite on the cluster'
 
-/** A new epoch of the id; what it has open is aborted, and who holds an older epoch is fenced. null: only numbers against doubles. */
-export async function initProducer(
+/** Numbers against doubles, without transactions. */
+export function idempotentProducer(client: KafkaClient): Promise<Producer> {
+  return client.retrying('get a producer id', () => tryInit(client, null, 0, () => {}))
+}
+
+/**
+ * A new epoch of the id; what it has open is aborted, and who holds an older epoch is fenced. Asks until it is answered, so a try whose answer was lost may still be executed behind the
+ * one that was answered, and fence that: the producer is good for use only if `unanswered` was not called.
+ *
+ * @param closing from then on it asks no more
+ */
+export function initProducer(
+  client: KafkaClient,
+  transactionalId: string,
+  timeoutMs: number,
+  unanswered: () => void = () => {},
+  closing?: AbortSignal,
+): Promise<Producer> {
+  return client.retrying(
+    `begin a transaction of "${transactionalId}"`,
+    async () => {
+      closing?.throwIfAborted()
+      return tryInit(client, transactionalId, timeoutMs, unanswered)
+    },
+    () => client.forgetCoordinator('transaction', transactionalId),
+  )
+}
+
+/** The same of the first id that is answered: none is asked for again when nobody knows what became of it. */
+export function initFirstAnswered(client: KafkaClient, nextId: () => string, timeoutMs: number): Promise<Producer> {
+  let id = nextId()
+  return client.retrying(
+    `begin a transaction of "${id}"`,
+    () =>
+      tryInit(client, id, timeoutMs, () => {
+        id = nextId()
+      }),
+    () => client.forgetCoordinator('transaction', id),
+  )
+}
+
+/** @param unanswered called when the request was sent, perhaps, and is not answered any more */
+async function tryInit(
   client: KafkaClient,
   transactionalId: string | null,
   timeoutMs: number,
+  unanswered: () => void,
 ): Promise<Producer> {
-  const what = transactionalId === null ? 'get a producer id' : `begin a transaction of "${transactionalId}"`
-  return client.retrying(
-    what,
-    async () => {
-      const node =
-        transactionalId === null ? (await client.nodes())[0]! : await client.coordinator('transaction', transactionalId)
-      const { errorCode, producerId, producerEpoch } = await client.call(node, 'InitProducerId', {
-        transactionalId,
-        transactionTimeout: timeoutMs,
-      })
-      if (errorCode !== 0)
-        throw new KafkaProtocolError(
-          errorCode,
-          transactionalId === null ? IDEMPOTENCE : `transactional id "${transactionalId}"`,
-        )
-      return { transactionalId, producerId: BigInt(producerId), epoch: producerEpoch, sequences: new Map() }
-    },
-    () => {
-      if (transactionalId !== null) client.forgetCoordinator('transaction', transactionalId)
-    },
+  const node =
+    transactionalId === null ? (await client.nodes())[0]! : await client.coordinator('transaction', transactionalId)
+  await client.connect(node)
+  const asked = client.call(node, 'InitProducerId', { transactionalId, transactionTimeout: timeoutMs })
+  const { errorCode, producerId, producerEpoch } = await asked.catch((error: unknown) => {
+    unanswered()
+    throw error
+  })
+  if (errorCode === 0)
+    return { transactionalId, producerId: BigInt(producerId), epoch: producerEpoch, sequences: new Map() }
+  throw new KafkaProtocolError(
+    errorCode,
+    transactionalId === null ? IDEMPOTENCE : `transactional id "${transactionalId}"`,
   )
 }
 

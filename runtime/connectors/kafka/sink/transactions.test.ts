@@ -1,13 +1,15 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import {
-  idOf,
-  type KafkaWriterState,
-  type Producer,
-  partsOf,
-  type TransactionHandle,
-  Transactions,
-} from './transactions.ts'
+import { partsOf } from './transactional-ids.ts'
+import { type KafkaWriterState, type Producer, type TransactionHandle, Transactions } from './transactions.ts'
+
+const PLACE = { prefix: 'p', generation: { epoch: 1, attempt: 0 }, subtask: 0, parallelism: 1 }
+const producerOf = (transactionalId: string): Producer => {
+  return { transactionalId, producerId: 1n, epoch: 0, sequences: new Map() }
+}
+const handleOf = (transactionalId: string, epoch = 0): TransactionHandle => {
+  return { transactionalId, producerId: '1', epoch }
+}
 
 /** A coordinator of transactions: what it knows of each id. */
 class Coordinator {
@@ -49,7 +51,7 @@ class Job {
   #nextCheckpoint = 1
   #transactions!: Transactions
   #committer: Committable[] = []
-  #open!: { n: number; producer: Promise<Producer>; records: boolean }
+  #open!: { producer: Promise<Producer>; records: boolean }
   /** Ids that were begun in this attempt. */
   #begun = new Set<string>()
 
@@ -63,7 +65,7 @@ class Job {
 
   async checkpoint(): Promise<void> {
     const id = this.#nextCheckpoint++
-    const { n, producer, records } = this.#open
+    const { producer, records } = this.#open
     if (records) {
       const handle = producer.then(({ transactionalId, producerId, epoch }) => ({
         transactionalId: transactionalId!,
@@ -71,7 +73,7 @@ class Job {
         epoch,
       }))
       this.#begin()
-      this.#transactions.prepare(n, handle)
+      this.#transactions.prepare(handle)
       this.#committer.push({ checkpointId: id, handle: await handle })
     }
     this.#pending.push({ id, writer: await this.#transactions.snapshot(id), committer: [...this.#committer] })
@@ -118,19 +120,20 @@ class Job {
 
   #start(held: ReadonlySet<string>): void {
     this.#begun = new Set()
-    this.#transactions = new Transactions('p', 0, 1, (id) => {
+    const init = (id: string): Producer => {
       const held = this.complete?.committer.filter(({ handle }) => handle.transactionalId === id) ?? []
       expect(held).toEqual([])
       this.#begun.add(id)
       this.#idsMax = Math.max(this.#idsMax, partsOf('p', id)!.n + 1)
-      return Promise.resolve(this.kafka.init(id))
-    })
-    this.#transactions.reserve(held)
+      return this.kafka.init(id)
+    }
+    this.#transactions = new Transactions({ ...PLACE, begin: async (nextId) => init(nextId()) })
+    for (const id of held) this.#transactions.setAside(id)
     this.#begin()
   }
 
   #begin(): void {
-    this.#open = { ...this.#transactions.begin(), records: false }
+    this.#open = { producer: this.#transactions.begin(), records: false }
     this.#transactions.prepareNext()
   }
 
@@ -203,42 +206,72 @@ test('ids stay few while checkpoints are completed', async () => {
 })
 
 test('a handle that could not be committed after a restart is in the checkpoints that follow, until it is', async () => {
-  const handle = { transactionalId: 'p-0-4', producerId: '7', epoch: 2 }
-  const transactions = new Transactions('p', 0, 1, async (transactionalId) => ({
-    transactionalId,
-    producerId: 1n,
-    epoch: 0,
-    sequences: new Map(),
-  }))
-  transactions.reserve([handle.transactionalId])
+  const handle = handleOf('p-0.4-0-4', 2)
+  const transactions = new Transactions({ ...PLACE, begin: async (nextId) => producerOf(nextId()) })
+  transactions.setAside(handle.transactionalId)
   transactions.carry([handle])
   expect((await transactions.snapshot(9)).handles).toEqual([handle])
-  transactions.committed('p-0-4')
+  transactions.committed('p-0.4-0-4')
   expect((await transactions.snapshot(10)).handles).toEqual([])
 })
 
-test('ids that a checkpoint holds are passed over', () => {
-  const begun: string[] = []
-  const transactions = new Transactions('p', 3, 4, async (id) => {
-    begun.push(id)
-    return { transactionalId: id, producerId: 1n, epoch: 0, sequences: new Map() }
-  })
-  transactions.reserve(['p-3-0', 'p-3-2', 'p-1-1'])
-  transactions.begin()
+test.each([
+  [PLACE.generation, ['p-1.0-0-0', 'p-1.0-0-2', 'p-0-1', 'p-1.1-0-1'], ['p-1.0-0-1', 'p-1.0-0-3']],
+  [undefined, ['p-0-0', 'p-0-2', 'p-1-1', 'p-1.0-0-1'], ['p-0-1', 'p-0-3']],
+])('in the generation %j ids that were set aside are passed over: %j', async (generation, aside, begun) => {
+  const transactions = new Transactions({ ...PLACE, generation, begin: async (nextId) => producerOf(nextId()) })
+  for (const id of aside) expect(transactions.setAside(id)).toBe(true)
+  const first = await transactions.begin()
   transactions.prepareNext()
-  expect(transactions.begin().n).toBe(3)
-  expect(begun).toEqual(['p-3-1', 'p-3-3'])
+  const second = await transactions.begin()
+  expect([first, second].map(({ transactionalId }) => transactionalId)).toEqual(begun)
+  // Too late.
+  expect(begun.map((id) => transactions.setAside(id))).toEqual([false, false])
 })
 
-test.each([
-  ['p', 'p-0-12', { subtask: 0, n: 12 }],
-  ['a-1', 'a-1-2-3', { subtask: 2, n: 3 }],
-  ['a', 'a-1-2-3', undefined],
-  ['p', 'p2-0-1', undefined],
-  ['p', 'p-0', undefined],
-  ['p', 'p-0-x', undefined],
-  ['p', 'p--1-1', undefined],
-])('with the prefix %s the id %s is %j', (prefix, id, parts) => {
-  expect(partsOf(prefix, id)).toEqual(parts)
-  if (parts !== undefined) expect(idOf(prefix, parts.subtask, parts.n)).toBe(id)
+test('an id whose request nobody has answered is passed over, then and later', async () => {
+  const begun: string[] = []
+  const transactions = new Transactions({
+    ...PLACE,
+    async begin(nextId) {
+      begun.push(nextId())
+      if (begun.length === 1) begun.push(nextId())
+      return producerOf(begun.at(-1)!)
+    },
+  })
+  const { transactionalId } = await transactions.begin()
+  expect(transactionalId).toBe('p-1.0-0-1')
+  transactions.prepare(Promise.resolve(handleOf(transactionalId!)))
+  await transactions.snapshot(1)
+  transactions.complete(1)
+  transactions.committed(transactionalId!)
+  await transactions.snapshot(2)
+  transactions.complete(2)
+  await transactions.begin()
+  await transactions.begin()
+  expect(begun).toEqual(['p-1.0-0-0', 'p-1.0-0-1', 'p-1.0-0-1', 'p-1.0-0-2'])
+  expect(transactions.setAside('p-1.0-0-0')).toBe(false)
+})
+
+test('the job is still ours when a checkpoint is complete that began after the question', async () => {
+  const transactions = new Transactions({ ...PLACE, begin: async (nextId) => producerOf(nextId()) })
+  const told: string[] = []
+  const ask = (who: string) => void transactions.stillOurs().then(() => told.push(who))
+  const settle = () => new Promise((resolve) => setImmediate(resolve))
+  await transactions.snapshot(4)
+  ask('behind 4')
+  transactions.complete(4)
+  await settle()
+  expect(told).toEqual([])
+  await transactions.snapshot(5)
+  ask('behind 5')
+  await transactions.snapshot(6)
+  // Restored, or given up.
+  transactions.complete(4)
+  transactions.complete(5)
+  await settle()
+  expect(told).toEqual(['behind 4'])
+  transactions.complete(7)
+  await settle()
+  expect(told).toEqual(['behind 4', 'behind 5'])
 })

@@ -1,16 +1,18 @@
 /**
  * The transactions of one writer: which transactional ids it uses, when one may be used again, and what becomes of them. Its committer has a part in it.
  *
- * Ids are `<prefix>-<subtask>-<n>`, few and used again and again: brokers remember every id for a week. Each use begins with InitProducerId, which raises the
- * epoch: whoever holds an older handle of the id (an older savepoint, a writer that should be dead) is fenced, and can neither write nor commit.
+ * Ids are few and used again and again (transactional-ids.ts). Each use begins with InitProducerId, which raises the epoch: whoever holds an older handle of the id (an older savepoint, a
+ * writer that should be dead) is fenced, and can neither write nor commit. So would we be, if a request without an answer were executed after its second try: an id whose InitProducerId was not answered
+ * is not used any more in this attempt.
  *
- * So an id must not be used again while a checkpoint that the job may go on from still has its handle as not committed, or the job could not start:
+ * And an id must not be used again while a checkpoint that the job may go on from still has its handle as not committed, or the job could not start:
  * - prepared: until it is committed, and a checkpoint that was taken after that is complete;
  * - in the checkpoint that the job went on from: never in this attempt; and as long as a committer may have to ask for it, the checkpoints of this attempt hold it, too: the
  *   next attempt would use it again, or abort it as one that lingers.
  *
  * [KK-03, KK-07, KK-09, KK-10]
  */
+import { compareGenerations, type Generation, idOf, partsOf } from './transactional-ids.ts'
 
 /** What is stored of a transaction that is prepared. */
 export interface TransactionHandle {
@@ -26,7 +28,7 @@ export interface KafkaWriterState {
   subtask: number
   /** Of the writers together. */
   parallelism: number
-  /** Ids of this subtask up to here (exclusive) were used. */
+  /** Numbers of ids of this subtask up to here (exclusive) were used. */
   ids: number
   /** Prepared and perhaps not committed. */
   handles: TransactionHandle[]
@@ -42,51 +44,42 @@ export interface Producer {
   readonly sequences: Map<string, number>
 }
 
-interface Id {
-  n: number
+export interface TransactionsOptions {
+  prefix: string
+  /** undefined: ids have none. */
+  generation: Generation | undefined
+  subtask: number
+  parallelism: number
+  /** Begins under the id that `nextId` gives, and when nobody knows what has become of a try, under the next one. */
+  begin(nextId: () => string): Promise<Producer>
+}
+
+interface Prepared {
+  handle: Promise<TransactionHandle>
+  /** Known before anyone is given the handle. */
+  transactionalId: string | undefined
+  committed: boolean
   /** A checkpoint that was taken when it was committed already. */
   freeAfter: number | undefined
-  committed: boolean
-  transactionalId: string
-  handle: Promise<TransactionHandle>
 }
 
 export class Transactions {
-  readonly #init: (transactionalId: string) => Promise<Producer>
-  readonly #prefix: string
-  readonly #subtask: number
-  readonly #parallelism: number
-  readonly #reserved = new Set<string>()
-  readonly #made = new Map<string, Producer>()
+  readonly #options: TransactionsOptions
+  /** Ids that are not for use in this attempt. */
+  readonly #setAside = new Set<string>()
   /** By id. */
   readonly #carried = new Map<string, TransactionHandle>()
-  /** Prepared, in the order of checkpoints. */
-  #prepared: Id[] = []
+  /** In the order of checkpoints. */
+  #prepared: Prepared[] = []
   readonly #free: number[] = []
   #next = 0
   /** The next producer, made before it is needed. */
-  #spare: { n: number; producer: Promise<Producer> } | undefined
+  #spare: Promise<Producer> | undefined
+  /** Who waits for a checkpoint that begins after they asked; undefined: none has begun. */
+  #waiting: { checkpointId: number | undefined; resolve(): void }[] = []
 
-  constructor(
-    prefix: string,
-    subtask: number,
-    parallelism: number,
-    init: (transactionalId: string) => Promise<Producer>,
-  ) {
-    this.#prefix = prefix
-    this.#subtask = subtask
-    this.#parallelism = parallelism
-    this.#init = init
-  }
-
-  /** Ids that a checkpoint holds: not for use in this attempt. */
-  reserve(transactionalIds: Iterable<string>): void {
-    for (const id of transactionalIds) this.#reserved.add(id)
-  }
-
-  /** Producers that were made already, by id: those of this subtask need not be made again. */
-  use(producers: ReadonlyMap<string, Producer>): void {
-    for (const [id, producer] of producers) this.#made.set(id, producer)
+  constructor(options: TransactionsOptions) {
+    this.#options = options
   }
 
   /** Handles of the checkpoint that the job went on from: they are stored until they are known to be committed. */
@@ -94,8 +87,15 @@ export class Transactions {
     for (const handle of handles) this.#carried.set(handle.transactionalId, handle)
   }
 
+  /** From now on this attempt does not begin with this id. False: it has done so already. */
+  setAside(transactionalId: string): boolean {
+    if (this.#hasBegun(transactionalId)) return false
+    this.#setAside.add(transactionalId)
+    return true
+  }
+
   /** The producer for the next transaction. */
-  begin(): { n: number; producer: Promise<Producer> } {
+  begin(): Promise<Producer> {
     const next = this.#spare ?? this.#make()
     this.#spare = undefined
     return next
@@ -107,56 +107,69 @@ export class Transactions {
   }
 
   /** Everything of the transaction is with the brokers, or will be before the checkpoint is acknowledged. */
-  prepare(n: number, handle: Promise<TransactionHandle>): void {
-    const transactionalId = idOf(this.#prefix, this.#subtask, n)
-    this.#prepared.push({ n, transactionalId, handle, committed: false, freeAfter: undefined })
+  prepare(handle: Promise<TransactionHandle>): void {
+    const prepared: Prepared = { handle, transactionalId: undefined, committed: false, freeAfter: undefined }
+    this.#prepared.push(prepared)
+    handle.then(
+      ({ transactionalId }) => {
+        prepared.transactionalId = transactionalId
+      },
+      // Whoever waits for it is told.
+      () => {},
+    )
   }
 
   /** By the committer. */
   committed(transactionalId: string): void {
     this.#carried.delete(transactionalId)
-    for (const id of this.#prepared) {
-      if (id.transactionalId !== transactionalId) continue
-      id.committed = true
+    for (const prepared of this.#prepared) {
+      if (prepared.transactionalId !== transactionalId) continue
+      prepared.committed = true
       // Committers go from the oldest checkpoint to the newest: this one has nothing left of those before.
       this.#carried.clear()
     }
   }
 
-  /** An id that this writer has used, or made ready. */
-  hasBegun(transactionalId: string): boolean {
-    const parts = partsOf(this.#prefix, transactionalId)
-    return parts?.subtask === this.#subtask && parts.n < this.#next
-  }
-
   /** Takes what a checkpoint must know. */
   async snapshot(checkpointId: number): Promise<KafkaWriterState> {
-    for (const id of this.#prepared) if (id.committed) id.freeAfter ??= checkpointId
+    for (const prepared of this.#prepared) if (prepared.committed) prepared.freeAfter ??= checkpointId
+    for (const waiter of this.#waiting) waiter.checkpointId ??= checkpointId
+    const { prefix, subtask, parallelism } = this.#options
     const ids = this.#next
     const carried = [...this.#carried.values()]
-    const prepared = await Promise.all(this.#prepared.filter((id) => !id.committed).map(({ handle }) => handle))
-    const handles = [...carried, ...prepared]
-    return { prefix: this.#prefix, subtask: this.#subtask, parallelism: this.#parallelism, ids, handles }
+    const prepared = await Promise.all(this.#prepared.filter((one) => !one.committed).map(({ handle }) => handle))
+    return { prefix, subtask, parallelism, ids, handles: [...carried, ...prepared] }
   }
 
   /** Everything up to this checkpoint is complete. */
   complete(checkpointId: number): void {
-    const free = this.#prepared.filter(({ freeAfter }) => freeAfter !== undefined && freeAfter <= checkpointId)
-    if (free.length === 0) return
-    this.#prepared = this.#prepared.filter((id) => !free.includes(id))
-    for (const { n } of free) this.#free.push(n)
+    const isOver = (id: number | undefined) => id !== undefined && id <= checkpointId
+    for (const waiter of this.#waiting) if (isOver(waiter.checkpointId)) waiter.resolve()
+    this.#waiting = this.#waiting.filter((waiter) => !isOver(waiter.checkpointId))
+    for (const { transactionalId, freeAfter } of this.#prepared)
+      if (isOver(freeAfter)) this.#free.push(partsOf(this.#options.prefix, transactionalId!)!.n)
+    this.#prepared = this.#prepared.filter(({ freeAfter }) => !isOver(freeAfter))
   }
 
-  #make(): { n: number; producer: Promise<Producer> } {
-    const n = this.#lowestFree()
-    const id = idOf(this.#prefix, this.#subtask, n)
-    const made = this.#made.get(id)
-    // Once: the next use begins with a new epoch.
-    this.#made.delete(id)
-    const producer = made === undefined ? this.#init(id) : Promise.resolve(made)
+  /** A checkpoint that begins after this call is complete: until it began, nobody has taken the job over from this attempt. Never, where nothing is written. */
+  stillOurs(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push({ checkpointId: undefined, resolve }))
+  }
+
+  #hasBegun(transactionalId: string): boolean {
+    const { prefix, generation, subtask } = this.#options
+    const parts = partsOf(prefix, transactionalId)
+    if (parts?.subtask !== subtask || parts.n >= this.#next || this.#setAside.has(transactionalId)) return false
+    if (parts.generation === undefined || generation === undefined) return parts.generation === generation
+    return compareGenerations(parts.generation, generation) === 'same'
+  }
+
+  #make(): Promise<Producer> {
+    const { prefix, generation, subtask, begin } = this.#options
+    const producer = begin(() => idOf(prefix, generation, subtask, this.#lowestFree()))
     // Whoever waits for it is told.
     producer.catch(() => {})
-    return { n, producer }
+    return producer
   }
 
   #lowestFree(): number {
@@ -164,16 +177,8 @@ export class Transactions {
       this.#free.sort((a, b) => a - b)
       return this.#free.shift()!
     }
-    while (this.#reserved.has(idOf(this.#prefix, this.#subtask, this.#next))) this.#next++
+    const { prefix, generation, subtask } = this.#options
+    while (this.#setAside.has(idOf(prefix, generation, subtask, this.#next))) this.#next++
     return this.#next++
   }
-}
-
-export const idOf = (prefix: string, subtask: number, n: number): string => `${prefix}-${subtask}-${n}`
-
-/** The parts of an id with this prefix; undefined: it is someone else's. */
-export function partsOf(prefix: string, transactionalId: string): { subtask: number; n: number } | undefined {
-  if (!transactionalId.startsWith(`${prefix}-`)) return undefined
-  const found = /^(\d+)-(\d+)$/.exec(transactionalId.slice(prefix.length + 1))
-  return found === null ? undefined : { subtask: Number(found[1]), n: Number(found[2]) }
 }

@@ -13,7 +13,7 @@ import type { Counter } from '../../../core/metrics.ts'
 import type { SinkContext, SinkWriter } from '../../../core/sink.ts'
 import type { KafkaClient } from '../client/client.ts'
 import type { Header, Part } from '../records/batch-writer.ts'
-import { endTransaction, initProducer } from './requests.ts'
+import { endTransaction, idempotentProducer } from './requests.ts'
 import { newSession, Sender, type SenderSettings, type Session } from './sender.ts'
 import type { RecordSerializer } from './serializer.ts'
 import type { KafkaWriterState, Producer, TransactionHandle, Transactions } from './transactions.ts'
@@ -26,11 +26,6 @@ export interface WriterSettings<T> {
   lingerMs: number
   bufferBytesMax: number
   recordBytesMax: number
-}
-
-/** A transaction in the writer; `n` is its id's number. */
-interface Transaction extends Session {
-  n: number
 }
 
 interface Parked {
@@ -105,7 +100,7 @@ export class KafkaWriter<T> implements SinkWriter<T, TransactionHandle, KafkaWri
   ): Promise<KafkaWriter<T>> {
     const session =
       transactions === undefined
-        ? newSession(settings.idempotent ? initProducer(client, null, 0) : undefined)
+        ? newSession(settings.idempotent ? idempotentProducer(client) : undefined)
         : begin(transactions)
     session.producer?.catch(() => {})
     const writer = new KafkaWriter(context, settings, client, transactions, session)
@@ -175,12 +170,12 @@ export class KafkaWriter<T> implements SinkWriter<T, TransactionHandle, KafkaWri
   // --- transactions
 
   async #prepare(transactions: Transactions): Promise<TransactionHandle[]> {
-    const session = this.#session as Transaction
+    const session = this.#session
     if (session.records === 0) return []
     this.#sender.closeAll()
     this.#session = begin(transactions)
     const handle = session.producer!.then((producer) => handleOf(producer))
-    transactions.prepare(session.n, handle)
+    transactions.prepare(handle)
     await this.#whenDrained(session)
     return [await handle]
   }
@@ -326,10 +321,10 @@ export class KafkaWriter<T> implements SinkWriter<T, TransactionHandle, KafkaWri
   }
 }
 
-function begin(transactions: Transactions): Transaction {
-  const { n, producer } = transactions.begin()
+function begin(transactions: Transactions): Session {
+  const producer = transactions.begin()
   transactions.prepareNext()
-  return { ...newSession(producer), n }
+  return newSession(producer)
 }
 
 const handleOf = ({ transactionalId, producerId, epoch }: Producer): TransactionHandle => ({
