@@ -33,7 +33,7 @@ describeOnKafka('epochs', (kafka) => {
     const age = async (id: string) => {
       for (let epoch = 0; epoch < NEAR_THE_END; ) ({ epoch } = await initProducer(client!, id, 60_000))
     }
-    await age('epochs-0-0')
+    await age('epochs-0.0-0-0')
     const sink = () =>
       kafkaSink<string>({
         ...{ bootstrapServers: kafka().bootstrapServers, topic: 'out', value: textLines() },
@@ -63,7 +63,7 @@ describeOnKafka('epochs', (kafka) => {
     await harness.close()
     const read = async () => (await kafka().readCommitted('out')).map(({ value }) => String(value)).sort()
     await expect.poll(read, { timeout: 10_000 }).toEqual(written.sort())
-    const { epoch } = await initProducer(client, 'epochs-0-0', 60_000)
+    const { epoch } = await initProducer(client, 'epochs-0.0-0-0', 60_000)
     expect(epoch).toBeLessThan(NEAR_THE_END)
   })
 })

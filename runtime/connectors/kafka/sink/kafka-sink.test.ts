@@ -200,7 +200,8 @@ describeOnKfake(
         await old.notifyCheckpointComplete()
         const others = await kafka().transaction(`old-${topic}-others-0-0`)
         // As a process that was killed leaves them.
-        const left = [await kafka().transaction(`old-${topic}-5-2`), await kafka().transaction(`${topic}-1-9`)]
+        const ids = [`old-${topic}-5-2`, `old-${topic}-0.1-5-2`, `${topic}-1-9`, `${topic}-7.2-1-9`, `${topic}-0.0-0-1`]
+        const left = await Promise.all(ids.map((id) => kafka().transaction(id)))
         for (const transaction of left) await transaction.send(topic, [{ value: 'left' }])
         await old.close()
         const harness = await exactlyOnce(topic, { restore: snapshot })
@@ -216,8 +217,10 @@ describeOnKfake(
       it('ends what comes to the brokers after it has looked', async () => {
         const topic = await newTopic()
         const harness = await exactlyOnce(topic)
-        const late = await kafka().transaction(`${topic}-0-17`)
-        await late.send(topic, [{ value: 'late' }])
+        for (const id of [`${topic}-7.7-0-1`, `${topic}-0.0-0-17`]) {
+          const late = await kafka().transaction(id)
+          await late.send(topic, [{ value: 'late' }])
+        }
         write(harness, 'a')
         await harness.snapshot()
         await harness.notifyCheckpointComplete()
@@ -231,13 +234,13 @@ describeOnKfake(
         const harness = await exactlyOnce(topic)
         write(harness, 'a')
         const snapshot = await harness.snapshot()
-        const thief = await kafka().transaction(`${topic}-0-0`)
+        const thief = await kafka().transaction(`${topic}-0.0-0-0`)
         await thief.send(topic, [{ value: 'thief' }])
         await thief.abort()
         await harness.close()
         await expect(exactlyOnce(topic, { restore: snapshot })).rejects.toMatchObject({
           code: 'TR-SINK-002',
-          message: expect.stringContaining(`the transaction of "${topic}-0-0"`),
+          message: expect.stringContaining(`the transaction of "${topic}-0.0-0-0"`),
         })
         const allowed = await exactlyOnce(topic, {
           restore: snapshot,

@@ -1,6 +1,6 @@
 /**
  * Exactly once where jobs crash: nothing is said to the brokers any more, and what the next attempt finds is whatever was left [KK-04, KK-05, KK-10]. Each on brokers that can list
- * transactions, and on some that cannot.
+ * transactions, under other ids and under the same ones, and on some that cannot.
  */
 import { describe, expect, it } from 'vitest'
 import type { HarnessSnapshot } from '../../../testing/operator-harness.ts'
@@ -8,13 +8,14 @@ import { drivenSinks } from '../testing/driven-sinks.suite.ts'
 import { describeOnKfake } from '../testing/kafka-broker.suite.ts'
 
 describe.each([
-  ['brokers that list transactions', undefined],
-  ['brokers before 3.0', '2.8'],
-])('a sink that has crashed, on %s', (_, asVersion) => {
+  ['brokers that list transactions', undefined, false],
+  ['brokers that list transactions, under the same ids', undefined, true],
+  ['brokers before 3.0', '2.8', false],
+])('a sink that has crashed, on %s', (_, asVersion, oneGeneration) => {
   describeOnKfake(
     'exactly once',
     (kafka) => {
-      const { newTopic, exactlyOnce, read } = drivenSinks(kafka)
+      const { newTopic, exactlyOnce, read } = drivenSinks(kafka, { oneGeneration })
 
       it('goes on from the newest of several checkpoints that were under way', async () => {
         const topic = await newTopic()

@@ -1,8 +1,8 @@
 /** Whose transactions a writer may end, and when. */
 import { expect, test } from 'vitest'
-import { belongsTo, compareGenerations, idOf, partsOf } from './transactional-ids.ts'
+import { belongsTo, compareGenerations, type IdParts, idOf, partsOf } from './transactional-ids.ts'
 
-test.each([
+test.each<[prefix: string, id: string, parts: Partial<IdParts> | undefined]>([
   ['p', 'p-0-12', { subtask: 0, n: 12 }],
   ['p', 'p-3.0-1-12', { generation: { epoch: 3, attempt: 0 }, subtask: 1, n: 12 }],
   ['a-1', 'a-1-2-3', { subtask: 2, n: 3 }],
@@ -16,8 +16,8 @@ test.each([
   ['p', 'p-0-x', undefined],
   ['p', 'p--1-1', undefined],
 ])('with the prefix %s the id %s is %j', (prefix, id, parts) => {
-  expect(partsOf(prefix, id)).toEqual(parts === undefined ? undefined : { generation: undefined, ...parts })
-  if (parts !== undefined) expect(idOf(prefix, parts.generation, parts.subtask, parts.n)).toBe(id)
+  expect(partsOf(prefix, id)).toEqual(parts)
+  if (parts !== undefined) expect(idOf(prefix, parts.generation, parts.subtask!, parts.n!)).toBe(id)
 })
 
 test('generations begin again, so that ids stay few', () => {

@@ -32,9 +32,10 @@ export interface DrivenSinks {
   read(topic: string): Promise<string[]>
 }
 
-/** Closes them all behind each test. */
-export function drivenSinks(kafka: () => KafkaBroker): DrivenSinks {
+/** Closes them all behind each test. Each is another attempt, unless `oneGeneration`: then all have the same ids, as those of a job that always begins anew. */
+export function drivenSinks(kafka: () => KafkaBroker, { oneGeneration = false } = {}): DrivenSinks {
   let topics = 0
+  let attempts = 0
   const opened: { close(): Promise<void> }[] = []
   afterEach(async () => {
     for (const sink of opened.splice(0)) await sink.close().catch(() => {})
@@ -46,7 +47,10 @@ export function drivenSinks(kafka: () => KafkaBroker): DrivenSinks {
       value: textLines(),
       ...options,
     })
-    const harness = await OperatorHarness.open((lines: DataStream<string>) => lines.sinkTo(sink), harnessOptions)
+    const harness = await OperatorHarness.open((lines: DataStream<string>) => lines.sinkTo(sink), {
+      attempt: oneGeneration ? 0 : attempts++,
+      ...harnessOptions,
+    })
     opened.push(harness)
     const snapshot = () => harness.snapshot()
     const complete = (checkpointId?: number) => harness.notifyCheckpointComplete(checkpointId)
