@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
-import type { CommitRequest, Sink, SinkWriter } from '../core/sink.ts'
+import type { CommitRequest, Sink, SinkContext, SinkWriter } from '../core/sink.ts'
 import { type FakeContextOptions, openOperator } from '../testing/operator-context.ts'
 import {
   barrier,
@@ -34,6 +34,60 @@ const counted = (context: { runtime: { metrics: { counter(name: string): { value
   ['total', 'successful', 'alreadyCommitted', 'retried', 'failed', 'pending'].map((name) =>
     context.runtime.metrics.counter(`${name}Committables`).value(),
   )
+
+describe('a sink whose task ends while it opens', () => {
+  const restored = async () => {
+    const { operator } = await open(new Ledger())
+    write(operator, 'a')
+    return { restored: restoredFrom([await takeSnapshot(operator, barrier(1))], 0, 1) }
+  }
+  /** Ledger's sink, which is told when it may go on. */
+  const held = (ledger: Ledger) => {
+    const told: boolean[] = []
+    let goOn!: () => void
+    const gate = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const sink = ledger.sink()
+    const wait = async (context: SinkContext) => {
+      context.closing.addEventListener('abort', () => told.push(context.closing.aborted))
+      await gate
+    }
+    const operator = new Operator({
+      sink: {
+        ...sink,
+        createWriter: (context) => wait(context).then(() => sink.createWriter(context)),
+        restoreWriter: (context, states) => wait(context).then(() => sink.restoreWriter!(context, states)),
+      },
+      committer: SETTINGS,
+    })
+    return { operator, told, goOn }
+  }
+
+  it.each([
+    ['begins', async () => ({}), ['create', 'close']],
+    ['goes on', restored, ['commit 1: a', 'close commit', 'restore 1', 'close']],
+  ])('is told, and its writer is closed as soon as it is there, where a job %s', async (_, from, calls) => {
+    const ledger = new Ledger()
+    const { operator, told, goOn } = held(ledger)
+    const opening = openOperator(operator, { checkpointing: true, operatorName: 'ledger', ...(await from()) })
+    await settle()
+    await operator.close()
+    expect(told).toEqual([true])
+    goOn()
+    await expect(opening).rejects.toThrow('"ledger" was closed while it opened')
+    expect(ledger.calls).toEqual(calls)
+  })
+
+  it('commits nothing of the checkpoint any more', async () => {
+    const ledger = new Ledger()
+    const operator = new Operator({ sink: ledger.sink(), committer: SETTINGS })
+    const opening = openOperator(operator, { checkpointing: true, ...(await restored()) })
+    await operator.close()
+    await expect(opening).rejects.toThrow('was closed while it opened')
+    expect(ledger.calls).toEqual([])
+  })
+})
 
 describe('a two-phase sink', () => {
   // w: a record, b: a barrier, s: a savepoint, c: complete, x: aborted.

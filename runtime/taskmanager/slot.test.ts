@@ -162,6 +162,36 @@ describe('Slot', () => {
     expect(outcome.states).toEqual(['RUNNING', 'FAILED'])
   })
 
+  // Chaos found it: sinks that were opened behind the end of their attempt took over the transactions of the next one.
+  it('opens nothing more once it is cancelled, and runs nothing of it', async () => {
+    const opened: string[] = []
+    let goOn!: () => void
+    const gate = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const job = new TestJob({
+      parallelism: 1,
+      build: (add) => {
+        const fn = (name: string, open: () => void | Promise<void> = () => {}) => {
+          return { map: (n: number) => n, open: () => (opened.push(name), open()) }
+        }
+        const source = add('numbers', 'source', numbers(5))
+        const upstream = add('upstream', 'map', { fn: fn('upstream') }, source)
+        const key: Partitioner = { kind: 'key', keyOf: (n: number) => n }
+        const chained = add('chained', 'map', { fn: fn('chained') }, upstream, key)
+        const slow = add('slow', 'map', { fn: fn('slow', () => gate) }, chained)
+        add('collect', 'collect', { collectId: 'c' }, slow, { kind: 'auto' }, true)
+      },
+    })
+    await expect.poll(() => opened).toEqual(['slow'])
+    job.cancel()
+    await job.ended
+    goOn()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(opened).toEqual(['slow'])
+    expect(job.states).toEqual(['CANCELED', 'CANCELED'])
+  })
+
   it('names the operator whose open() throws', async () => {
     const outcome = await run(1, (add) => {
       const source = add('numbers', 'source', numbers(5))
