@@ -5,7 +5,7 @@
  * a job goes on from an older checkpoint, what is open under the id is another transaction, which nobody would end. Everything else that the brokers list as open, under the prefix and of a
  * subtask that is this one by its number modulo the parallelism, is taken over by InitProducerId, which aborts it:
  * - of older generations (transactional-ids.ts) at once, and once more a while later: a thread that has just died may have sent what opens a transaction, and the broker may come to it
- *   after it has given the list;
+ *   after it has given the list. Of the generation before ours also what was begun and is not open yet: the thread may be alive, and cut off from all but Kafka;
  * - of our own generation, which is of a job that began anew, the same, with ids that we have not begun and from now on never will;
  * - of generations that may be newer only when a checkpoint that begins afterwards is complete. Either they are very old, or it is we who were superseded and do not know it yet; then none of
  *   ours becomes complete, and what we would have fenced is in use.
@@ -43,6 +43,8 @@ export interface LingeringOptions {
 }
 
 const OPEN = new Set(['Ongoing', 'PrepareEpochFence'])
+/** Begun, and nothing was added. */
+const EMPTY = 'Empty'
 
 /** What all brokers coordinate; undefined: one cannot tell. */
 export async function listTransactions(client: KafkaClient): Promise<ListedTransaction[] | undefined> {
@@ -67,21 +69,21 @@ export async function listTransactions(client: KafkaClient): Promise<ListedTrans
 export async function takeOver(options: LingeringOptions, listed: readonly ListedTransaction[]): Promise<string[]> {
   const { held, generation, init, setAside } = options
   const [prefix] = options.prefixes
-  const open = listed
-    .filter(({ state }) => OPEN.has(state))
-    .map(({ transactionalId }) => transactionalId)
-    .filter((id) => isMine(options, id))
+  const now: string[] = []
   const later: string[] = []
-  const now = open.filter((id) => {
-    if (held.has(id)) return false
+  const usedAgain: string[] = []
+  for (const { transactionalId: id, state } of listed) {
+    if (!isMine(options, id)) continue
     const theirs = partsOf(prefix!, id)?.generation
     // Of another prefix, or of an attempt that had no list.
-    if (theirs === undefined || generation === undefined) return true
-    const age = compareGenerations(theirs, generation)
-    if (age === 'newer') later.push(id)
-    return age === 'older' || (age === 'same' && setAside(id))
-  })
-  await Promise.all([...now.map(init), endUsedAgain(options, open)])
+    const age = theirs === undefined || generation === undefined ? 'older' : compareGenerations(theirs, generation)
+    if (!OPEN.has(state)) {
+      if (state === EMPTY && age === 'before' && !held.has(id)) now.push(id)
+    } else if (held.has(id)) usedAgain.push(id)
+    else if (age === 'newer') later.push(id)
+    else if (age !== 'same' || setAside(id)) now.push(id)
+  }
+  await Promise.all([...now.map(init), endUsedAgain(options, usedAgain)])
   return later
 }
 
@@ -103,20 +105,18 @@ export async function takeOverUnlisted(options: LingeringOptions): Promise<void>
 const isMine = ({ prefixes, subtask, parallelism }: LingeringOptions, transactionalId: string): boolean =>
   belongsTo(prefixes, transactionalId, subtask, parallelism)
 
-/** Ends what is open under ids of handles without being theirs: a handle that is fenced was committed before, or is lost anyway. Committing one again changes nothing. */
-async function endUsedAgain({ client, held, init }: LingeringOptions, open: readonly string[]): Promise<void> {
+/** Ends what is open under ids of handles that are held, without being theirs: a handle that is fenced was committed before, or is lost anyway. Committing one again changes nothing. */
+async function endUsedAgain({ client, held, init }: LingeringOptions, ids: readonly string[]): Promise<void> {
   await Promise.all(
-    open
-      .filter((id) => held.has(id))
-      .map(async (id) => {
-        const commit = async () => {
-          const code = await endTransaction(client, held.get(id)!, true)
-          if (isRetriable(code)) throw new KafkaProtocolError(code, `the transaction of "${id}"`)
-          return code
-        }
-        const forget = () => client.forgetCoordinator('transaction', id)
-        if (isFenced(await client.retrying(`commit the transaction of "${id}"`, commit, forget))) await init(id)
-      }),
+    ids.map(async (id) => {
+      const commit = async () => {
+        const code = await endTransaction(client, held.get(id)!, true)
+        if (isRetriable(code)) throw new KafkaProtocolError(code, `the transaction of "${id}"`)
+        return code
+      }
+      const forget = () => client.forgetCoordinator('transaction', id)
+      if (isFenced(await client.retrying(`commit the transaction of "${id}"`, commit, forget))) await init(id)
+    }),
   )
 }
 

@@ -73,7 +73,9 @@ describeOnKafka(
       await first.crash()
       await expect(exactlyOnce(topic, { restore: snapshot })).rejects.toMatchObject({
         code: 'TR-SINK-002',
-        message: expect.stringMatching(/transaction of "driven-\d+-0-0".*open for longer than transaction.timeout.ms/),
+        message: expect.stringMatching(
+          /transaction of "driven-\d+-0\.\d-0-0".*open for longer than transaction.timeout.ms/,
+        ),
       })
       const next = await exactlyOnce(topic, { restore: snapshot, ...ALLOW_LOST })
       next.write('b')
@@ -103,7 +105,7 @@ describeOnKafka(
       await expect.poll(() => (failed ??= failure()), { timeout: 15_000 }).toBeDefined()
       expect(failed).toMatchObject({
         code: 'TR-KAFKA-010',
-        message: expect.stringMatching(/driven-\d+-0-1/),
+        message: expect.stringMatching(/driven-\d+-0\.\d-0-1/),
       })
       next.write('b')
       await next.checkpoint()

@@ -123,6 +123,38 @@ describeOnKfake('exactly once beside attempts that are over', (kafka) => {
     expect(await read()).toEqual(['a'])
   })
 
+  // Its transactions would hold readers back until their time is over.
+  it.each(['with nothing written', 'with a transaction open'])(
+    'a thread that is cut off writes nothing more, %s',
+    async (how) => {
+      const first = await open()
+      first.processElement('a')
+      const restore = await first.snapshot()
+      await first.notifyCheckpointComplete()
+      if (how !== 'with nothing written') {
+        first.processElement('lost')
+        void first.snapshot().catch(() => {})
+        await expect.poll(async () => (await kafka().readUncommitted(topic)).length).toBe(2)
+      }
+      const next = await open({ attempt: 1, restore })
+      first.processElement('lost, too')
+      first.advance(1)
+      void first.snapshot().catch(() => {})
+      const failure = () => {
+        try {
+          first.advance(1)
+        } catch (error) {
+          return error
+        }
+      }
+      await expect.poll(failure).toMatchObject({ code: 'TR-KAFKA-010' })
+      next.processElement('b')
+      await next.snapshot()
+      await next.notifyCheckpointComplete()
+      expect(await read()).toEqual(['a', 'b'])
+    },
+  )
+
   describe('a process that was replaced', () => {
     it('leaves alone what is open of its successor', async () => {
       const first = await open({ ownerEpoch: 1 })

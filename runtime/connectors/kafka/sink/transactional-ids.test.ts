@@ -30,15 +30,18 @@ test('generations begin again, so that ids stay few', () => {
 test.each([
   ['3.2', 3, 2, 'same'],
   ['3.2', 11, 10, 'same'],
-  ['3.1', 3, 2, 'older'],
+  ['3.1', 3, 2, 'before'],
+  ['3.0', 3, 2, 'older'],
+  ['3.7', 3, 8, 'before'],
   ['3.7', 3, 9, 'older'],
   ['3.7', 3, 10, 'older'],
   ['3.7', 3, 11, 'newer'],
   ['3.3', 3, 2, 'newer'],
   ['3.0', 3, 7, 'newer'],
-  ['2.7', 3, 0, 'older'],
+  ['2.7', 3, 0, 'before'],
+  ['1.7', 3, 0, 'older'],
   ['4.0', 3, 7, 'newer'],
-  ['7.0', 8, 0, 'older'],
+  ['7.0', 8, 0, 'before'],
   ['0.0', 7, 0, 'newer'],
 ] as const)('generation %s is, for epoch %i and attempt %i, %s', (text, epoch, attempt, age) => {
   const { generation } = partsOf('p', `p-${text}-0-0`)!

@@ -51,10 +51,14 @@ export function belongsTo(
   })
 }
 
-/** How generation `theirs` stands to `ours`: `newer` is what may be so, as the count begins again and again: one half of all. */
-export function compareGenerations(theirs: Generation, ours: Generation): 'same' | 'newer' | 'older' {
+/**
+ * How generation `theirs` stands to `ours`. `newer` is what may be so, as the count begins again and again: one half of all. `before` is older: the attempt before ours, or the process, whose last
+ * attempt nobody knows.
+ */
+export function compareGenerations(theirs: Generation, ours: Generation): 'same' | 'newer' | 'older' | 'before' {
   const ahead = distance(theirs.epoch, ours.epoch) || distance(theirs.attempt, ours.attempt)
   if (ahead === 0) return 'same'
+  if (ahead === GENERATIONS - 1) return 'before'
   return ahead <= GENERATIONS / 2 ? 'newer' : 'older'
 }
 
