@@ -173,7 +173,11 @@ describe('Slot', () => {
       parallelism: 1,
       build: (add) => {
         const fn = (name: string, open: () => void | Promise<void> = () => {}) => {
-          return { map: (n: number) => n, open: () => (opened.push(name), open()) }
+          const opens = () => {
+            opened.push(name)
+            return open()
+          }
+          return { map: (n: number) => n, open: opens }
         }
         const source = add('numbers', 'source', numbers(5))
         const upstream = add('upstream', 'map', { fn: fn('upstream') }, source)

@@ -129,15 +129,16 @@ test('a right that is missing fails the job at once', async () => {
 
 test('an id is used again only when its transaction was committed, and a later checkpoint is complete', async () => {
   const made: string[] = []
-  const transactions = new Transactions('p', 0, 1, async (transactionalId): Promise<Producer> => {
+  const begin = async (nextId: () => string): Promise<Producer> => {
+    const transactionalId = nextId()
     made.push(transactionalId)
     return { transactionalId, producerId: 7n, epoch: 3, sequences: new Map() }
-  })
+  }
+  const transactions = new Transactions({ prefix: 'p', generation: undefined, subtask: 0, parallelism: 1, begin })
   const answers: Record<string, number | Error> = { 'p-0-0': brokenConnection() }
   const { committer } = committerOn(answers, transactions)
   const prepare = async (checkpointId: number) => {
-    const { n } = transactions.begin()
-    transactions.prepare(n, Promise.resolve(handleOf(`p-0-${n}`)))
+    transactions.prepare(transactions.begin().then(({ transactionalId }) => handleOf(transactionalId!)))
     const { handles } = await transactions.snapshot(checkpointId)
     return handles.map(({ transactionalId }) => transactionalId)
   }

@@ -64,6 +64,7 @@ describeOnKfake('exactly once beside attempts that are over', (kafka) => {
             clock: { now: () => 0, monotonic: () => 0 },
             schedule: () => () => {},
             random: () => 0,
+            warn: () => {},
           })
           await call.call(late, await late.coordinator('transaction', transactionalId), name, args)
           await late.close()

@@ -38,6 +38,7 @@ export class FakeClient extends KafkaClient {
   onProduce: (node: number, request: ProduceRequest) => Promise<ProducedPartition[] | undefined> = unexpected
   onFetch: (node: number, protocol: Protocol) => Promise<FetchAnswer> = unexpected
   onCall: (node: number, api: ApiName, args: any) => Promise<any> = unexpected
+  onConnect: (node: number) => Promise<void> = async () => {}
 
   constructor(properties: Record<string, string | number> = {}) {
     const clock = new ManualClock()
@@ -119,6 +120,10 @@ export class FakeClient extends KafkaClient {
 
   override forgetCoordinator(_kind: 'group' | 'transaction', id: string): void {
     this.#coordinators.delete(id)
+  }
+
+  override connect(nodeId: number): Promise<void> {
+    return this.onConnect(nodeId)
   }
 
   override call(nodeId: number, api: ApiName, args: unknown): Promise<any> {
