@@ -184,6 +184,12 @@ test.each([
   )
 })
 
+secure('a handshake has 10 s, or as long as it is told', () => {
+  const timeoutOf = (text: string) =>
+    internalTls(certs.options(undefined, undefined, { [`${NS}handshake-timeout`]: text }))?.server.handshakeTimeout
+  expect([timeoutOf('-1'), timeoutOf('700')]).toEqual([10_000, 700])
+})
+
 secure('ciphers that are not known are refused', () => {
   const options = certs.options(undefined, undefined, { 'security.ssl.algorithms': 'TLS_FAST' })
   expect(refusal(() => internalTls(options))).toContain('"TLS_FAST" is not known')

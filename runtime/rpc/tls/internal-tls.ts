@@ -26,6 +26,9 @@ export interface InternalTls {
   readonly truststore: string
 }
 
+/** Of the option whose value is -1. */
+const HANDSHAKE_MS = 10_000
+
 export interface InternalTlsInputs {
   readFile?: (path: string) => Buffer
   /** Milliseconds since 1970: certificates are compared with it. */
@@ -67,13 +70,13 @@ export function internalTls(
     rejectUnauthorized: true,
     ...(ciphers === undefined ? {} : { ciphers }),
   } as const
-  const handshakeTimeoutMs = read.get(INTERNAL_TLS.handshake)
+  const handshakeMs = read.get(INTERNAL_TLS.handshake)
   return {
     client: { ...common, checkServerIdentity: () => undefined },
     server: {
       ...common,
       requestCert: true,
-      ...(handshakeTimeoutMs > 0 ? { handshakeTimeout: handshakeTimeoutMs } : {}),
+      handshakeTimeout: handshakeMs > 0 ? handshakeMs : HANDSHAKE_MS,
     },
     refuses: (socket) => {
       if (!socket.authorized) return distrust(socket)
