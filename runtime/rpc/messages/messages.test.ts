@@ -5,6 +5,7 @@ import { call, catalog, misfit, oneWay } from '../wire/catalog.ts'
 import { toJobManager, toTaskManager } from './catalog.ts'
 import { ANSWERS, FROM_SLOT, TO_JOB_MANAGER, TO_SLOT, TO_TASK_MANAGER } from './examples.suite.ts'
 import { fillPage, pageValues } from './metrics.ts'
+import { counts, list } from './parts/list.ts'
 import { schemaOf } from './parts/schema-of.ts'
 import { exitFromData, exitToData } from './slot-ended.ts'
 
@@ -127,6 +128,14 @@ test('a type that is nested without end is refused', () => {
       message: { type: 'edgeType', edgeId: 0, edgeType: type },
     }),
   ).toMatch(/./)
+})
+
+test('of a list that is all wrong one problem is kept', () => {
+  const wrong = new Array(1_000).fill('x')
+  for (const schema of [list(z.number()), counts])
+    expect(schema.safeParse(wrong).error?.issues.map(({ path }) => path)).toEqual([[0]])
+  expect(misfit(list(z.number(), 3), [1, 2, 3, 4])).toBe('at most 3 are wanted')
+  expect(misfit(list(z.number()), 5)).toBe('an array is wanted')
 })
 
 test('a catalog has each message once', () => {

@@ -13,7 +13,7 @@ export interface Certificates {
 }
 
 /**
- * An authority `ca.pem`, certificates with their keys in one file: `node.pem` of it, `other.pem` of another authority `other-ca.pem`, `expired.pem`, `self.pem` (signed by itself), `server.pem` (for
+ * An authority `ca.pem`, certificates with their keys in one file: `node.pem` of it, `other.pem` of another authority `other-ca.pem`, `forged.pem` (of another that has the name of the first), `expired.pem`, `self.pem` (signed by itself), `server.pem` (for
  * servers only); `chain.pem` of an authority between, the same as PKCS#12: `node.p12`, `ca.p12`, with the password `secret`; `old.p12` in the way of OpenSSL 1; `locked.pem` with its key under the
  * password `secret`.
  */
@@ -21,7 +21,7 @@ export function makeCertificates(): Certificates | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'tls-'))
   const path = (name: string) => join(folder, name)
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
-  const authority = (name: string) =>
+  const authority = (name: string, subject = name) =>
     openssl(
       'req',
       '-x509',
@@ -33,7 +33,7 @@ export function makeCertificates(): Certificates | undefined {
       '-days',
       '10',
       '-subj',
-      `/CN=${name}`,
+      `/CN=${subject}`,
       '-keyout',
       `${name}.key`,
       '-out',
@@ -86,11 +86,13 @@ export function makeCertificates(): Certificates | undefined {
   authority('ca')
   authority('other-ca')
   authority('self-ca')
+  authority('twin', 'ca')
   for (const [name, ca, days, extensions] of [
     ['node', 'ca', '10', ''],
     ['other', 'other-ca', '10', ''],
     ['expired', 'ca', '0', ''],
     ['server', 'ca', '10', 'extendedKeyUsage=serverAuth'],
+    ['forged', 'twin', '10', 'authorityKeyIdentifier=none'],
     ['both', 'ca', '10', 'extendedKeyUsage=serverAuth,clientAuth'],
   ] as const) {
     signed(name, ca, days, extensions)

@@ -184,6 +184,14 @@ function callFrame(type: string, body: Uint8Array): Buffer {
   return frame
 }
 
+function answerFrame(number: number, body: Uint8Array): Buffer {
+  const frame = newFrame(KIND.answer, 14 + body.length)
+  frame.writeDoubleBE(1, FRAME_HEADER_BYTES)
+  frame.writeUIntBE(number, FRAME_HEADER_BYTES + 8, 6)
+  frame.set(body, frame.length - body.length)
+  return frame
+}
+
 const PRINT = { type: 'fromSlot', slot: 0, thread: 0, message: FROM_SLOT.print }
 
 test('frames that are well are taken, so the others are refused for what is wrong with them', async () => {
@@ -208,7 +216,8 @@ test.each<[string, Buffer, string | undefined]>([
   ['a type of every object', oneWayFrame('constructor', packBody({}, 'it')), 'TR-RPC-006'],
   ['a call as a message', oneWayFrame('fetchArtifact', packBody(TO_JOB_MANAGER.fetchArtifact, 'it')), 'TR-RPC-006'],
   ['a message as a call', callFrame('fromSlot', packBody(PRINT, 'it')), 'TR-RPC-006'],
-  ['an answer to nothing', newFrame(KIND.answer, 15).fill(1, 5), 'TR-RPC-006'],
+  ['an answer to a call that nobody made', answerFrame(1, packBody(null, 'it')), 'TR-RPC-006'],
+  ['an answer to no call', answerFrame(0, packBody(null, 'it')), 'TR-RPC-006'],
   ['no body', oneWayFrame('fromSlot', Buffer.of()), 'TR-RPC-006'],
   ['a deep body', oneWayFrame('fromSlot', Buffer.alloc(500_000, 0x91)), 'TR-RPC-006'],
   [

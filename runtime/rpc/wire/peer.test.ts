@@ -44,11 +44,13 @@ test('a call fails with the error of the other side, its code and causes include
 test('a call ends at its deadline, and its answer is ignored when it comes later', async () => {
   let answer!: (n: { n: number }) => void
   const two = new TwoPeers({ double: () => new Promise((resolve) => (answer = resolve)) })
-  const [leader] = await two.open()
+  const [leader, follower] = await two.open()
   const late = codeOf(leader.call({ type: 'double', n: 1 }, { deadlineMs: 100 }))
-  await two.pass(101)
+  await two.pass(110)
   expect(await late).toBe('TR-RPC-007 Cannot call double of jobmanager jm-1 at jm: no answer within 0.1 s')
   answer({ n: 2 })
+  await two.pass(0)
+  expect(follower.outgoingBytes).toBe(0)
   await two.pass(5)
   expect(leader.lost).toBeUndefined()
 })
@@ -137,6 +139,17 @@ test('drained() waits until the other side has read, and ends with the connectio
   two.net.links[0]!.cut()
   await two.pass(3)
   expect(done).toBe(2)
+})
+
+test('calls that have ended are forgotten', async () => {
+  const two = new TwoPeers({}, { callsMax: 2 })
+  const [leader] = await two.open()
+  for (let n = 1; n <= 10; n++) {
+    const failed = codeOf(leader.call({ type: 'fail', text: `no ${n}` }))
+    const answered = leader.call({ type: 'double', n })
+    await two.pass(5)
+    expect([await failed, await answered]).toEqual([`TR-INTERNAL-001 no ${n}`, { n: 2 * n }])
+  }
 })
 
 test('calls under way are bounded on both sides', async () => {
