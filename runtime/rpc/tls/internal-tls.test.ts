@@ -155,6 +155,11 @@ secure.each<[string, [string?, string?, Record<string, string>?], string]>([
     'its certificate (CN=other) is not signed by an authority of security.ssl.internal.truststore, "{}/ca.pem", which has CN=ca',
   ],
   [
+    'an authority that only has the name of a trusted one',
+    ['forged.pem'],
+    'its certificate (CN=forged) is not signed by an authority',
+  ],
+  [
     'a trust store that ends in the middle',
     ['leaf.pem', 'between.pem'],
     '"{}/between.pem" of security.ssl.internal.truststore: the authority that has signed CN=between is not in it',
