@@ -293,7 +293,7 @@ export class RemoteInput implements InputEnd {
     const floating = (this.#toldGranted - this.#floatingFilled) | 0
     const news = (this.#granted - this.#toldGranted) | 0
     return (
-      (floating <= FLOATING_MAX / 2 && news >= (this.queued === 0 ? 1 : FLOATING_MAX / 2)) ||
+      (news > 0 && floating <= news && (this.queued === 0 || news >= FLOATING_MAX / 2)) ||
       (floating === 0 && this.#toldFreed !== this.#exclusiveFreed) ||
       ((this.#written - this.#toldRead) | 0) >= ENTRIES / 2
     )
