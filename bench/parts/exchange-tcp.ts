@@ -28,6 +28,9 @@ const RECEIVERS = 2
 const PER_TURN = 512
 const SENDING_SLOT = 0
 const RECEIVING_SLOT = 1
+/** A slot with channels to other processes gives way after this time: what it has made goes out then, and credit comes in. */
+const SLICE_MS = 1
+const SLEEP_MS = 1000
 const CHILD = '--exchange-tcp-receiver'
 
 type Role = 'send' | 'receive'
@@ -110,41 +113,38 @@ async function makeEnd(role: Role, dataPort: DataPort, peer: Address, compressio
 /** Does `step` until it says 'done', as the loop of a slot with channels to other processes. */
 function loop(bell: Doorbell, links: SlotLinks, step: () => 'worked' | 'nothing' | 'done'): Promise<void> {
   return new Promise((resolve) => {
-    const pass = () => {
-      const found = step()
-      links.flush()
-      return found
-    }
+    /** The sockets have been looked at since there was work. */
     let looked = false
     const turn = () => {
-      for (let passes = 0; passes < PASSES; passes++) {
-        let found = pass()
-        if (found === 'done') return resolve()
+      const endMs = performance.now() + SLICE_MS
+      do {
+        let found = step()
         if (found === 'worked') {
           looked = false
           continue
         }
-        // What is in the sockets has not been seen: the event loop has a look before the slot sleeps.
+        links.flush()
+        if (found === 'done') return resolve()
         if (!looked) {
           looked = true
           break
         }
         const sequence = bell.announceSleep()
-        found = pass()
-        if (found === 'done') return resolve()
-        const wait = found === 'nothing' ? bell.wait(sequence, 1000) : undefined
+        found = step()
+        const wait = found === 'nothing' ? bell.wait(sequence, SLEEP_MS) : undefined
         if (wait !== undefined) {
           void wait.then(turn)
           return
         }
         bell.stayAwake()
-      }
+        if (found === 'done') return resolve()
+      } while (performance.now() < endMs)
+      links.flush()
       setImmediate(turn)
     }
     turn()
   })
 }
-const PASSES = Number(process.env.PASSES ?? 1)
 
 /** Writers of one kind. */
 async function makeSender(name: KindName, edge: number, links: SlotLinks, bell: Doorbell): Promise<DoRound> {
