@@ -29,7 +29,7 @@ const PER_TURN = 512
 const SENDING_SLOT = 0
 const RECEIVING_SLOT = 1
 /** A slot with channels to other processes gives way after this time: what it has made goes out then, and credit comes in. */
-const SLICE_MS = 1
+const SLICE_MS = 0.5
 const SLEEP_MS = 1000
 const CHILD = '--exchange-tcp-receiver'
 

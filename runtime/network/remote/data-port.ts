@@ -26,8 +26,6 @@ export interface DataPortOptions {
   keepAlive?: KeepAlive
   /** How long a caller may wait to be let in. Milliseconds. */
   helloTimeoutMs?: number
-  /** 32 KB buffers for what is sent to other processes, at most. */
-  sendBuffersMax?: number
 }
 
 /** Someone who has said hello and waits for the answer. */
@@ -54,7 +52,7 @@ export class DataPort {
     this.schedule = options.schedule ?? backgroundSchedule
     this.keepAlive = options.keepAlive ?? KEEP_ALIVE
     this.helloTimeoutMs = options.helloTimeoutMs ?? HELLO_TIMEOUT_MS
-    this.buffers = new SendBuffers(options.sendBuffersMax ?? SEND_BUFFERS)
+    this.buffers = new SendBuffers()
   }
 
   /**
@@ -119,5 +117,3 @@ export class DataPort {
 }
 
 const HELLO_TIMEOUT_MS = 30_000
-/** As many as a slot's pool has (settings.ts): 4 MiB. */
-const SEND_BUFFERS = 128

@@ -57,6 +57,8 @@ export class RemoteInput implements InputEnd {
   #held = 0
   #granted = 0
   #wanted = 0
+  /** The sender has asked for more and has not been told of any, nor that everything was taken. */
+  #asked = false
   /** What the sender knows, when all of it has arrived: the totals that were last written, and what came since the beginning. */
   #toldRead = 0
   #toldFreed = 0
@@ -163,6 +165,8 @@ export class RemoteInput implements InputEnd {
     const more = ((total | 0) - this.#granted) | 0
     if (more > FLOATING_MAX) throw badFrame(`channel ${this.key} wants ${more} buffers, it may have ${FLOATING_MAX}`)
     this.#wanted = total | 0
+    this.#asked = true
+    this.#say()
     this.grant()
   }
 
@@ -286,15 +290,18 @@ export class RemoteInput implements InputEnd {
   }
 
   /**
-   * Whether the sender may run short before it hears of what there is. Until then it is not worth a frame, which costs more than a batch: with half of
-   * the floating buffers left, or half of the entries, it goes on. A sender that waits has none of one kind left, so it is never kept waiting.
+   * Whether it is time to tell the sender what there is; a frame for each batch would cost more than the batch. So: when what is new is as much as
+   * what the sender has left and half of what it may have, or nothing else is to be read here; when it has asked and all it sent is taken; when half of
+   * the entries are used up. A sender that waits has asked, and sooner or later all it sent is taken: it is never kept waiting.
    */
   get urgent(): boolean {
-    const floating = (this.#toldGranted - this.#floatingFilled) | 0
+    const left = (this.#toldGranted - this.#floatingFilled) | 0
     const news = (this.#granted - this.#toldGranted) | 0
+    const empty = this.queued === 0
     return (
-      (news > 0 && floating <= news && (this.queued === 0 || news >= FLOATING_MAX / 2)) ||
-      (floating === 0 && this.#toldFreed !== this.#exclusiveFreed) ||
+      (news > 0 && left <= news && (empty || news >= FLOATING_MAX / 2)) ||
+      (empty && this.#asked && this.#toldRead !== this.#read) ||
+      (left === 0 && this.#toldFreed !== this.#exclusiveFreed) ||
       ((this.#written - this.#toldRead) | 0) >= ENTRIES / 2
     )
   }
@@ -302,6 +309,7 @@ export class RemoteInput implements InputEnd {
   /** Writes its line of a CREDIT frame behind the channel number. */
   writeCredit(view: DataView, at: number): void {
     this.dirty = false
+    if (this.queued === 0 || this.#granted !== this.#toldGranted) this.#asked = false
     view.setInt32(at, (this.#toldRead = this.#read), true)
     view.setInt32(at + 4, (this.#toldFreed = this.#exclusiveFreed), true)
     view.setInt32(at + 8, (this.#toldGranted = this.#granted), true)

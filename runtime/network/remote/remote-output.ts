@@ -48,6 +48,10 @@ export class RemoteOutput implements OutputEnd {
   #used = 0
   #wanted = 0
   #waits = false
+  /** The channel is one of many and begins its batches in the small buffers. */
+  #small = false
+  /** Number of the entry behind the last batch in a floating buffer. */
+  #floatingEnd = 0
   /** The last entry is published. */
   ended = false
 
@@ -84,11 +88,20 @@ export class RemoteOutput implements OutputEnd {
   take(small: boolean): number {
     if (this.#outbox === undefined) return NO_BUFFER
     if (small) {
+      this.#small = true
       const exclusive = this.#takeExclusive()
       return exclusive !== NO_BUFFER ? exclusive : this.#takeFloating()
     }
     const floating = this.#takeFloating()
-    return floating !== NO_BUFFER ? floating : this.#takeExclusive()
+    return floating !== NO_BUFFER || !this.#mayBeSmall() ? floating : this.#takeExclusive()
+  }
+
+  /**
+   * Whether an exclusive buffer will do. Not while floating ones are on their way or being read: those come back, and eight small batches cost more
+   * than the wait for a large one. When all that was sent has been taken, nothing else may come: then they keep the channel going.
+   */
+  #mayBeSmall(): boolean {
+    return this.#small || ((this.#floatingEnd - this.#read) | 0) <= 0
   }
 
   #takeExclusive(): number {
@@ -103,10 +116,8 @@ export class RemoteOutput implements OutputEnd {
       this.#want(FLOATING_MAX)
       return NO_BUFFER
     }
-    const index = this.#buffers.take()
-    if (index < 0) return NO_BUFFER
     this.#used = (this.#used + 1) | 0
-    return index + FLOATING_FIRST
+    return this.#buffers.take() + FLOATING_FIRST
   }
 
   giveBack(buffer: number): void {
@@ -119,7 +130,7 @@ export class RemoteOutput implements OutputEnd {
 
   hasCredit(): boolean {
     if (this.#outbox === undefined) return false
-    return this.#exclusive !== 0 || (this.#granted !== this.#used && this.#buffers.hasFree())
+    return this.#granted !== this.#used || (this.#exclusive !== 0 && this.#mayBeSmall())
   }
 
   hasRoom(): boolean {
@@ -147,7 +158,10 @@ export class RemoteOutput implements OutputEnd {
       this.#compression === 'lz4' && length >= COMPRESSED_BYTES_MIN ? compress(bytes, start, length) : undefined
     if (packed === undefined) outbox.copy(bytes, start, length, DATA_FRAME, type, flags, this.index, number)
     else outbox.copy(packed, 0, packed.length, DATA_FRAME, type, flags | FLAG_LZ4, this.index, number)
-    if (buffer >= FLOATING_FIRST) this.#buffers.give(buffer - FLOATING_FIRST)
+    if (buffer >= FLOATING_FIRST) {
+      this.#buffers.give(buffer - FLOATING_FIRST)
+      this.#floatingEnd = this.#written
+    }
   }
 
   waitForCredit(buffers: number): void {

@@ -16,7 +16,6 @@ import { channelKey, SlotLinks } from './slot-links.ts'
 export interface TwoSlotsOptions {
   seed?: number
   poolBuffers?: number
-  sendBuffersMax?: number
   compression?: Compression
 }
 
@@ -56,7 +55,6 @@ export class TwoSlots {
       port: 0,
       listen: network.listen,
       schedule: time.schedule,
-      sendBuffersMax: options.sendBuffersMax ?? 16,
     })
     const side: Side = {
       index,
@@ -113,5 +111,38 @@ export class TestChannel {
         status: (idle) => void this.came.push(idle ? 'idle' : 'active'),
       }),
     )
+  }
+}
+
+/** One writer that deals out to many gates. */
+export class TestFan {
+  readonly writer: RecordWriter
+  readonly gates: InputGate[]
+  readonly overflow = new Overflow()
+  /** `n` of the records that came, by channel. */
+  readonly came: number[][]
+
+  constructor(from: Side, to: Side, channels: number, type: TypeDescription) {
+    const keys = Array.from({ length: channels }, (_, i) => channelKey(0, from.index, i))
+    this.writer = new RecordWriter({
+      edgeId: 0,
+      epoch: 0,
+      channels: keys.map((key) => from.links.output(to.index, key)),
+      selector: { kind: 'rebalance' },
+      overflow: this.overflow,
+      type,
+      proposeType() {},
+      bufferTimeoutMs: 5,
+      operatorName: 'test',
+    })
+    this.came = keys.map(() => [])
+    this.gates = keys.map((key, i) => {
+      const reader = new BatchReader({ process: ({ n }) => void this.came[i]!.push(n) }, false, type)
+      const channel = to.links.input(from.index, key)
+      return new InputGate(
+        [{ channel, reader, fragments: undefined, dataEnded: false, ended: false }],
+        new WatermarkValve(1, { watermark() {}, status() {} }),
+      )
+    })
   }
 }
