@@ -28,11 +28,15 @@ interface Element {
   sent: number
 }
 
+/** Arrays that are kept for the next batches beyond the credit. */
+const SPARE_MAX = 8
+
 /** The overflow of all output channels of one task. */
 export class Overflow {
   readonly #limits: OverflowLimits
   #file: { descriptor: number; directory: string } | undefined
   #filePosition = 0
+  readonly #spare: Buffer[] = []
   memoryBytes = 0
   diskBytes = 0
   /** Elements in all queues. */
@@ -40,6 +44,16 @@ export class Overflow {
 
   constructor(limits: OverflowLimits = EXCHANGE_SETTINGS.overflow) {
     this.#limits = limits
+  }
+
+  /** An array of BUFFER_BYTES to encode a batch into that has no credit. */
+  array(): Buffer {
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  }
+
+  /** Takes back an array that nobody uses any more. */
+  keep(array: ArrayBufferLike): void {
+    if (array.byteLength === BUFFER_BYTES && this.#spare.length < SPARE_MAX) this.#spare.push(Buffer.from(array))
   }
 
   /** `bytes` become the overflow's own. */
@@ -85,8 +99,11 @@ export class Overflow {
   /** The element has been sent whole. */
   release(element: Element): void {
     this.size--
-    if (element.bytes !== undefined) this.memoryBytes -= element.length
-    else this.diskBytes -= element.length
+    if (element.bytes !== undefined) {
+      this.memoryBytes -= element.length
+      // A shorter one may be a part of the pool that Node makes small buffers from.
+      if (element.length * 2 > BUFFER_BYTES) this.keep(element.bytes.buffer)
+    } else this.diskBytes -= element.length
     if (this.diskBytes === 0) this.#filePosition = 0
   }
 

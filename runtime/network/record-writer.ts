@@ -322,7 +322,7 @@ export class RecordWriter implements BatchOwner {
     batch.open = true
     if (buffer === NO_BUFFER) {
       // Beyond the credit: an array of its own, which then moves into the overflow as it is.
-      batch.bytes = Buffer.allocUnsafeSlow(writer.capacityOf(2))
+      batch.bytes = this.options.overflow.array()
       batch.view = new DataView(batch.bytes.buffer)
       batch.start = 0
       batch.end = batch.bytes.length - TEXT_SLACK
@@ -341,10 +341,13 @@ export class RecordWriter implements BatchOwner {
       writer.publish(DATA, buffer, length, 0)
       return
     }
+    const { bytes, start } = batch
     if (large !== undefined) queue.push(DATA, 0, large)
-    else if (buffer === NO_BUFFER)
-      queue.push(DATA, 0, length === batch.bytes.length ? batch.bytes : Buffer.from(batch.bytes.subarray(0, length)))
-    else queue.push(DATA, 0, Buffer.from(batch.bytes.subarray(batch.start, batch.start + length)))
+    else if (buffer === NO_BUFFER && length * 2 > bytes.length) queue.push(DATA, 0, bytes.subarray(0, length))
+    else {
+      queue.push(DATA, 0, Buffer.from(bytes.subarray(start, start + length)))
+      if (buffer === NO_BUFFER) this.options.overflow.keep(bytes.buffer)
+    }
     if (buffer !== NO_BUFFER) writer.giveBack(buffer)
     queue.drain()
   }
