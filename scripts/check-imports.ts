@@ -86,6 +86,7 @@ export const RULES: Record<string, Rule> = {
     imports: ['*'],
     out: 'joins the parts of a cluster in one process, for testing/, cli/ and plain programs',
   },
+  processes: { imports: ['*'], out: 'joins the parts of a cluster in processes of their own, for cli/' },
   testing: { imports: ['*'], out: 'tests of users do not start commands' },
   cli: { imports: ['**'], out: '' },
 }

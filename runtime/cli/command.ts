@@ -149,6 +149,36 @@ function build(): Command {
       process.exit(await run(job, args, { ...options, config } as unknown as RunFlags))
     })
   program
+    .command('jobmanager')
+    .description('run a JobManager: with a job the cluster of that application, without a session cluster')
+    .argument('[job]', 'module or artifact of the job')
+    .argument('[args...]', 'arguments and parameters of the job')
+    .option('-p, --parallelism <n>', 'as for run')
+    .option('--port <port>', 'port of REST and the Web UI, or a range')
+    .option('--metrics-port <port>', 'port of Prometheus metrics, or a range')
+    .option('-D <key=value>', 'a configuration value; may be repeated', parseProperty)
+    .option('--config-dir <directory>', CONFIG_DIR)
+    .allowUnknownOption()
+    .action(async (job: string | undefined, args: string[], options: Record<string, unknown>) => {
+      const [{ jobmanager }, { processTerminal }] = await Promise.all([
+        import('./jobmanager.ts'),
+        import('./terminal.ts'),
+      ])
+      process.exit(await jobmanager(job, args, options, processTerminal(process)))
+    })
+  program
+    .command('taskmanager')
+    .description('run a TaskManager: slots for the jobs of a JobManager')
+    .option('-D <key=value>', 'a configuration value; may be repeated', parseProperty)
+    .option('--config-dir <directory>', CONFIG_DIR)
+    .action(async (options: Record<string, unknown>) => {
+      const [{ taskmanager }, { processTerminal }] = await Promise.all([
+        import('./taskmanager.ts'),
+        import('./terminal.ts'),
+      ])
+      process.exit(await taskmanager(options, processTerminal(process)))
+    })
+  program
     .command('inspect')
     .description('show what is in a checkpoint or savepoint: operators, states, types, sizes')
     .argument('<path>', 'its folder, or the _metadata in it: a path, file:///… or s3://…')

@@ -123,6 +123,7 @@ export const ERRORS = {
   'TR-CLUSTER-002': { domain: 'user', retry: false, text: 'The job was cancelled.' },
   'TR-CLUSTER-003': { domain: 'external', retry: true, text: 'A port that the cluster should listen on is taken.' },
   'TR-CLUSTER-004': { domain: 'user', retry: false, text: 'A job cannot run with the parallelism that was asked for.' },
+  'TR-CLUSTER-005': { domain: 'external', retry: true, text: 'A TaskManager was lost.' },
   'TR-CONFIG-001': { domain: 'user', retry: false, text: 'A configuration value cannot be parsed or is out of range.' },
   'TR-CONFIG-002': { domain: 'user', retry: false, text: 'A configuration file cannot be found or read.' },
   'TR-CLI-001': { domain: 'user', retry: false, text: 'A command line argument is missing or wrong.' },

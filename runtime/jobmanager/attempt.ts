@@ -45,6 +45,8 @@ export interface AttemptOptions {
   replay: ProgramReplay
   /** From 0. */
   attempt: number
+  /** Of this attempt alone. */
+  token: string
   /** By index, as many as assignSlots(plan) says; none for an attempt that is only shown. */
   slots: readonly SlotLease[]
   /** Types agreed so far by edge id. */
@@ -274,6 +276,7 @@ export class Attempt {
       subtasks,
       places: Object.fromEntries([...this.#byId].map(([id, all]) => [id, all.map((e) => e.slotIndex)])),
       slots: this.#slots.map(({ lease }) => lease.place),
+      token: this.#options.token,
       page: this.#slots[slotIndex]!.page,
       edgeTypes: { ...edgeTypes },
       checkpointing,

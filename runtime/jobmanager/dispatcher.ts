@@ -94,6 +94,7 @@ export class Dispatcher implements Cluster {
       replay,
       slots,
       acquireSlots: (count) => this.#options.pool.acquire(jobId, count),
+      newToken: () => this.#options.newJobId(),
       freeSlots: () => this.#options.pool.free,
       clock: this.#clock,
       timeouts: { ...TIMEOUTS, ...this.#options.timeouts },

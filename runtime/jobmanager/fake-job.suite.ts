@@ -33,6 +33,7 @@ export function beginJob({ config = {}, poolSize = 2, ...more }: FakeJobOptions 
     timeouts: { deployMs: 50, cancelMs: 20, slotsMs: 1000 },
     schedule: time.schedule,
     random: () => 0.5,
+    newToken: () => 'secret',
     toProgram: (message) => toProgram.push(message),
     onPrint: (_, text) => printed.push(text),
     warn: (text) => warnings.push(text),

@@ -66,6 +66,8 @@ export interface JobOptions {
   schedule: Schedule
   /** From 0 to 1. */
   random(): number
+  /** A secret that nobody can guess, different each time. */
+  newToken(): string
   toProgram(message: ToProgram): void
   onPrint(stream: 'stdout' | 'stderr', text: string): void
   /** undefined: the cluster has no place for checkpoints, and a job that wants them is refused. */
@@ -383,6 +385,7 @@ export class JobMaster implements JobContext {
       program,
       replay,
       attempt,
+      token: this.#options.newToken(),
       slots,
       edgeTypes: this.#traffic.edgeTypes,
       checkpointing: this.#checkpoints?.mode,

@@ -31,6 +31,8 @@ export interface SlotSource {
   size: number | 'as needed'
   /** Starts what serves the slot next; `slot` counts from 0 in this source. */
   spawn(slot: number): SlotHost
+  /** Host of a process of its own: a job gets a slot when it has said where it takes data, not before. */
+  host?: string
 }
 
 /** A retiring thread is ended after this time. */
@@ -84,7 +86,7 @@ export class SlotPool {
   }
 
   get #free(): number {
-    return this.#slots.filter((slot) => slot.jobId === undefined).length
+    return this.#slots.filter((slot) => slot.isFree).length
   }
 
   views(): SlotView[] {
@@ -108,7 +110,7 @@ export class SlotPool {
   /** `count` slots for a job, those that are ready first; undefined when there are not as many. */
   acquire(jobId: string, count: number): SlotLease[] | undefined {
     if (this.#elastic !== undefined) while (this.#free < count) this.#add(this.#elastic, this.#slots.length)
-    const free = this.#slots.filter((slot) => slot.jobId === undefined)
+    const free = this.#slots.filter((slot) => slot.isFree)
     if (this.#stopped || free.length < count) return undefined
     const ready = [...free.filter((slot) => slot.ready), ...free.filter((slot) => !slot.ready)]
     return ready
@@ -123,10 +125,10 @@ export class SlotPool {
     await Promise.all(this.#slots.map((slot) => slot.stop()))
   }
 
-  #add({ place, spawn, size }: SlotSource, ordinal: number): PooledSlot {
+  #add({ place, spawn, size, host }: SlotSource, ordinal: number): PooledSlot {
     const prewarm = size !== 'as needed'
     const onFree = () => this.#changed()
-    const slot = new PooledSlot(this.#numbered++, place, () => spawn(ordinal), this.#schedule, prewarm, onFree)
+    const slot = new PooledSlot(this.#numbered++, place, () => spawn(ordinal), this.#schedule, prewarm, host, onFree)
     this.#slots.push(slot)
     return slot
   }
@@ -136,7 +138,9 @@ class PooledSlot {
   readonly index: number
   jobId: string | undefined
   ready = false
-  readonly #place: SlotPlace
+  #place: SlotPlace
+  /** Of its process, where that is another. */
+  readonly #address: string | undefined
   readonly #spawn: () => SlotHost
   readonly #prewarm: boolean
   readonly #onFree: () => void
@@ -157,14 +161,20 @@ class PooledSlot {
     spawn: () => SlotHost,
     schedule: Schedule,
     prewarm: boolean,
+    address: string | undefined,
     onFree: () => void,
   ) {
     this.#onFree = onFree
     this.index = index
     this.#place = place
+    this.#address = address
     this.#spawn = spawn
     this.#schedule = schedule
     this.#prewarm = prewarm
+  }
+
+  get isFree(): boolean {
+    return this.jobId === undefined && (this.ready || this.#address === undefined)
   }
 
   view(): SlotView {
@@ -238,6 +248,10 @@ class PooledSlot {
     } else if (this.#host === host) {
       this.ready = true
       this.#failedStarts = 0
+      if (this.#address === undefined) return
+      const { dataPort: port } = message
+      if (port !== undefined) this.#place = { ...this.#place, data: { host: this.#address, port } }
+      this.#onFree()
     }
   }
 

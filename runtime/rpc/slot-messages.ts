@@ -23,6 +23,18 @@ export interface ProgramRef {
   parameters: Record<string, string>
   /** Configuration of the command line (`-D key=value`). */
   options: Record<string, string>
+  /** What `url` is a copy of, where processes do not share files: each fetches it and has a copy of its own. */
+  artifact?: ArtifactRef
+}
+
+/** Names an artifact by what is in it. */
+export interface ArtifactRef {
+  /** Of its bytes, 64 hex digits. */
+  sha256: string
+  /** As it was given: its ending says what it is. */
+  name: string
+  /** Module to run, of a package. */
+  entry?: string
 }
 
 /** What earlier parts of the program already gave: replayed in slots. Structured-cloneable. */
@@ -59,6 +71,8 @@ export interface StateStorage {
 export interface SlotPlace {
   /** Id of its TaskManager: slots of the same one share memory. */
   taskManager: string
+  /** Where it takes data of slots in other processes; absent where there are none. */
+  data?: { host: string; port: number }
 }
 
 export interface SubtaskRef {
@@ -80,6 +94,8 @@ export interface Deployment {
   places: Record<string, number[]>
   /** By index. */
   slots: SlotPlace[]
+  /** Secret of this attempt, by which its slots know each other. */
+  token: string
   /** This slot's metrics page (metrics/page.ts). */
   page: SharedArrayBuffer
   /** Types agreed so far by edge id. */
@@ -151,8 +167,8 @@ export type ToSlotThread =
   | { type: 'stateBuffer'; buffer: ArrayBuffer }
 
 export type FromSlot =
-  /** The thread is up and has loaded the runtime. */
-  | { type: 'ready' }
+  /** The thread is up and has loaded the runtime; it takes data of other processes on this port. */
+  | { type: 'ready'; dataPort?: number }
   /** Tasks are built; waits for `start`. */
   | { type: 'deployed' }
   /** The program, the plan or an operator could not be built; no task runs. */

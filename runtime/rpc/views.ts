@@ -158,6 +158,23 @@ export interface SlotView {
   jobId?: string
 }
 
+/** A TaskManager in a process of its own, as it registered. */
+export interface TaskManagerView {
+  id: string
+  host: string
+  slots: number
+  memory: { processBytes: number; slotHeapBytes: number; slotNetworkBytes: number }
+  cpus: number
+  version: string
+  nodeVersion: string
+  /** Milliseconds since 1970. */
+  startedMs: number
+  registeredMs: number
+  lastHeardMs: number
+  /** Metrics of the process by Flink's names, as told last. */
+  process: Readonly<Record<string, number>>
+}
+
 /** `/overview`. */
 export interface ClusterView {
   startTime: number

@@ -246,6 +246,7 @@ export class TestJob {
       subtasks,
       places: this.#slots,
       slots: this.#ports.map(() => ({ taskManager: 'test' })),
+      token: 'secret',
       wiring,
       page: MetricsPage.allocate(),
       edgeTypes: { ...this.#edgeTypes },

@@ -5,13 +5,11 @@
  * example in examples.suite.ts, and a handler where tsc then asks for one.
  */
 import { catalog } from '../wire/catalog.ts'
-import { closeStore } from './close-store.ts'
 import { endSlot } from './end-slot.ts'
 import { fetchArtifact } from './fetch-artifact.ts'
 import { fromSlot } from './from-slot.ts'
 import { listLogs } from './list-logs.ts'
 import { metrics } from './metrics.ts'
-import { openStore } from './open-store.ts'
 import { readLog } from './read-log.ts'
 import { registerTaskManager } from './register-task-manager.ts'
 import { shutdown } from './shutdown.ts'
@@ -25,15 +23,5 @@ export const toJobManager = catalog(registerTaskManager, fromSlot, slotEnded, me
 export type ToJobManager = typeof toJobManager
 
 /** What a TaskManager takes. */
-export const toTaskManager = catalog(
-  startSlot,
-  toSlot,
-  endSlot,
-  openStore,
-  closeStore,
-  threadDump,
-  listLogs,
-  readLog,
-  shutdown,
-)
+export const toTaskManager = catalog(startSlot, toSlot, endSlot, threadDump, listLogs, readLog, shutdown)
 export type ToTaskManager = typeof toTaskManager

@@ -33,7 +33,13 @@ const deployment: DeploymentData = {
   jobId: ID,
   attempt: 2,
   slotIndex: 0,
-  program: { url: 'file:///job.ts', args: ['--x'], parameters: { a: '' }, options: { 'b.c': 'd' } },
+  program: {
+    url: 'file:///job.ts',
+    args: ['--x'],
+    parameters: { a: '' },
+    options: { 'b.c': 'd' },
+    artifact: { sha256: 'a'.repeat(64), name: 'job.tgz', entry: 'main.mjs' },
+  },
   replay: { executeIndex: 1, results: [undefined, { n: 1 }], once: { now: 5, big: 2n ** 70n } },
   plan: {
     config: {
@@ -90,7 +96,8 @@ const deployment: DeploymentData = {
   },
   subtasks: [of],
   places: { [ID]: [0, 1] },
-  slots: [{ taskManager: 'tm-1' }, { taskManager: 'tm-2' }],
+  slots: [{ taskManager: 'tm-1' }, { taskManager: 'tm-2', data: { host: '10.0.0.7', port: 6121 } }],
+  token: 'secret',
   edgeTypes: { 0: row, 12: { kind: 'string' } },
   checkpointing: { exactlyOnce: true, times: { intervalMs: 1000, timeoutMs: 600_000 } },
   restore: {
@@ -187,7 +194,7 @@ export const TO_JOB_MANAGER: { [T in keyof ToJobManager]: Extract<Any<ToJobManag
     type: 'registerTaskManager',
     taskManagerId: 'tm-1',
     host: '10.0.0.7',
-    dataPorts: [6124, 6125],
+    slots: 2,
     memory: { processBytes: 2 ** 31, slotHeapBytes: 2 ** 29, slotNetworkBytes: 2 ** 26 },
     cpus: 1.5,
     version: '0.1.0',
@@ -224,13 +231,6 @@ export const TO_TASK_MANAGER: { [T in keyof ToTaskManager]: Extract<Any<ToTaskMa
   startSlot: { type: 'startSlot', ...thread },
   toSlot: { type: 'toSlot', ...thread, message: TO_SLOT.deploy },
   endSlot: { type: 'endSlot', ...thread },
-  openStore: {
-    type: 'openStore',
-    jobId: ID,
-    storage: { directory: undefined, folder: 'f', epoch: 3 },
-    options: { 's3.endpoint': 'e' },
-  },
-  closeStore: { type: 'closeStore', jobId: ID },
   threadDump: { type: 'threadDump' },
   listLogs: { type: 'listLogs' },
   readLog: { type: 'readLog', name: 'tm.log', offset: -1000, length: 1000 },
@@ -244,7 +244,6 @@ type Answers<C extends ToJobManager | ToTaskManager> = {
 export const ANSWERS: Answers<ToJobManager> & Answers<ToTaskManager> = {
   registerTaskManager: { outcome: 'refused', code: 'TR-RPC-003', message: 'm', retryMs: 30_000 },
   fetchArtifact: { bytes: new Uint8Array(5), size: 5, name: 'job.tgz' },
-  openStore: null,
   threadDump: { threads: [{ name: 'main', text: 'at x' }] },
   listLogs: { logs: [{ name: 'tm.log', size: 5, modifiedMs: 1e12 }] },
   readLog: { bytes: new Uint8Array(5), offset: 0, size: 5 },

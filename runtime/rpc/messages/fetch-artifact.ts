@@ -1,7 +1,7 @@
 /** TaskManager to JobManager: a piece of an artifact. Whoever asks goes on at the end of the piece until it has `size` bytes, and compares the hash. An unknown artifact is an error. */
 import { z } from 'zod'
 import { call } from '../wire/catalog.ts'
-import { bytes, count } from './parts/numbers.ts'
+import { bytes, count, sha256 } from './parts/numbers.ts'
 
 /** Asked for at a time; well below the smallest `pekko.framesize`'s default. */
 export const ARTIFACT_PIECE_BYTES = 2 ** 20
@@ -10,7 +10,7 @@ export const fetchArtifact = call(
   'fetchArtifact',
   {
     /** sha256 of its bytes, 64 hex digits. */
-    hash: z.string().regex(/^[0-9a-f]{64}$/),
+    hash: sha256,
     offset: count,
     length: count.min(1).max(8 * ARTIFACT_PIECE_BYTES),
   },

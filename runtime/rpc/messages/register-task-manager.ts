@@ -10,15 +10,12 @@ import { counts, list } from './parts/list.ts'
 import { count, id } from './parts/numbers.ts'
 import { slotInventory } from './parts/slot-inventory.ts'
 
-const port = z.number().int().min(1).max(65_535)
-
 export const registration = {
   /** Stays the same for a process that comes back under its name, such as a pod of a StatefulSet; the hello's instance does not. */
   taskManagerId: id,
   /** Where its slots take data, and where users find it. */
   host: z.string().min(1).max(255),
-  /** Of each slot, in order: as many as there are slots, one at least. */
-  dataPorts: list(port),
+  slots: count.min(1).max(10_000),
   memory: z.strictObject({
     /** Of the whole process. */
     processBytes: count,
@@ -42,6 +39,8 @@ export const registered = z.discriminatedUnion('outcome', [
     outcome: z.literal('registered'),
     /** Slots whose work is adopted; every other one is to end what it runs. */
     adopted: counts,
+    /** No other registration with this leader has it: names files that the TaskManager writes. */
+    number: count.min(1),
   }),
   z.strictObject({
     outcome: z.literal('refused'),

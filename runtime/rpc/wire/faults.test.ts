@@ -124,7 +124,7 @@ class Target {
         peer.handle({
           registerTaskManager: (message) => {
             take(message)
-            return { outcome: 'registered', adopted: [] }
+            return { outcome: 'registered', adopted: [], number: 1 }
           },
           fromSlot: take,
           slotEnded: take,

@@ -1,4 +1,5 @@
 /** Slot to JobManager: the thread is up and has loaded the runtime. */
 import { z } from 'zod'
+import { port } from '../parts/numbers.ts'
 
-export const ready = z.strictObject({ type: z.literal('ready') })
+export const ready = z.strictObject({ type: z.literal('ready'), dataPort: port.optional() })

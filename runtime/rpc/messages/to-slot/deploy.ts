@@ -1,8 +1,15 @@
 /** JobManager to slot: build these subtasks. What a TaskManager makes itself is not in it: shared memory. */
 import { z } from 'zod'
-import type { Deployment, DeploymentRestore, ProgramRef, ProgramReplay, SlotPlace } from '../../slot-messages.ts'
+import type {
+  ArtifactRef,
+  Deployment,
+  DeploymentRestore,
+  ProgramRef,
+  ProgramReplay,
+  SlotPlace,
+} from '../../slot-messages.ts'
 import { counts, list } from '../parts/list.ts'
-import { count, id, texts } from '../parts/numbers.ts'
+import { count, id, port, sha256, texts } from '../parts/numbers.ts'
 import { plan } from '../parts/plan.ts'
 import { schemaOf } from '../parts/schema-of.ts'
 import { subtaskRestore } from '../parts/snapshot.ts'
@@ -13,15 +20,27 @@ import { edgeTypes } from '../parts/type-description.ts'
 /** A deployment as it travels. */
 export type DeploymentData = Omit<Deployment, 'page'>
 
+const artifact = schemaOf<ArtifactRef>()(
+  z.strictObject({ sha256: sha256, name: z.string().max(1_024), entry: z.string().max(4_096).optional() }),
+)
+
 const program = schemaOf<ProgramRef>()(
-  z.strictObject({ url: z.string(), args: list(z.string()), parameters: texts, options: texts }),
+  z.strictObject({
+    url: z.string(),
+    args: list(z.string()),
+    parameters: texts,
+    options: texts,
+    artifact: artifact.optional(),
+  }),
 )
 
 const replay = schemaOf<ProgramReplay>()(
   z.strictObject({ executeIndex: count, results: list(z.unknown()), once: z.record(z.string(), z.unknown()) }),
 )
 
-const slotPlace = schemaOf<SlotPlace>()(z.strictObject({ taskManager: id }))
+const slotPlace = schemaOf<SlotPlace>()(
+  z.strictObject({ taskManager: id, data: z.strictObject({ host: z.string().min(1).max(255), port }).optional() }),
+)
 
 const checkpointing = z.strictObject({
   exactlyOnce: z.boolean(),
@@ -50,6 +69,7 @@ export const deploymentData = schemaOf<DeploymentData>()(
     subtasks: list(subtaskRef),
     places: z.record(z.string(), counts),
     slots: list(slotPlace),
+    token: id,
     edgeTypes,
     checkpointing: checkpointing.optional() as unknown as z.ZodType<Deployment['checkpointing']>,
     restore: restore.optional() as unknown as z.ZodType<Deployment['restore']>,

@@ -1,0 +1,35 @@
+/** `tailrace taskmanager`: hosts slots for a JobManager until it is told to end. */
+import { openArtifactCache } from '../artifacts/cache.ts'
+import { artifactSettings } from '../artifacts/settings.ts'
+import { fixedAddress } from '../processes/leader-address.ts'
+import { fetchProgram } from '../processes/shipped-artifacts.ts'
+import { TaskManagerProcess } from '../processes/taskmanager-process.ts'
+import { internalTls } from '../rpc/tls/internal-tls.ts'
+import { tcpDial } from '../rpc/wire/tcp.ts'
+import { type ConfigurationFlags, commandConfiguration } from './configuration.ts'
+import { EXIT } from './exit-codes.ts'
+import type { Terminal } from './terminal.ts'
+
+export async function taskmanager(flags: ConfigurationFlags, terminal: Terminal): Promise<number> {
+  const log = (text: string) => terminal.error(`${new Date().toISOString()} ${text}\n`)
+  const configuration = await commandConfiguration(flags, {
+    environment: process.env,
+    cwd: terminal.cwd,
+    error: (text) => terminal.error(text),
+  })
+  const settings = artifactSettings(configuration)
+  const cache = await openArtifactCache({ dir: settings.dir, sizeMax: settings.cacheMax })
+  const taskManager = TaskManagerProcess.start({
+    configuration,
+    environment: process.env,
+    leader: fixedAddress(configuration),
+    dial: tcpDial(internalTls(configuration)),
+    localProgram: (program, peer) => fetchProgram(program, peer, { settings, cache }),
+    log,
+  })
+  log(`TaskManager ${taskManager.id} starts`)
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => void taskManager.stop(`it got ${name}`))
+  const { reason, failed } = await taskManager.ended
+  log(`TaskManager ${taskManager.id} ends: ${reason}`)
+  return failed ? EXIT.failed : EXIT.finished
+}

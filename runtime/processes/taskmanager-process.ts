@@ -1,0 +1,249 @@
+/**
+ * `tailrace taskmanager`: hosts slots for whoever leads. Connects to the leader, registers, does what it is told, and connects again when the connection is lost. Slots go on meanwhile, until another
+ * registration: the leader that takes it begins anew from its newest checkpoint.
+ */
+import { randomBytes } from 'node:crypto'
+import { availableParallelism, hostname, totalmem } from 'node:os'
+import { openObjectStore } from '../checkpoint/open-object-store.ts'
+import { ConfigValues } from '../config/option.ts'
+import { AVAILABILITY } from '../config/options/availability.ts'
+import { NETWORK } from '../config/options/network.ts'
+import { CLUSTER, SLOTS, TASK_MANAGER } from '../config/options/processes.ts'
+import { backgroundSchedule, type Clock, type Schedule, systemClock, systemSchedule } from '../core/clock.ts'
+import { errorToData, TailraceError } from '../core/errors.ts'
+import type { Dial } from '../core/socket.ts'
+import { ProcessReader } from '../metrics/process-reader.ts'
+import { version } from '../program/running-copy.ts'
+import { threadHost } from '../rpc/host.ts'
+import { toJobManager, toTaskManager } from '../rpc/messages/catalog.ts'
+import type { ProgramRef, SlotThreadHost } from '../rpc/slot-messages.ts'
+import { backOff } from '../rpc/wire/back-off.ts'
+import { followerFence } from '../rpc/wire/fence.ts'
+import { dialPeer } from '../rpc/wire/open.ts'
+import { readWireSettings } from '../rpc/wire/settings.ts'
+import { JobStores } from '../taskmanager/job-stores.ts'
+import { type JobManagerPeer, JobManagerSession } from '../taskmanager/jobmanager-session.ts'
+import { TaskManager } from '../taskmanager/task-manager.ts'
+import type { LeaderAddress } from './leader-address.ts'
+
+export interface TaskManagerProcessOptions {
+  configuration: Readonly<Record<string, string>>
+  environment: Readonly<Record<string, string | undefined>>
+  leader: LeaderAddress
+  dial: Dial
+  /** The program as this process can load it. */
+  localProgram(program: ProgramRef, peer: JobManagerPeer): Promise<ProgramRef>
+  /** A line of the log. */
+  log(text: string): void
+  clock?: Clock
+  schedule?: Schedule
+  random?: () => number
+}
+
+/** Values of metrics pages go to the JobManager so often. */
+const METRICS_MS = 1000
+
+export class TaskManagerProcess {
+  /** Resolves when it was told to end, or nobody has led for too long. */
+  readonly ended: Promise<{ reason: string; failed: boolean }>
+  readonly id: string
+  readonly #options: TaskManagerProcessOptions
+  readonly #read: ConfigValues
+  readonly #clock: Clock
+  readonly #schedule: Schedule
+  readonly #process: ProcessReader
+  readonly #fence = followerFence()
+  readonly #startedMs: number
+  readonly #end: (end: { reason: string; failed: boolean }) => void
+  #session: { session: JobManagerSession; stores: JobStores; peer: JobManagerPeer } | undefined
+  #stopped = false
+
+  private constructor(options: TaskManagerProcessOptions) {
+    const { configuration, clock = systemClock, schedule = systemSchedule } = options
+    this.#options = options
+    this.#read = new ConfigValues(configuration, 'TR-CONFIG-001')
+    this.#clock = clock
+    this.#schedule = schedule
+    this.#process = new ProcessReader(clock)
+    this.#startedMs = clock.now()
+    this.id = this.#read.get(TASK_MANAGER.id) ?? `${hostname()}-${randomBytes(4).toString('hex')}`
+    const { promise, resolve } = Promise.withResolvers<{ reason: string; failed: boolean }>()
+    this.ended = promise
+    this.#end = resolve
+  }
+
+  static start(options: TaskManagerProcessOptions): TaskManagerProcess {
+    const process = new TaskManagerProcess(options)
+    process.#process.start()
+    void process.#serve()
+    return process
+  }
+
+  /** Ends slots and connection. */
+  async stop(reason: string, failed = false): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#process.stop()
+    await this.#leave()
+    this.#end({ reason, failed })
+  }
+
+  async #leave(): Promise<void> {
+    const session = this.#session
+    this.#session = undefined
+    session?.session.end()
+    session?.peer.close({ code: 'TR-CLUSTER-002', message: 'the TaskManager ends' })
+    await session?.stores.close()
+  }
+
+  /** One registration after the other. */
+  async #serve(): Promise<void> {
+    const firstMs = this.#read.get(CLUSTER.registrationFirst)
+    const mostMs = this.#read.get(CLUSTER.registrationLongest)
+    const { random = Math.random } = this.#options
+    const leaderlessMs = this.#read.get(TASK_MANAGER.leaderlessTimeout)
+    let pause = backOff({ firstMs, mostMs, random })
+    let aloneSinceMs = this.#clock.monotonic()
+    let said = ''
+    while (!this.#stopped) {
+      try {
+        const lost = await this.#register()
+        pause = backOff({ firstMs, mostMs, random })
+        said = ''
+        const error = await lost
+        if (this.#stopped) return
+        this.#options.log(`The JobManager is lost: ${error.message}`)
+        aloneSinceMs = this.#clock.monotonic()
+      } catch (error) {
+        const { code, message } = errorToData(error, 'TR-RPC-001')
+        if (FATAL.has(code)) {
+          await this.stop(`${code} ${message}`, true)
+          return
+        }
+        if (message !== said) this.#options.log(`${code} ${message}`)
+        said = message
+      }
+      if (this.#clock.monotonic() - aloneSinceMs > leaderlessMs) {
+        await this.stop(`nobody has led for ${leaderlessMs / 1000} s (tailrace.leaderless.timeout)`, true)
+        return
+      }
+      await new Promise<void>((resolve) => void this.#schedule(pause(), resolve))
+    }
+  }
+
+  /** Resolves when registered, with the loss of the connection. */
+  async #register(): Promise<Promise<TailraceError>> {
+    const { configuration, dial, leader, log } = this.#options
+    const address = await leader.find()
+    if (address === undefined) throw new TailraceError('TR-RPC-004', 'Cannot register: no JobManager leads')
+    const dialled = await dialPeer({
+      dial,
+      address,
+      hello: {
+        version,
+        clusterId: this.#read.get(AVAILABILITY.clusterId),
+        role: 'taskmanager',
+        instanceId: `${this.id}-${this.#startedMs}`,
+      },
+      receives: toTaskManager,
+      sends: toJobManager,
+      fence: this.#fence,
+      settings: readWireSettings(configuration),
+      clock: this.#clock,
+      schedule: this.#schedule,
+      onHandlerError: (error, type) => log(`Cannot do ${type}: ${errorToData(error).message}`),
+    })
+    if (dialled.refused !== undefined) throw new TailraceError(dialled.refused.code, dialled.refused.message)
+    const { peer } = dialled
+    const slots = this.#read.get(SLOTS.perTaskManager) ?? 1
+    const slotHeapBytes = this.#slotHeap(slots)
+    let stores: JobStores | undefined
+    const taskManager = new TaskManager({
+      id: this.id,
+      spawn: (slot) => this.#thread(slot, slotHeapBytes),
+      storeOf: (deployment) => stores?.of(deployment),
+    })
+    const session = new JobManagerSession({
+      peer,
+      slots,
+      start: (slot) => taskManager.start(slot),
+      localProgram: (program) => this.#options.localProgram(program, peer),
+      onShutdown: (reason) => void this.stop(reason),
+      threadDump: async () => [],
+      listLogs: async () => [],
+      readLog: async () => ({ bytes: new Uint8Array(), offset: 0, size: 0 }),
+    })
+    peer.handle(session.handlers())
+    const answer = await peer.call({
+      type: 'registerTaskManager',
+      taskManagerId: this.id,
+      host: this.host,
+      slots,
+      memory: { processBytes: memoryBytes(), slotHeapBytes, slotNetworkBytes: 0 },
+      cpus: availableParallelism(),
+      version,
+      nodeVersion: process.version,
+      startedMs: this.#startedMs,
+      inventory: [],
+    })
+    if (answer.outcome === 'refused') throw new TailraceError(answer.code, answer.message)
+    // Whatever an earlier leader has begun here: this one begins anew. It starts threads when it has answered.
+    await this.#leave()
+    stores = new JobStores({
+      writer: answer.number,
+      open: (url, options) =>
+        openObjectStore(url, {
+          configuration: { ...configuration, ...options },
+          environment: this.#options.environment,
+          random: Math.random,
+          schedule: backgroundSchedule,
+          warn: log,
+        }),
+    })
+    this.#session = { session, stores, peer }
+    log(`Registered with the JobManager at ${address.host}:${address.port}, ${slots} slots`)
+    return this.#watch(peer, session)
+  }
+
+  /** Tells of metrics until the connection is lost. */
+  #watch(peer: JobManagerPeer, session: JobManagerSession): Promise<TailraceError> {
+    const lost = Promise.withResolvers<TailraceError>()
+    let stopTimer: () => void = () => {}
+    const tell = () => {
+      this.#process.look()
+      const process = Object.fromEntries(this.#process.values().map(({ name, value }) => [name, value]))
+      peer.send({ type: 'metrics', timeMs: this.#clock.now(), pages: session.pages(), process })
+      stopTimer = backgroundSchedule(METRICS_MS, tell)
+    }
+    tell()
+    peer.onLost((error) => {
+      stopTimer()
+      lost.resolve(error)
+    })
+    return lost.promise
+  }
+
+  /** Where others reach its slots. */
+  get host(): string {
+    return this.#read.get(NETWORK.taskManagerHost) ?? 'localhost'
+  }
+
+  #thread(slot: number, heapBytes: number): SlotThreadHost {
+    const entry = new URL('../taskmanager/slot-thread', import.meta.url)
+    return threadHost(entry, {
+      name: `slot-${slot}`,
+      resourceLimits: { maxOldGenerationSizeMb: Math.floor(heapBytes / 2 ** 20) },
+    })
+  }
+
+  #slotHeap(slots: number): number {
+    return this.#read.get(SLOTS.heap) ?? Math.max(256 * 2 ** 20, Math.floor((0.7 * memoryBytes()) / slots))
+  }
+}
+
+/** Nothing that comes again helps: the process ends, and whoever started it sees why. */
+const FATAL: ReadonlySet<string> = new Set(['TR-RPC-002', 'TR-RPC-003', 'TR-CONFIG-001'])
+
+function memoryBytes(): number {
+  return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY)
+}

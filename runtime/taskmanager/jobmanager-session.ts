@@ -1,0 +1,154 @@
+/**
+ * A TaskManager's registration with one leader, from the connection to its loss: starts and ends threads as the JobManager says, and passes messages between them.
+ *
+ * What must hold: messages of a thread stay in order, also behind a deployment whose program has to be fetched first; a thread that has ended says so last.
+ */
+import { errorToData, TailraceError } from '../core/errors.ts'
+import { MetricsPage } from '../metrics/page.ts'
+import type { HostExit } from '../rpc/host.ts'
+import type { ToJobManager, ToTaskManager } from '../rpc/messages/catalog.ts'
+import { pageValues } from '../rpc/messages/metrics.ts'
+import { exitToData } from '../rpc/messages/slot-ended.ts'
+import type { DeploymentData } from '../rpc/messages/to-slot/deploy.ts'
+import type { ToSlotData } from '../rpc/messages/to-slot.ts'
+import type { FromSlot, ProgramRef, SlotHost } from '../rpc/slot-messages.ts'
+import type { Handlers } from '../rpc/wire/catalog.ts'
+import type { Peer } from '../rpc/wire/peer.ts'
+
+export type JobManagerPeer = Peer<ToTaskManager, ToJobManager>
+
+export interface SessionOptions {
+  peer: JobManagerPeer
+  slots: number
+  /** Starts a thread. */
+  start(slot: number): SlotHost
+  /** The program as this process can load it: fetches what is not here. */
+  localProgram(program: ProgramRef): Promise<ProgramRef>
+  /** Told to end. */
+  onShutdown(reason: string): void
+  /** Of the process, for REST. */
+  threadDump(): Promise<{ name: string; text: string }[]>
+  listLogs(): Promise<{ name: string; size: number; modifiedMs: number }[]>
+  readLog(name: string, offset: number, length: number): Promise<{ bytes: Uint8Array; offset: number; size: number }>
+}
+
+interface Thread {
+  slot: number
+  thread: number
+  host: SlotHost
+  /** Names of metrics so far: so many values of the page are used. */
+  metrics: number
+  page: SharedArrayBuffer | undefined
+  /** What was said to it is done in order. */
+  behind: Promise<void>
+  waiting: number
+}
+
+export class JobManagerSession {
+  readonly #options: SessionOptions
+  readonly #threads = new Map<string, Thread>()
+  #ended = false
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+  }
+
+  /** What it does with messages of the JobManager. */
+  handlers(): Handlers<ToTaskManager> {
+    const { onShutdown, threadDump, listLogs, readLog } = this.#options
+    return {
+      startSlot: ({ slot, thread }) => this.#start(slot, thread),
+      toSlot: ({ slot, thread, message }) => this.#toSlot(slot, thread, message),
+      endSlot: ({ slot, thread }) => this.#end(slot, thread),
+      threadDump: async () => ({ threads: await threadDump() }),
+      listLogs: async () => ({ logs: await listLogs() }),
+      readLog: ({ name, offset, length }) => readLog(name, offset, length),
+      shutdown: ({ reason }) => onShutdown(reason),
+    }
+  }
+
+  /** Values of all pages, now. */
+  pages(): { slot: number; thread: number; values: Uint8Array }[] {
+    return [...this.#threads.values()].flatMap(({ slot, thread, page, metrics }) =>
+      page === undefined || metrics === 0 ? [] : [{ slot, thread, values: pageValues(page, metrics) }],
+    )
+  }
+
+  /** Ends all threads: another leader, or nobody, has this process. */
+  end(): void {
+    this.#ended = true
+    for (const { host } of this.#threads.values()) host.terminate()
+    this.#threads.clear()
+  }
+
+  #start(slot: number, thread: number): void {
+    if (slot >= this.#options.slots)
+      throw new TailraceError('TR-RPC-006', `Cannot start slot ${slot}: there are ${this.#options.slots}`)
+    const host = this.#options.start(slot)
+    const one: Thread = { slot, thread, host, metrics: 0, page: undefined, behind: Promise.resolve(), waiting: 0 }
+    this.#threads.set(keyOf(slot, thread), one)
+    host.port.onMessage((message) => this.#fromSlot(one, message))
+    host.onExit((exit) => this.#exited(one, exit))
+  }
+
+  #fromSlot(one: Thread, message: FromSlot): void {
+    if (this.#ended) return
+    const { slot, thread } = one
+    if (message.type === 'metricNames')
+      one.metrics = Math.max(one.metrics, ...message.names.map(({ index }) => index + 1))
+    try {
+      this.#options.peer.send({ type: 'fromSlot', slot, thread, message })
+    } catch (error) {
+      // A value of the user's that cannot travel.
+      this.#options.peer.send({
+        type: 'fromSlot',
+        slot,
+        thread,
+        message: { type: 'deployFailed', error: errorToData(error) },
+      })
+    }
+  }
+
+  #exited(one: Thread, exit: HostExit): void {
+    const { slot, thread } = one
+    this.#threads.delete(keyOf(slot, thread))
+    if (!this.#ended) this.#options.peer.send({ type: 'slotEnded', slot, thread, exit: exitToData(exit) })
+  }
+
+  #end(slot: number, thread: number): void {
+    const one = this.#threads.get(keyOf(slot, thread))
+    if (one === undefined) this.#options.peer.send({ type: 'slotEnded', slot, thread, exit: { code: 0 } })
+    else one.host.terminate()
+  }
+
+  #toSlot(slot: number, thread: number, message: ToSlotData): void {
+    const one = this.#threads.get(keyOf(slot, thread))
+    if (one === undefined) return
+    if (message.type !== 'deploy' && one.waiting === 0) {
+      one.host.port.post(message)
+      return
+    }
+    one.waiting++
+    one.behind = one.behind.then(async () => {
+      try {
+        if (message.type === 'deploy') await this.#deploy(one, message.deployment)
+        else one.host.port.post(message)
+      } finally {
+        one.waiting--
+      }
+    })
+  }
+
+  async #deploy(one: Thread, deployment: DeploymentData): Promise<void> {
+    try {
+      const program = await this.#options.localProgram(deployment.program)
+      one.page = MetricsPage.allocate()
+      one.metrics = 0
+      one.host.port.post({ type: 'deploy', deployment: { ...deployment, program, page: one.page } })
+    } catch (error) {
+      this.#fromSlot(one, { type: 'deployFailed', error: errorToData(error) })
+    }
+  }
+}
+
+const keyOf = (slot: number, thread: number): string => `${slot}/${thread}`
