@@ -1,6 +1,7 @@
 /**
  * The jobs of a cluster: takes submissions, finds slots, remembers ended jobs. REST and metrics see the cluster through it.
  */
+import { randomBytes } from 'node:crypto'
 import { type Clock, systemClock } from '../core/clock.ts'
 import { TailraceError } from '../core/errors.ts'
 import type { Plan } from '../graph/model.ts'
@@ -94,7 +95,7 @@ export class Dispatcher implements Cluster {
       replay,
       slots,
       acquireSlots: (count) => this.#options.pool.acquire(jobId, count),
-      newToken: () => this.#options.newJobId(),
+      newToken: () => randomBytes(16).toString('hex'),
       freeSlots: () => this.#options.pool.free,
       clock: this.#clock,
       timeouts: { ...TIMEOUTS, ...this.#options.timeouts },
