@@ -23,6 +23,7 @@ import { dialPeer } from '../rpc/wire/open.ts'
 import { readWireSettings } from '../rpc/wire/settings.ts'
 import { JobStores } from '../taskmanager/job-stores.ts'
 import { type JobManagerPeer, JobManagerSession } from '../taskmanager/jobmanager-session.ts'
+import type { SlotThreadData } from '../taskmanager/slot-thread.ts'
 import { TaskManager } from '../taskmanager/task-manager.ts'
 import type { LeaderAddress } from './leader-address.ts'
 
@@ -232,6 +233,9 @@ export class TaskManagerProcess {
     const entry = new URL('../taskmanager/slot-thread', import.meta.url)
     return threadHost(entry, {
       name: `slot-${slot}`,
+      data: {
+        data: { host: this.#read.get(TASK_MANAGER.bindHost), advertised: this.host, port: 0 },
+      } satisfies SlotThreadData,
       resourceLimits: { maxOldGenerationSizeMb: Math.floor(heapBytes / 2 ** 20) },
     })
   }

@@ -27,6 +27,8 @@ export interface ThreadOptions {
   resourceLimits?: ResourceLimits
   /** What it prints is lost. */
   quiet?: boolean
+  /** Cloned into the thread. */
+  data?: unknown
 }
 
 /**
@@ -34,12 +36,16 @@ export interface ThreadOptions {
  *
  * @param entry module without extension: a thread's entry has the extension of the running copy
  */
-export function threadHost<Out, In>(entry: URL, { name, resourceLimits, quiet = false }: ThreadOptions): Host<Out, In> {
+export function threadHost<Out, In>(
+  entry: URL,
+  { name, data, resourceLimits, quiet = false }: ThreadOptions,
+): Host<Out, In> {
   const worker = new Worker(new URL(entry.href + extension), {
     name,
     stdout: quiet,
     stderr: quiet,
     ...(resourceLimits === undefined ? {} : { resourceLimits }),
+    ...(data === undefined ? {} : { workerData: data }),
   })
   if (quiet) for (const stream of [worker.stdout, worker.stderr]) stream.resume()
   let error: HostExit['error']

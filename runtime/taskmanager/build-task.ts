@@ -21,6 +21,7 @@ import { type InputChannel, InputGate } from '../network/input-gate.ts'
 import { InputValves } from '../network/input-valves.ts'
 import { Overflow } from '../network/overflow.ts'
 import { RecordWriter } from '../network/record-writer.ts'
+import { channelKey, type SlotLinks } from '../network/remote/slot-links.ts'
 import type { Selector } from '../network/select-channel.ts'
 import { exchangeSettings } from '../network/settings.ts'
 import { committerSettings } from '../operators/committer-settings.ts'
@@ -35,6 +36,8 @@ import { Task, type TaskRestore } from './task.ts'
 export interface TaskSurroundings {
   graph: JobGraph
   deployment: SlotDeployment
+  /** To slots of other processes. */
+  links: SlotLinks | undefined
   clock: Clock
   /** From 0 to 1. */
   random: () => number
@@ -53,7 +56,7 @@ export interface BuiltTask {
 }
 
 export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings: TaskSurroundings): Promise<BuiltTask> {
-  const { graph, deployment, clock, copies, page, buffers, post, wakeSlot } = surroundings
+  const { graph, deployment, links, clock, copies, page, buffers, post, wakeSlot } = surroundings
   const { checkpointing } = deployment
   const vertex = graph.vertices.find((v) => v.id === vertexId)
   assert(vertex !== undefined, `no vertex ${vertexId} in the plan`)
@@ -77,12 +80,11 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
     readers.set(edge.id, reader)
     for (const sender of sendersOf(edge.partitioner.kind, from.parallelism, vertex.parallelism, subtask)) {
       const slot = deployment.places[from.id]![sender]!
-      const channel = new ChannelReader(
-        gateMemory,
-        channels.length,
-        pool,
-        new Doorbell(deployment.wiring.doorbells[slot]!),
-      )
+      const bell = deployment.wiring.doorbells[slot]
+      const channel =
+        bell !== undefined
+          ? new ChannelReader(gateMemory, channels.length, pool, new Doorbell(bell))
+          : remote(links, deployment, slot).input(slot, channelKey(edge.id, sender, subtask))
       channels.push({ channel, reader, fragments: undefined, dataEnded: false, ended: false })
       inputOf.push(edge.inputIndex)
     }
@@ -154,6 +156,15 @@ function restoreOf(
   }
 }
 
+/** The links to a slot of another process. */
+function remote(links: SlotLinks | undefined, { jobId, slots }: SlotDeployment, slot: number): SlotLinks {
+  assert(
+    links !== undefined && slots[slot]?.data !== undefined,
+    `slot ${slot} of job ${jobId} is in another process, and has no data port`,
+  )
+  return links
+}
+
 /** Index in the gate of `to`'s subtask of the channel from `subtask` over `edge`: edges in order, senders in order. */
 function channelIndex(graph: JobGraph, edge: JobEdge, subtask: number, target: number): number {
   const to = graph.vertices.find((v) => v.id === edge.to)!
@@ -174,19 +185,16 @@ function buildWriter(
   surroundings: TaskSurroundings,
   overflow: Overflow,
 ): RecordWriter {
-  const { graph, deployment, post, random } = surroundings
+  const { graph, deployment, links, post, random } = surroundings
   const { places, wiring } = deployment
   const to = graph.vertices.find((v) => v.id === edge.to)!
   const targets = channelsOf(edge.partitioner.kind, vertex.parallelism, to.parallelism, subtask)
   const channels = targets.map((target) => {
     const slot = places[edge.to]![target]!
     const index = channelIndex(graph, edge, subtask, target)
-    return new ChannelWriter(
-      wiring.gates[edge.to]![target]!,
-      index,
-      new BufferPool(wiring.pools[slot]!),
-      new Doorbell(wiring.doorbells[slot]!),
-    )
+    const gate = wiring.gates[edge.to]![target]
+    if (gate === undefined) return remote(links, deployment, slot).output(slot, channelKey(edge.id, subtask, target))
+    return new ChannelWriter(gate, index, new BufferPool(wiring.pools[slot]!), new Doorbell(wiring.doorbells[slot]!))
   })
   const type: TypeDescription | undefined = deployment.edgeTypes[edge.id] ?? edge.type
   return new RecordWriter({

@@ -2,10 +2,16 @@
  * Entry of a slot's worker thread: a slot whose port is the parent thread.
  */
 import { setFlagsFromString } from 'node:v8'
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import type { Port } from '../rpc/port.ts'
 import type { FromSlotThread, ToSlotThread } from '../rpc/slot-messages.ts'
 import { Slot } from './slot.ts'
+
+/** What the thread is started with. */
+export interface SlotThreadData {
+  /** Where it takes data of slots in other processes; absent where there are none. */
+  data?: { host: string; advertised: string; port: number | readonly number[] }
+}
 
 // A chain is one compilation unit from the decoder to the next exchange; V8's budget for inlining (920) ends in the middle of one with a window
 // in it, at another place in each run: 131 ns per record with this budget, 136 to 170 without (tumble10k).
@@ -25,12 +31,22 @@ const port: Port<FromSlotThread, ToSlotThread> = {
   close: () => parentPort!.close(),
 }
 
-new Slot({
-  port,
-  ownThread: true,
-  // Loaded with the first deployment: an idle slot stays small.
-  buildGraph: async (program, replay) => (await import('../program/load.ts')).buildGraph(program, replay),
-})
+const { data } = (workerData ?? {}) as SlotThreadData
+
+void begin()
+
+async function begin(): Promise<void> {
+  // Loaded where there are other processes.
+  const dataPort =
+    data === undefined ? undefined : await (await import('../network/remote/data-port.ts')).DataPort.listen(data)
+  new Slot({
+    port,
+    ownThread: true,
+    ...(dataPort === undefined ? {} : { dataPort }),
+    // Loaded with the first deployment: an idle slot stays small.
+    buildGraph: async (program, replay) => (await import('../program/load.ts')).buildGraph(program, replay),
+  })
+}
 
 /** Ends the thread when the main thread has what was printed here. */
 function retire(): void {

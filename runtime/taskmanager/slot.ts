@@ -12,7 +12,10 @@ import { graphWithNumbers } from '../graph/deployed-numbers.ts'
 import type { LogicalGraph } from '../graph/model.ts'
 import { buildPlan, firstDifference } from '../graph/plan.ts'
 import { MetricsPage } from '../metrics/page.ts'
+import { BufferPool } from '../network/buffer-pool.ts'
 import { Doorbell } from '../network/doorbell.ts'
+import type { DataPort } from '../network/remote/data-port.ts'
+import { SlotLinks } from '../network/remote/slot-links.ts'
 import type { Port } from '../rpc/port.ts'
 import type { FromSlotThread, ProgramRef, ProgramReplay, SlotDeployment, ToSlotThread } from '../rpc/slot-messages.ts'
 import { type BuiltTask, buildTask } from './build-task.ts'
@@ -23,6 +26,8 @@ import type { Task } from './task.ts'
 
 /** The loop gives way to the event loop after this time. */
 const SLICE_MS = 2
+/** … with channels to other processes: what it has made goes out then, and credit comes in. */
+const REMOTE_SLICE_MS = 0.5
 /** Counters move into shared memory at least this often. */
 const PUBLISH_MS = 50
 /** A sleep that is this short, or the first ones after work, block the thread: it delays messages by no more, and wakes up cheaply. */
@@ -44,6 +49,8 @@ export interface SlotOptions {
   random?: () => number
   /** Buffers of snapshots that may be under way to the store. */
   snapshotBuffersMax?: number
+  /** Where it takes data of slots in other processes; without it, there are none. */
+  dataPort?: DataPort
   /** Copies of operators' modules; those of the thread by default. */
   copies?: CopyNumbers
   /** Runs the program again and gives the graph of execute number `replay.executeIndex`. */
@@ -77,6 +84,8 @@ export class Slot {
   #stopClock: (() => void) | undefined
   /** Splits and types that came before the tasks were open. */
   #early: ToSlotThread[] | undefined = []
+  /** To slots of other processes. */
+  readonly #links: SlotLinks | undefined
   readonly #buffers: ChunkBuffers
   readonly #reads: StateReads
 
@@ -91,7 +100,10 @@ export class Slot {
     this.#random = options.random ?? Math.random
     this.#copies = options.copies ?? copiesOfThread
     this.#port.onMessage((message) => this.#receive(message))
-    this.#port.post({ type: 'ready' })
+    const { dataPort } = options
+    this.#links = dataPort === undefined ? undefined : new SlotLinks({ dataPort, wake: () => this.#wake() })
+    if (this.#links !== undefined) this.#links.onLost = (_, error) => this.#linkLost(error)
+    this.#port.post({ type: 'ready', ...(dataPort === undefined ? {} : { dataPort: dataPort.address.port }) })
   }
 
   #receive(message: ToSlotThread): void {
@@ -182,9 +194,11 @@ export class Slot {
       const graph = graphWithNumbers(compiled, deployment.plan)
       this.#bell = new Doorbell(deployment.wiring.doorbells[deployment.slotIndex]!)
       this.#page = new MetricsPage(deployment.page, (names) => this.#port.post({ type: 'metricNames', names }))
+      this.#beginLinks(deployment)
       const surroundings = {
         graph,
         deployment,
+        links: this.#links,
         clock: this.#clock,
         random: this.#random,
         copies: this.#copies,
@@ -203,11 +217,29 @@ export class Slot {
       }
       this.#built = built
       this.#tasks = built.map((b) => b.task)
+      // A slot that has nothing to say to others is deployed at once.
+      await this.#links?.open()
+      if (attempt !== this.#attempt) return
       this.#port.post({ type: 'deployed' })
     } catch (error) {
       if (attempt !== this.#attempt) return
       this.#port.post({ type: 'deployFailed', error: errorToData(error) })
     }
+  }
+
+  #beginLinks({ jobId, attempt, slotIndex, slots, token, wiring }: SlotDeployment): void {
+    const own = slots[slotIndex]!.taskManager
+    const peers = slots.flatMap(({ taskManager, data }, index) =>
+      taskManager === own || data === undefined ? [] : [[index, data] as const],
+    )
+    const pool = new BufferPool(wiring.pools[slotIndex]!)
+    this.#links?.begin({ jobId, attempt, slotIndex, peers: Object.fromEntries(peers), token, pool })
+  }
+
+  /** A slot that this one has channels with does not answer: what is between them is lost. */
+  #linkLost(error: TailraceError): void {
+    this.#tasks.find((task) => task.state === 'RUNNING' || task.state === 'INITIALIZING')?.fail(error)
+    this.#wake()
   }
 
   async #start(): Promise<void> {
@@ -239,6 +271,7 @@ export class Slot {
 
   async #endTasks(): Promise<void> {
     for (const task of this.#tasks) await task.cancel()
+    this.#links?.end()
     this.#publish()
     this.#release()
   }
@@ -267,11 +300,13 @@ export class Slot {
     this.#asleep = false
     if (!this.#running) return
     const startMs = this.#clock.monotonic()
+    const sliceMs = this.#links?.active === true ? REMOTE_SLICE_MS : SLICE_MS
     for (let pass = 1; ; pass++) {
       if (this.step()) this.#blocks = 0
       else if (this.#sleep()) return
+      this.#links?.flush()
       const nowMs = this.#clock.monotonic()
-      if (nowMs - startMs > SLICE_MS || pass >= this.#pace.passesMax) {
+      if (nowMs - startMs > sliceMs || pass >= this.#pace.passesMax) {
         if (nowMs - this.#publishedMs > PUBLISH_MS) this.#publish()
         this.#pace.giveWay(this.#run)
         return
@@ -282,13 +317,16 @@ export class Slot {
   /** True when the loop is asleep and will be called again. */
   #sleep(): boolean {
     const bell = this.#bell!
-    const mayBlock = this.#ownThread && !this.#tasks.some((task) => task.waitsForCallback)
+    // A thread that blocks does not see its sockets.
+    const mayBlock =
+      this.#ownThread && this.#links?.active !== true && !this.#tasks.some((task) => task.waitsForCallback)
     if (mayBlock && this.#blocks === 0) {
       this.#blocks++
       bell.nap(NAP_MS)
       return false
     }
     const sequence = bell.announceSleep()
+    this.#links?.flush()
     // Whoever published before it could see the announcement is found by one more look.
     if (this.step()) {
       bell.stayAwake()
@@ -296,6 +334,7 @@ export class Slot {
     }
     const nowMs = this.#clock.monotonic()
     if (this.#tasks.every((task) => task.atEnd)) {
+      this.#links?.flush()
       this.#publish()
       this.#running = false
       this.#release()
