@@ -30,7 +30,6 @@ export const PENDING: ReadonlySet<string> = new Set([
   'rest.await-leader-timeout',
   'scheduler-mode',
   'slot.idle.timeout',
-  'taskmanager.bind-host',
   'taskmanager.data.bind-port',
   'taskmanager.data.port',
   'taskmanager.data.ssl.enabled',
