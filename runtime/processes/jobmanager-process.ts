@@ -43,14 +43,12 @@ export type Watch = Pick<SessionOptions, 'onJob' | 'onJobEnd'>
 export class JobManager {
   readonly dispatcher: Dispatcher
   readonly taskManagers: TaskManagers
-  readonly #options: JobManagerOptions
   readonly #pool: SlotPool
   readonly #sessions = new Set<ProgramSession>()
   #listener: Listener | undefined
 
   private constructor(options: JobManagerOptions) {
     const { configuration, environment, cwd, clock = systemClock, schedule = systemSchedule, log } = options
-    this.#options = options
     const read = new ConfigValues(configuration, 'TR-CONFIG-001')
     this.#pool = new SlotPool(schedule)
     const newId = () => randomBytes(16).toString('hex')
