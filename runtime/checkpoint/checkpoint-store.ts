@@ -20,7 +20,7 @@ export interface CheckpointStore {
   /** Above every id that any owner has used. */
   readonly nextCheckpointId: number
   /**
-   * Stores bytes under their hash, once; the handle names them, or holds them when they are few. Safe to call for many chunks at once: it is bounded inside. The bytes must
+   * Stores bytes in a file of their own; the handle names it, or holds them when they are few. Safe to call for many chunks at once: it is bounded inside. The bytes must
    * not change until it resolves, and are the caller's again then. Every handle goes to `complete` or to `discard`, with its checkpoint.
    */
   write(bytes: Uint8Array): Promise<StateHandle>

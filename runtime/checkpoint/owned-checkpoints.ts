@@ -17,7 +17,7 @@ import { decodeMetadata, encodeMetadata } from './metadata.ts'
 import type { CheckpointMetadata, StateHandle } from './model.ts'
 import type { ObjectStore } from './object-store.ts'
 import { StateReader } from './read-state.ts'
-import { countFiles, parseSharedName, type SharedFiles } from './shared-files.ts'
+import { filesOf, parseSharedName, type SharedFiles } from './shared-files.ts'
 import { metadataKey, parseMetadataName, type TakenOver } from './take-over.ts'
 
 export interface OwnedOptions {
@@ -60,7 +60,7 @@ export class OwnedCheckpoints implements CheckpointStore {
     this.#nextCheckpointId = found.nextCheckpointId
     this.#olderEpochs = found.olderEpochs
     this.#orphans = found.orphans.map(({ key, inMs }) => ({ key, dueMs: clock.monotonic() + inMs }))
-    for (const { metadata } of found.completed) this.#files.adopt(metadata, countFiles(handlesOf(metadata)).keys())
+    for (const { metadata } of found.completed) this.#files.adopt(metadata, filesOf(handlesOf(metadata)))
     this.#sweep(found.staleMetadata)
   }
 
@@ -79,7 +79,7 @@ export class OwnedCheckpoints implements CheckpointStore {
   }
 
   written(handles: readonly StateHandle[]): void {
-    this.#files.written(countFiles(handles))
+    this.#files.written(filesOf(handles))
   }
 
   async read(handle: StateHandle): Promise<Uint8Array> {
@@ -99,8 +99,8 @@ export class OwnedCheckpoints implements CheckpointStore {
     this.#refuseWhenOver(what)
     const metadata = { ...given, epoch: this.epoch }
     const bytes = encodeMetadata(metadata)
-    const counts = countFiles(handlesOf(metadata))
-    this.#files.attach(checkpointId, counts.keys())
+    const names = filesOf(handlesOf(metadata))
+    this.#files.attach(checkpointId, names)
     this.#nextCheckpointId = Math.max(this.#nextCheckpointId, checkpointId + 1)
     const key = metadataKey(prefix, checkpointId)
 
@@ -118,7 +118,7 @@ export class OwnedCheckpoints implements CheckpointStore {
       throw this.#failed(what, error)
     }
     this.#inDoubt.delete(checkpointId)
-    this.#files.settle(counts)
+    this.#files.settle(names)
     const completed = { metadata, path: `${store.url}/${key}`, metadataBytes: bytes.length }
     this.#keep(completed)
     return completed
@@ -127,7 +127,7 @@ export class OwnedCheckpoints implements CheckpointStore {
   async discard(checkpointId: number, handles: readonly StateHandle[]): Promise<void> {
     this.#refuseWhenOver(`discard checkpoint ${checkpointId}`)
     // Files of one that is in doubt are attached to it, and stay.
-    this.#files.settle(countFiles(handles))
+    this.#files.settle(filesOf(handles))
     this.#sweep()
   }
 

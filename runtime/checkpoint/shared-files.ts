@@ -5,7 +5,7 @@
  * hash of its bytes. What must hold:
  * - an owner deletes files of its own epoch, and of older ones what its lineage does not need; so a deposed owner never deletes what a newer one has written;
  * - a name is never used again, so a write or deletion that a store does long after it was given up hits nothing that is in use;
- * - the same bytes are written once as long as their file is needed, and are counted: by `write` until a checkpoint is settled, then by checkpoint;
+ * - each write makes a file of its own, though the bytes are the same: what is given up for one checkpoint is never what another counts on;
  * - a checkpoint is not completed with a file that this owner does not know to be there.
  */
 import { createHash } from 'node:crypto'
@@ -29,12 +29,9 @@ export function sharedName(epoch: number, number: number, hash: string): string 
   return `shared/${epoch}-${number}-${hash}`
 }
 
-/** Files of the deployment's folder that handles name, with how many name each; absolute ones are others'. */
-export function countFiles(handles: readonly StateHandle[]): Map<string, number> {
-  const counts = new Map<string, number>()
-  for (const handle of handles)
-    if ('file' in handle && !isAbsolutePath(handle.file)) counts.set(handle.file, (counts.get(handle.file) ?? 0) + 1)
-  return counts
+/** Files of the deployment's folder that handles name; absolute ones are others'. */
+export function filesOf(handles: readonly StateHandle[]): Set<string> {
+  return new Set(handles.flatMap((handle) => ('file' in handle && !isAbsolutePath(handle.file) ? [handle.file] : [])))
 }
 
 export function sha256(bytes: Uint8Array): string {
@@ -43,14 +40,11 @@ export function sha256(bytes: Uint8Array): string {
 
 interface SharedFile {
   name: string
-  /** Of this owner's. */
-  hash: string | undefined
-  /** Handles that `write` gave and that no checkpoint was settled with. */
-  pending: number
+  /** A checkpoint to come counts on it: none was completed or given up with it yet. */
+  pending: boolean
   writtenMs: number
   /** Ids of checkpoints that need it. */
   checkpoints: Set<number>
-  stored: Promise<void>
 }
 
 export interface SharedFilesOptions {
@@ -68,8 +62,6 @@ export class SharedFiles {
   readonly #options: SharedFilesOptions
   readonly #bound: <T>(work: () => Promise<T>) => Promise<T>
   readonly #files = new Map<string, SharedFile>()
-  /** This owner's, by hash of their bytes. */
-  readonly #byHash = new Map<string, SharedFile>()
   /** Failed writes, which may be there all the same. */
   #failed: string[] = []
   #number = 0
@@ -81,28 +73,23 @@ export class SharedFiles {
 
   /** Resolves when the bytes are stored; they must not change until then. */
   async write(bytes: Uint8Array): Promise<StateHandle> {
-    const hash = sha256(bytes)
-    const file = this.#byHash.get(hash) ?? this.#create(hash, bytes)
-    file.pending++
-    file.writtenMs = this.#options.clock.monotonic()
-    await file.stored
-    return { file: file.name, offset: 0, length: bytes.length }
+    const { store, prefix, epoch } = this.#options
+    const name = sharedName(epoch, ++this.#number, sha256(bytes))
+    this.#add(name, true)
+    try {
+      await this.#bound(() => store.put(prefix + name, bytes))
+    } catch (error) {
+      this.#files.delete(name)
+      this.#failed.push(name)
+      throw error
+    }
+    return { file: name, offset: 0, length: bytes.length }
   }
 
-  /** A TaskManager has written these in this owner's epoch, and says so for the first time: they count as if `write` had given their handles. */
-  written(counts: ReadonlyMap<string, number>): void {
-    for (const [name, pending] of counts) {
-      if (this.#files.has(name) || parseSharedName(name)?.epoch !== this.#options.epoch) continue
-      const writtenMs = this.#options.clock.monotonic()
-      this.#files.set(name, {
-        name,
-        hash: undefined,
-        pending,
-        writtenMs,
-        checkpoints: new Set(),
-        stored: Promise.resolve(),
-      })
-    }
+  /** A TaskManager has written these in this owner's epoch, and says so for the first time: they count as if they were written here. */
+  written(names: Iterable<string>): void {
+    for (const name of names)
+      if (!this.#files.has(name) && parseSharedName(name)?.epoch === this.#options.epoch) this.#add(name, true)
   }
 
   /** The checkpoint needs these. Throws TR-CHECKPOINT-001 when one of them is not there; then nothing has changed. */
@@ -120,25 +107,14 @@ export class SharedFiles {
 
   /** A checkpoint that was there before needs these, which were found. */
   adopt({ checkpointId }: CheckpointRef, names: Iterable<string>): void {
-    for (const name of names) {
-      const file = this.#files.get(name) ?? {
-        name,
-        hash: undefined,
-        pending: 0,
-        writtenMs: 0,
-        checkpoints: new Set(),
-        stored: Promise.resolve(),
-      }
-      this.#files.set(name, file)
-      file.checkpoints.add(checkpointId)
-    }
+    for (const name of names) (this.#files.get(name) ?? this.#add(name, false)).checkpoints.add(checkpointId)
   }
 
-  /** What was written for a checkpoint is now its own, or given up: `write` no longer counts for it. */
-  settle(counts: ReadonlyMap<string, number>): void {
-    for (const [name, count] of counts) {
+  /** What was written for a checkpoint is now its own, or given up. */
+  settle(names: Iterable<string>): void {
+    for (const name of names) {
       const file = this.#files.get(name)
-      if (file !== undefined) file.pending = Math.max(0, file.pending - count)
+      if (file !== undefined) file.pending = false
     }
   }
 
@@ -152,29 +128,16 @@ export class SharedFiles {
     this.#failed = []
     const lostMs = this.#options.clock.monotonic() - this.#options.graceMs
     for (const file of this.#files.values()) {
-      if (file.checkpoints.size > 0 || (file.pending > 0 && file.writtenMs > lostMs)) continue
-      this.#forget(file)
+      if (file.checkpoints.size > 0 || (file.pending && file.writtenMs > lostMs)) continue
+      this.#files.delete(file.name)
       names.push(file.name)
     }
     return names
   }
 
-  #create(hash: string, bytes: Uint8Array): SharedFile {
-    const { store, prefix, epoch } = this.#options
-    const name = sharedName(epoch, ++this.#number, hash)
-    const stored = this.#bound(() => store.put(prefix + name, bytes))
-    const file: SharedFile = { name, hash, pending: 0, writtenMs: 0, checkpoints: new Set(), stored }
+  #add(name: string, pending: boolean): SharedFile {
+    const file = { name, pending, writtenMs: this.#options.clock.monotonic(), checkpoints: new Set<number>() }
     this.#files.set(name, file)
-    this.#byHash.set(hash, file)
-    stored.catch(() => {
-      this.#forget(file)
-      this.#failed.push(name)
-    })
     return file
-  }
-
-  #forget(file: SharedFile): void {
-    this.#files.delete(file.name)
-    if (file.hash !== undefined && this.#byHash.get(file.hash) === file) this.#byHash.delete(file.hash)
   }
 }

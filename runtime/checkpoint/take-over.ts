@@ -15,7 +15,7 @@ import type { CheckpointMetadata, StateHandle } from './model.ts'
 import type { ObjectStore, StoredObject } from './object-store.ts'
 import { nameOfStates } from './operator-state.ts'
 import { isAbsolutePath } from './savepoint-path.ts'
-import { countFiles, parseSharedName } from './shared-files.ts'
+import { filesOf, parseSharedName } from './shared-files.ts'
 
 export interface TakeOverOptions {
   store: ObjectStore
@@ -209,7 +209,7 @@ function orphansOf(facts: {
   graceMs: number
 }): { key: string; inMs: number }[] {
   const { prefix, claim, completed, objects, nowMs, graceMs } = facts
-  const needed = new Set(completed.flatMap(({ metadata }) => [...countFiles(handlesOf(metadata)).keys()]))
+  const needed = new Set(completed.flatMap(({ metadata }) => [...filesOf(handlesOf(metadata))]))
   return objects.flatMap(({ key, modifiedMs }) => {
     const name = key.slice(prefix.length)
     const file = parseSharedName(name)

@@ -79,6 +79,25 @@ describe('TaskStateStore', () => {
     expect(await files()).toEqual([])
   })
 
+  it('says that it was taken over from when a file is gone that a newer owner need not keep', async () => {
+    const { objects, store, writerOf, clock } = await begin()
+    const state = writerOf(1)
+    const handle = await state.write(BYTES)
+    store.written([handle])
+    await store.discard(1, [handle])
+    await store.close()
+    await expect(state.read(handle)).rejects.toMatchObject({ code: 'TR-CHECKPOINT-003' })
+    await openCheckpointStore({
+      store: memoryStore(objects),
+      folder: 'd',
+      owner: 'newer',
+      retained: 1,
+      clock,
+      warn: () => {},
+    })
+    await expect(state.read(handle)).rejects.toMatchObject({ code: 'TR-CHECKPOINT-002' })
+  })
+
   it('hands state to the JobManager where there is no directory, up to a bound', async () => {
     const state = new TaskStateStore({
       store: undefined,

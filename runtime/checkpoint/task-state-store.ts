@@ -7,6 +7,7 @@
  */
 import { TailraceError } from '../core/errors.ts'
 import { bounded } from './bounded.ts'
+import { Claims } from './claims.ts'
 import type { StateHandle } from './model.ts'
 import type { ObjectStore } from './object-store.ts'
 import { StateReader } from './read-state.ts'
@@ -67,7 +68,7 @@ export class TaskStateStore {
     return { file, offset: 0, length: bytes.length }
   }
 
-  /** Throws TR-CHECKPOINT-003. */
+  /** Throws TR-CHECKPOINT-003 for what is missing or changed, TR-CHECKPOINT-002 when a newer owner may have deleted it, rightly. */
   async read(handle: StateHandle): Promise<Uint8Array> {
     if ('bytes' in handle) return handle.bytes
     if (this.#reader === undefined)
@@ -75,7 +76,13 @@ export class TaskStateStore {
         'TR-CHECKPOINT-003',
         `Cannot read "${handle.file}": the job has no "execution.checkpointing.dir"`,
       )
-    return this.#reader.read(handle)
+    try {
+      return await this.#reader.read(handle)
+    } catch (error) {
+      const { store, epoch } = this.#options
+      await new Claims(store!, this.#prefix).refuseIfDeposed(epoch, `read state in "${store!.url}/${this.#prefix}"`)
+      throw error
+    }
   }
 
   /** Deletes files that no acknowledgement has named. */

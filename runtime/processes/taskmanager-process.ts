@@ -12,6 +12,7 @@ import { CLUSTER, SLOTS, TASK_MANAGER } from '../config/options/processes.ts'
 import { backgroundSchedule, type Clock, type Schedule, systemClock, systemSchedule } from '../core/clock.ts'
 import { errorToData, TailraceError } from '../core/errors.ts'
 import type { Dial } from '../core/socket.ts'
+import { parsePorts } from '../metrics/listen.ts'
 import { ProcessReader } from '../metrics/process-reader.ts'
 import { version } from '../program/running-copy.ts'
 import { threadHost } from '../rpc/host.ts'
@@ -23,6 +24,7 @@ import { dialPeer } from '../rpc/wire/open.ts'
 import { readWireSettings } from '../rpc/wire/settings.ts'
 import { JobStores } from '../taskmanager/job-stores.ts'
 import { type JobManagerPeer, JobManagerSession } from '../taskmanager/jobmanager-session.ts'
+import type { DataPortSettings } from '../taskmanager/slot-data.ts'
 import type { SlotThreadData } from '../taskmanager/slot-thread.ts'
 import { TaskManager } from '../taskmanager/task-manager.ts'
 import type { LeaderAddress } from './leader-address.ts'
@@ -233,11 +235,19 @@ export class TaskManagerProcess {
     const entry = new URL('../taskmanager/slot-thread', import.meta.url)
     return threadHost(entry, {
       name: `slot-${slot}`,
-      data: {
-        data: { host: this.#read.get(TASK_MANAGER.bindHost), advertised: this.host, port: 0 },
-      } satisfies SlotThreadData,
+      data: { data: this.#dataPort() } satisfies SlotThreadData,
       resourceLimits: { maxOldGenerationSizeMb: Math.floor(heapBytes / 2 ** 20) },
     })
+  }
+
+  #dataPort(): DataPortSettings {
+    const ports = this.#read.get(NETWORK.dataBindPort) ?? this.#read.get(NETWORK.dataPort)
+    return {
+      host: this.#read.get(TASK_MANAGER.bindHost),
+      advertised: this.host,
+      port: parsePorts(ports),
+      configuration: this.#options.configuration,
+    }
   }
 
   #slotHeap(slots: number): number {

@@ -6,11 +6,12 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Port } from '../rpc/port.ts'
 import type { FromSlotThread, ToSlotThread } from '../rpc/slot-messages.ts'
 import { Slot } from './slot.ts'
+import type { DataPortSettings } from './slot-data.ts'
 
 /** What the thread is started with. */
 export interface SlotThreadData {
   /** Where it takes data of slots in other processes; absent where there are none. */
-  data?: { host: string; advertised: string; port: number | readonly number[] }
+  data?: DataPortSettings
 }
 
 // A chain is one compilation unit from the decoder to the next exchange; V8's budget for inlining (920) ends in the middle of one with a window
@@ -37,12 +38,11 @@ void begin()
 
 async function begin(): Promise<void> {
   // Loaded where there are other processes.
-  const dataPort =
-    data === undefined ? undefined : await (await import('../network/remote/data-port.ts')).DataPort.listen(data)
+  const slotData = data === undefined ? undefined : await (await import('./slot-data.ts')).openSlotData(data)
   new Slot({
     port,
     ownThread: true,
-    ...(dataPort === undefined ? {} : { dataPort }),
+    ...(slotData === undefined ? {} : { data: slotData }),
     // Loaded with the first deployment: an idle slot stays small.
     buildGraph: async (program, replay) => (await import('../program/load.ts')).buildGraph(program, replay),
   })

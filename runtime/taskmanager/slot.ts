@@ -14,8 +14,7 @@ import { buildPlan, firstDifference } from '../graph/plan.ts'
 import { MetricsPage } from '../metrics/page.ts'
 import { BufferPool } from '../network/buffer-pool.ts'
 import { Doorbell } from '../network/doorbell.ts'
-import type { DataPort } from '../network/remote/data-port.ts'
-import { SlotLinks } from '../network/remote/slot-links.ts'
+import { SlotLinks, type SlotLinksOptions } from '../network/remote/slot-links.ts'
 import type { Port } from '../rpc/port.ts'
 import type { FromSlotThread, ProgramRef, ProgramReplay, SlotDeployment, ToSlotThread } from '../rpc/slot-messages.ts'
 import { type BuiltTask, buildTask } from './build-task.ts'
@@ -49,13 +48,16 @@ export interface SlotOptions {
   random?: () => number
   /** Buffers of snapshots that may be under way to the store. */
   snapshotBuffersMax?: number
-  /** Where it takes data of slots in other processes; without it, there are none. */
-  dataPort?: DataPort
+  /** How it reaches slots of other processes, and they it; without it, there are none. */
+  data?: SlotData
   /** Copies of operators' modules; those of the thread by default. */
   copies?: CopyNumbers
   /** Runs the program again and gives the graph of execute number `replay.executeIndex`. */
   buildGraph(program: ProgramRef, replay: ProgramReplay): Promise<LogicalGraph>
 }
+
+/** Of what goes between processes. */
+export type SlotData = Pick<SlotLinksOptions, 'dataPort' | 'connect' | 'compression'>
 
 export class Slot {
   readonly #port: Port<FromSlotThread, ToSlotThread>
@@ -65,6 +67,8 @@ export class Slot {
   readonly #pace: SlotPace
   readonly #random: () => number
   readonly #copies: CopyNumbers
+  /** Its sockets have had a turn since there was work. */
+  #socketsRead = false
   /** Blocking sleeps since there was work. */
   #blocks = 0
   #built: BuiltTask[] = []
@@ -100,10 +104,10 @@ export class Slot {
     this.#random = options.random ?? Math.random
     this.#copies = options.copies ?? copiesOfThread
     this.#port.onMessage((message) => this.#receive(message))
-    const { dataPort } = options
-    this.#links = dataPort === undefined ? undefined : new SlotLinks({ dataPort, wake: () => this.#wake() })
+    const { data } = options
+    this.#links = data === undefined ? undefined : new SlotLinks({ ...data, wake: () => this.#wake() })
     if (this.#links !== undefined) this.#links.onLost = (_, error) => this.#linkLost(error)
-    this.#port.post({ type: 'ready', ...(dataPort === undefined ? {} : { dataPort: dataPort.address.port }) })
+    this.#port.post({ type: 'ready', ...(data === undefined ? {} : { dataPort: data.dataPort.address.port }) })
   }
 
   #receive(message: ToSlotThread): void {
@@ -302,12 +306,15 @@ export class Slot {
     const startMs = this.#clock.monotonic()
     const sliceMs = this.#links?.active === true ? REMOTE_SLICE_MS : SLICE_MS
     for (let pass = 1; ; pass++) {
-      if (this.step()) this.#blocks = 0
-      else if (this.#sleep()) return
-      this.#links?.flush()
+      if (this.step()) {
+        this.#blocks = 0
+        this.#socketsRead = false
+      } else if (this.#sleep()) return
       const nowMs = this.#clock.monotonic()
       if (nowMs - startMs > sliceMs || pass >= this.#pace.passesMax) {
         if (nowMs - this.#publishedMs > PUBLISH_MS) this.#publish()
+        // One write for all that several passes have made.
+        this.#links?.flush()
         this.#pace.giveWay(this.#run)
         return
       }
@@ -317,6 +324,14 @@ export class Slot {
   /** True when the loop is asleep and will be called again. */
   #sleep(): boolean {
     const bell = this.#bell!
+    if (this.#links?.active === true) {
+      this.#links.flush()
+      if (!this.#socketsRead) {
+        this.#socketsRead = true
+        this.#pace.giveWay(this.#run)
+        return true
+      }
+    }
     // A thread that blocks does not see its sockets.
     const mayBlock =
       this.#ownThread && this.#links?.active !== true && !this.#tasks.some((task) => task.waitsForCallback)
@@ -326,7 +341,6 @@ export class Slot {
       return false
     }
     const sequence = bell.announceSleep()
-    this.#links?.flush()
     // Whoever published before it could see the announcement is found by one more look.
     if (this.step()) {
       bell.stayAwake()

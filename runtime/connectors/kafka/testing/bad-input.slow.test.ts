@@ -202,8 +202,8 @@ describeOnKafka(
         ),
       ).toEqual(
         refused(
-          'begin a transaction of "closed-0-0"',
-          'transactional id "closed-0-0": TRANSACTIONAL_ID_AUTHORIZATION_FAILED (53)',
+          'begin a transaction of "closed-1.0-0-0"',
+          'transactional id "closed-1.0-0-0": TRANSACTIONAL_ID_AUTHORIZATION_FAILED (53)',
         ),
       )
     })

@@ -1,0 +1,36 @@
+/** Opens the way to slots of other processes, by the configuration of the TaskManager: its data port, TLS, compression. */
+import { ConfigValues } from '../config/option.ts'
+import { NETWORK } from '../config/options/network.ts'
+import { DataPort } from '../network/remote/data-port.ts'
+import { connectSockets, listenSockets, type TlsFiles } from '../network/remote/sockets.ts'
+import { exchangeSettings } from '../network/settings.ts'
+import { internalTls } from '../rpc/tls/internal-tls.ts'
+import type { SlotData } from './slot.ts'
+
+/** Plain data, for the thread of the slot. */
+export interface DataPortSettings {
+  /** Address that is bound, and what others are told. */
+  host: string
+  advertised: string
+  /** The first one that is free; 0 is any. */
+  port: readonly number[]
+  /** Of the process. */
+  configuration: Readonly<Record<string, string>>
+}
+
+/** Rejects with TR-CLUSTER-003 when no port is free; throws TR-TLS-001 for files of TLS. */
+export async function openSlotData({ configuration, ...port }: DataPortSettings): Promise<SlotData> {
+  const tls = filesOf(configuration)
+  const dataPort = await DataPort.listen({ ...port, listen: listenSockets(tls) })
+  const { compression } = exchangeSettings(configuration)
+  return { dataPort, connect: connectSockets(tls), compression }
+}
+
+/** undefined: records go as they are. */
+function filesOf(configuration: Readonly<Record<string, string>>): TlsFiles | undefined {
+  if (!new ConfigValues(configuration, 'TR-CONFIG-001').get(NETWORK.dataTls)) return undefined
+  const tls = internalTls(configuration)
+  if (tls === undefined) return undefined
+  const { ca, cert, key } = tls.client
+  return { ca, cert, key } as TlsFiles
+}
