@@ -118,6 +118,8 @@ function drawOptions(random: Random, mode: Scenario['mode']): Record<string, str
     {
       'restart-strategy.type': 'exponential-delay',
       'restart-strategy.exponential-delay.initial-backoff': `${random.whole(1, 20)} ms`,
+      // Checkpoints may time out again and again: a job must not wait for longer than a run is watched.
+      'restart-strategy.exponential-delay.max-backoff': '2 s',
     },
   ]
   const ms = (from: number, to: number) => `${random.whole(from, to)} ms`
