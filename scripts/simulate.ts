@@ -1,12 +1,13 @@
 /**
- * `npm run simulate -- [--seeds N] [--from S] [--seed S [--follow]]`: runs simulated clusters (runtime/testing/simulation), each of them a function of its seed.
+ * `npm run simulate -- [--seeds N] [--from S] [--seed S [--follow]] [--topology T]`: runs simulated clusters (runtime/testing/simulation), each of them a function of its seed.
  *
  * Seeds run in worker threads, each thread takes the next one. A seed that fails is shown with its scenario, its last events and the command that runs it again; the exit
  * code is 1 then. `--seed` runs one, and with `--follow` prints every event. Real time counts only here: a seed that does not come back is named and given up.
  */
 import { availableParallelism } from 'node:os'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { type Report, simulate } from '../runtime/testing/simulation/simulation.ts'
+import { TOPOLOGIES } from '../runtime/testing/simulation/scenario.ts'
+import { type Report, type SimulateOptions, simulate } from '../runtime/testing/simulation/simulation.ts'
 import { commandLine, wholeNumber } from './command-line.ts'
 
 /** What a worker says: it begins a seed, or is done with it. */
@@ -17,6 +18,7 @@ interface Shared {
   /** The next seed, in its one element. */
   next: BigInt64Array
   end: number
+  topology: TopologyOption
 }
 
 const SEEDS = 1000
@@ -31,6 +33,8 @@ const USAGE = `Usage: npm run simulate -- [options]
   --seeds N     how many; ${SEEDS} unless given
   --from S      the first; 1 unless given
   --workers N   threads
+  --topology T  "one process" or "cluster" (a JobManager and TaskManagers that are processes of their own);
+                odd seeds are the one and even seeds the other unless given
   --seed S      this one only
   --follow      with --seed: prints every event`
 
@@ -41,21 +45,33 @@ async function main(): Promise<void> {
       from: { type: 'string', default: '1' },
       seed: { type: 'string' },
       follow: { type: 'boolean', default: false },
+      topology: { type: 'string' },
       workers: { type: 'string', default: String(Math.min(WORKERS_MAX, availableParallelism())) },
     },
   })
-  if (values.seed !== undefined) return one(wholeNumber('--seed', values.seed, 0), values.follow)
+  const topology = readTopology(values.topology)
+  if (values.seed !== undefined) return one(wholeNumber('--seed', values.seed, 0), topology, values.follow)
   const failed = await many(
     wholeNumber('--from', values.from, 0),
     wholeNumber('--seeds', values.seeds, 0),
     wholeNumber('--workers', values.workers, 1),
+    topology,
   )
   if (failed > 0) process.exitCode = 1
 }
 
-async function one(seed: number, follow: boolean): Promise<void> {
+type TopologyOption = Pick<SimulateOptions, 'topology'>
+
+function readTopology(text: string | undefined): TopologyOption {
+  if (text === undefined) return {}
+  const topology = TOPOLOGIES.find((name) => name === text)
+  if (topology !== undefined) return { topology }
+  throw new Error(`Cannot simulate --topology "${text}": one of ${TOPOLOGIES.join(', ')} is wanted`)
+}
+
+async function one(seed: number, topology: TopologyOption, follow: boolean): Promise<void> {
   try {
-    const { faults, ...report } = await simulate({ seed, ...(follow ? { follow: console.log } : {}) })
+    const { faults, ...report } = await simulate({ seed, ...topology, ...(follow ? { follow: console.log } : {}) })
     console.log(`Seed ${seed} is well: ${JSON.stringify(report)}${faults.map((fault) => `\n  ${fault}`).join('')}`)
   } catch (error) {
     console.error((error as Error).message)
@@ -64,9 +80,9 @@ async function one(seed: number, follow: boolean): Promise<void> {
 }
 
 /** The number of failures. */
-async function many(from: number, seeds: number, workers: number): Promise<number> {
+async function many(from: number, seeds: number, workers: number, topology: TopologyOption): Promise<number> {
   const startedMs = performance.now()
-  const shared: Shared = { next: new BigInt64Array(new SharedArrayBuffer(8)), end: from + seeds }
+  const shared: Shared = { next: new BigInt64Array(new SharedArrayBuffer(8)), end: from + seeds, topology }
   shared.next[0] = BigInt(from)
   const totals = new Totals()
   const failed: number[] = []
@@ -118,14 +134,14 @@ async function inWorker(shared: Shared, heard: (said: Said) => void): Promise<vo
   }
 }
 
-async function work({ next, end }: Shared): Promise<void> {
+async function work({ next, end, topology }: Shared): Promise<void> {
   const say = (said: Said) => parentPort!.postMessage(said)
   for (;;) {
     const seed = Number(Atomics.add(next, 0, 1n))
     if (seed >= end) return
     say({ seed })
     try {
-      say({ seed, report: await simulate({ seed }) })
+      say({ seed, report: await simulate({ seed, ...topology }) })
     } catch (error) {
       say({ seed, failure: (error as Error).message })
     }
@@ -140,17 +156,19 @@ class Totals {
   #processes = 0
   #deployments = 0
   #longest: Report | undefined
+  readonly #topologies = new Map<string, number>()
   readonly #jobs = new Map<string, number>()
   readonly #faults = new Map<string, number>()
 
   add(report: Report): void {
-    const { job, faults, virtualMs, checkpoints, processes, deployments, leftAloneMs } = report
+    const { job, topology, faults, virtualMs, checkpoints, processes, deployments, leftAloneMs } = report
     if (leftAloneMs > (this.#longest?.leftAloneMs ?? 0)) this.#longest = report
     this.seeds++
     this.#virtualMs += virtualMs
     this.#checkpoints += checkpoints
     this.#processes += processes
     this.#deployments += deployments
+    this.#topologies.set(topology, (this.#topologies.get(topology) ?? 0) + 1)
     this.#jobs.set(job, (this.#jobs.get(job) ?? 0) + 1)
     for (const fault of faults) this.#faults.set(fault, (this.#faults.get(fault) ?? 0) + 1)
   }
@@ -161,6 +179,7 @@ class Totals {
     return [
       `${(this.#virtualMs / 60_000).toFixed(1)} minutes of clusters: ${this.#processes} processes, ${this.#deployments - this.seeds} jobs stopped and begun again, ${this.#checkpoints} checkpoints`,
       `The job that ended last after all that went wrong: ${((this.#longest?.leftAloneMs ?? 0) / 1000).toFixed(1)} s, seed ${this.#longest?.seed}`,
+      `Topologies:\n${table(this.#topologies).join('\n')}`,
       `Jobs:\n${table(this.#jobs).join('\n')}`,
       `What went wrong, or was asked for:\n${table(this.#faults).join('\n')}`,
     ].join('\n')

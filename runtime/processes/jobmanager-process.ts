@@ -9,8 +9,9 @@ import { type Clock, type Schedule, systemClock, systemSchedule } from '../core/
 import { errorToData } from '../core/errors.ts'
 import type { Listen, Listener, SocketAddress } from '../core/socket.ts'
 import { Dispatcher, type DispatcherOptions } from '../jobmanager/dispatcher.ts'
+import type { OpenStorage } from '../jobmanager/job-checkpoints.ts'
 import { jobStorage, savepointDisposer } from '../jobmanager/job-storage.ts'
-import { ProgramSession, type SessionOptions } from '../jobmanager/program-session.ts'
+import { type ProgramHost, ProgramSession, type SessionOptions } from '../jobmanager/program-session.ts'
 import { SlotPool } from '../jobmanager/slot-pool.ts'
 import { type ArtifactPiece, TaskManagers } from '../jobmanager/task-managers.ts'
 import { version } from '../program/running-copy.ts'
@@ -36,6 +37,14 @@ export interface JobManagerOptions extends Pick<DispatcherOptions, 'onPrint' | '
   log(text: string): void
   clock?: Clock
   schedule?: Schedule
+  /** 32 hex digits that nobody has had; by chance unless given. */
+  newId?(): string
+  /** From 0 up to 1. */
+  random?(): number
+  /** Where jobs store their checkpoints; where their configuration says unless given. */
+  openStorage?: OpenStorage
+  /** Starts what runs a program; a thread unless given. */
+  startProgram?(program: ProgramRef): ProgramHost
 }
 
 export type Watch = Pick<SessionOptions, 'onJob' | 'onJobEnd'>
@@ -44,15 +53,17 @@ export class JobManager {
   readonly dispatcher: Dispatcher
   readonly taskManagers: TaskManagers
   readonly #pool: SlotPool
+  readonly #options: JobManagerOptions
   readonly #sessions = new Set<ProgramSession>()
   #listener: Listener | undefined
 
   private constructor(options: JobManagerOptions) {
     const { configuration, environment, cwd, clock = systemClock, schedule = systemSchedule, log } = options
+    this.#options = options
     const read = new ConfigValues(configuration, 'TR-CONFIG-001')
     this.#pool = new SlotPool(schedule)
-    const newId = () => randomBytes(16).toString('hex')
-    const storage = { clock, schedule, random: Math.random, newOwner: newId, environment, cwd, warn: log }
+    const { newId = () => randomBytes(16).toString('hex'), random = Math.random } = options
+    const storage = { clock, schedule, random, newOwner: newId, environment, cwd, warn: log }
     const { onPrint, historyMax, operationKeptMs } = options
     this.dispatcher = new Dispatcher({
       pool: this.#pool,
@@ -60,8 +71,9 @@ export class JobManager {
       newJobId: newId,
       clock,
       schedule,
+      random,
       timeouts: { slotsMs: read.get(SLOTS.requestTimeout), deployMs: read.get(SLOTS.deployTimeout) },
-      openStorage: jobStorage(storage),
+      openStorage: options.openStorage ?? jobStorage(storage),
       disposeSavepoint: savepointDisposer(storage, configuration),
       ...(onPrint === undefined ? {} : { onPrint }),
       ...(historyMax === undefined ? {} : { historyMax }),
@@ -111,10 +123,9 @@ export class JobManager {
 
   /** Runs a program in a thread of this process; the session ends when it and its jobs have. */
   run(program: ProgramRef, watch: Watch = {}): ProgramSession {
-    const host = threadHost<ToProgram, FromProgram>(new URL('../program/program-thread', import.meta.url), {
-      name: 'program',
-    })
-    const session = new ProgramSession({ host, program, dispatcher: this.dispatcher, ...watch })
+    const { schedule = systemSchedule, startProgram = programThread } = this.#options
+    const host = startProgram(program)
+    const session = new ProgramSession({ host, program, dispatcher: this.dispatcher, schedule, ...watch })
     this.#sessions.add(session)
     void session.ended.then(() => this.#sessions.delete(session))
     session.run()
@@ -128,4 +139,8 @@ export class JobManager {
     if (shutdown !== undefined) this.taskManagers.shutdown(shutdown)
     await this.#listener?.close()
   }
+}
+
+function programThread(): ProgramHost {
+  return threadHost<ToProgram, FromProgram>(new URL('../program/program-thread', import.meta.url), { name: 'program' })
 }

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { availableParallelism, hostname, totalmem } from 'node:os'
+import type { ObjectStore } from '../checkpoint/object-store.ts'
 import { openObjectStore } from '../checkpoint/open-object-store.ts'
 import { ConfigValues } from '../config/option.ts'
 import { AVAILABILITY } from '../config/options/availability.ts'
@@ -26,6 +27,7 @@ import { JobStores } from '../taskmanager/job-stores.ts'
 import { type JobManagerPeer, JobManagerSession } from '../taskmanager/jobmanager-session.ts'
 import type { DataPortSettings } from '../taskmanager/slot-data.ts'
 import type { SlotThreadData } from '../taskmanager/slot-thread.ts'
+import type { UploadSizes } from '../taskmanager/snapshot-uploads.ts'
 import { TaskManager } from '../taskmanager/task-manager.ts'
 import type { LeaderAddress } from './leader-address.ts'
 
@@ -41,6 +43,23 @@ export interface TaskManagerProcessOptions {
   clock?: Clock
   schedule?: Schedule
   random?: () => number
+  /** Starts what runs a slot; a thread unless given. */
+  startThread?(slot: number): SlotThreadHost
+  /** Where jobs store their state; unless given by URL. */
+  openStore?(url: string): Promise<ObjectStore>
+  /** Of files with state; as in production unless given. */
+  sizes?: UploadSizes
+  /** What it tells of its machine. */
+  machine?: Machine
+}
+
+/** What a TaskManager tells of the machine that it is on. */
+export interface Machine {
+  memoryBytes: number
+  cpus: number
+  nodeVersion: string
+  /** Metrics of the process, as they are when {@link look} was called. */
+  metrics: Pick<ProcessReader, 'start' | 'look' | 'values' | 'stop'>
 }
 
 /** Values of metrics pages go to the JobManager so often. */
@@ -54,7 +73,9 @@ export class TaskManagerProcess {
   readonly #read: ConfigValues
   readonly #clock: Clock
   readonly #schedule: Schedule
-  readonly #process: ProcessReader
+  /** For what need not hold the process. */
+  readonly #background: Schedule
+  readonly #machine: Machine
   readonly #fence = followerFence()
   readonly #startedMs: number
   readonly #end: (end: { reason: string; failed: boolean }) => void
@@ -67,7 +88,8 @@ export class TaskManagerProcess {
     this.#read = new ConfigValues(configuration, 'TR-CONFIG-001')
     this.#clock = clock
     this.#schedule = schedule
-    this.#process = new ProcessReader(clock)
+    this.#background = options.schedule ?? backgroundSchedule
+    this.#machine = options.machine ?? thisMachine(clock)
     this.#startedMs = clock.now()
     this.id = this.#read.get(TASK_MANAGER.id) ?? `${hostname()}-${randomBytes(4).toString('hex')}`
     const { promise, resolve } = Promise.withResolvers<{ reason: string; failed: boolean }>()
@@ -77,7 +99,7 @@ export class TaskManagerProcess {
 
   static start(options: TaskManagerProcessOptions): TaskManagerProcess {
     const process = new TaskManagerProcess(options)
-    process.#process.start()
+    process.#machine.metrics.start()
     void process.#serve()
     return process
   }
@@ -86,7 +108,7 @@ export class TaskManagerProcess {
   async stop(reason: string, failed = false): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
-    this.#process.stop()
+    this.#machine.metrics.stop()
     await this.#leave()
     this.#end({ reason, failed })
   }
@@ -159,12 +181,14 @@ export class TaskManagerProcess {
     if (dialled.refused !== undefined) throw new TailraceError(dialled.refused.code, dialled.refused.message)
     const { peer } = dialled
     const slots = this.#read.get(SLOTS.perTaskManager) ?? 1
+    const { memoryBytes, cpus, nodeVersion } = this.#machine
     const slotHeapBytes = this.#slotHeap(slots)
     let stores: JobStores | undefined
     const taskManager = new TaskManager({
       id: this.id,
-      spawn: (slot) => this.#thread(slot, slotHeapBytes),
+      spawn: this.#options.startThread ?? ((slot) => this.#thread(slot, slotHeapBytes)),
       storeOf: (deployment) => stores?.of(deployment),
+      ...(this.#options.sizes === undefined ? {} : { sizes: this.#options.sizes }),
     })
     const session = new JobManagerSession({
       peer,
@@ -182,24 +206,26 @@ export class TaskManagerProcess {
       taskManagerId: this.id,
       host: this.host,
       slots,
-      memory: { processBytes: memoryBytes(), slotHeapBytes, slotNetworkBytes: 0 },
-      cpus: availableParallelism(),
+      memory: { processBytes: memoryBytes, slotHeapBytes, slotNetworkBytes: 0 },
+      cpus,
       version,
-      nodeVersion: process.version,
+      nodeVersion,
       startedMs: this.#startedMs,
       inventory: [],
     })
     if (answer.outcome === 'refused') throw new TailraceError(answer.code, answer.message)
     // Whatever an earlier leader has begun here: this one begins anew. It starts threads when it has answered.
     await this.#leave()
+    const openStore = this.#options.openStore
     stores = new JobStores({
       writer: answer.number,
       open: (url, options) =>
+        openStore?.(url) ??
         openObjectStore(url, {
           configuration: { ...configuration, ...options },
           environment: this.#options.environment,
           random: Math.random,
-          schedule: backgroundSchedule,
+          schedule: this.#background,
           warn: log,
         }),
     })
@@ -213,10 +239,11 @@ export class TaskManagerProcess {
     const lost = Promise.withResolvers<TailraceError>()
     let stopTimer: () => void = () => {}
     const tell = () => {
-      this.#process.look()
-      const process = Object.fromEntries(this.#process.values().map(({ name, value }) => [name, value]))
+      const { metrics } = this.#machine
+      metrics.look()
+      const process = Object.fromEntries(metrics.values().map(({ name, value }) => [name, value]))
       peer.send({ type: 'metrics', timeMs: this.#clock.now(), pages: session.pages(), process })
-      stopTimer = backgroundSchedule(METRICS_MS, tell)
+      stopTimer = this.#background(METRICS_MS, tell)
     }
     tell()
     peer.onLost((error) => {
@@ -251,13 +278,19 @@ export class TaskManagerProcess {
   }
 
   #slotHeap(slots: number): number {
-    return this.#read.get(SLOTS.heap) ?? Math.max(256 * 2 ** 20, Math.floor((0.7 * memoryBytes()) / slots))
+    const { memoryBytes } = this.#machine
+    return this.#read.get(SLOTS.heap) ?? Math.max(256 * 2 ** 20, Math.floor((0.7 * memoryBytes) / slots))
   }
 }
 
 /** Nothing that comes again helps: the process ends, and whoever started it sees why. */
 const FATAL: ReadonlySet<string> = new Set(['TR-RPC-002', 'TR-RPC-003', 'TR-CONFIG-001'])
 
-function memoryBytes(): number {
-  return Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY)
+function thisMachine(clock: Clock): Machine {
+  return {
+    memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
+    cpus: availableParallelism(),
+    nodeVersion: process.version,
+    metrics: new ProcessReader(clock),
+  }
 }

@@ -12,6 +12,7 @@ import { handlesOf } from '../../checkpoint/handles.ts'
 import { MemoryObjects } from '../../checkpoint/memory-store.ts'
 import { decodeMetadata } from '../../checkpoint/metadata.ts'
 import type { CheckpointMetadata } from '../../checkpoint/model.ts'
+import type { ToSlotData } from '../../rpc/messages/to-slot.ts'
 import type { ToSlotThread } from '../../rpc/slot-messages.ts'
 import type { Happenings } from './happenings.ts'
 import type { World } from './world.ts'
@@ -145,7 +146,7 @@ export class Invariants {
   }
 
   /** The JobManager of a process says this to a slot. */
-  toSlot(owner: Owner, message: ToSlotThread): void {
+  toSlot(owner: Owner, message: ToSlotThread | ToSlotData): void {
     if (message.type === 'triggerCheckpoint') {
       const { checkpointId } = message.barrier
       const before = this.#begun.get(owner.name) ?? 0

@@ -2,7 +2,9 @@
  * Bugs that a run can be given, so that a test can show that it would find them: a simulation that never fails proves nothing.
  */
 import type { ObjectStore, StoredObject } from '../../checkpoint/object-store.ts'
+import type { ToJobManager, ToTaskManager } from '../../rpc/messages/catalog.ts'
 import type { FromSlotThread } from '../../rpc/slot-messages.ts'
+import type { Peer } from '../../rpc/wire/peer.ts'
 
 export type PlantedBug =
   /** A sink shows a batch when it is prepared, before the checkpoint is complete. */
@@ -19,6 +21,10 @@ export type PlantedBug =
   | 'barriers are not aligned'
   /** Nobody hears that a task has finished. */
   | 'an end is not told'
+  /** A TaskManager that has registered again still runs what the registration before has begun. */
+  | 'threads outlive their registration'
+  /** The JobManager does not hear that a thread of a TaskManager has ended. */
+  | 'the end of a thread is not told'
 
 /** Every so many files is forgotten. */
 const FORGETS = 5
@@ -66,4 +72,11 @@ export function messageWith(bug: PlantedBug | undefined, message: FromSlotThread
     ...(keyed === undefined ? {} : { keyed: { ...keyed, chunks: keyed.chunks.slice(0, -1) } }),
   }))
   return { ...message, snapshot: { ...message.snapshot, operators } }
+}
+
+/** A connection of the JobManager to a TaskManager with `bug`. */
+export function plantInPeer(bug: PlantedBug | undefined, peer: Peer<ToJobManager, ToTaskManager>): void {
+  if (bug !== 'the end of a thread is not told') return
+  const handle = peer.handle.bind(peer)
+  peer.handle = (handlers) => handle({ ...handlers, slotEnded: () => {} })
 }

@@ -14,15 +14,20 @@ import type { JobStorage, OpenStorage } from '../../jobmanager/job-checkpoints.t
 import type { JobMaster } from '../../jobmanager/job-master.ts'
 import { type ProgramHost, ProgramSession, type SessionEnd } from '../../jobmanager/program-session.ts'
 import { SlotPool } from '../../jobmanager/slot-pool.ts'
+import { JobManager } from '../../processes/jobmanager-process.ts'
 import type { ExecutionContext } from '../../program/context.ts'
 import { programError, rebuild } from '../../program/load.ts'
 import { SubmitContext } from '../../program/submit-context.ts'
+import type { ToSlotData } from '../../rpc/messages/to-slot.ts'
 import type { FromProgram, ToProgram } from '../../rpc/program-messages.ts'
 import type { Deployment, ProgramRef, SlotHost, StateStorage, ToSlotThread } from '../../rpc/slot-messages.ts'
 import { TaskManager } from '../../taskmanager/task-manager.ts'
-import type { PlantedBug } from './planted.ts'
+import type { Main } from './main.ts'
+import { type PlantedBug, plantInPeer } from './planted.ts'
 import { type Network, simulatedPorts } from './ports.ts'
 import { SimulatedSlot } from './slot-host.ts'
+import type { SocketHost, SocketNet } from './sockets.ts'
+import { RPC_PORT, socketTime } from './task-manager.ts'
 import type { Party, World } from './world.ts'
 
 export interface ProcessOptions {
@@ -33,7 +38,9 @@ export interface ProcessOptions {
   network: Network
   planted: PlantedBug | undefined
   /** Runs in the program's thread, and again in each slot. */
-  main(env: StreamExecutionEnvironment, party: Party): Promise<unknown>
+  main: Main
+  /** Its slots are in TaskManagers that are processes of their own; absent where it has slots itself. */
+  leads?: Leads
   /** The store at a URL. */
   store(party: Party, url: string): ObjectStore
   /** Of the deployment, below {@link CHECKPOINTS}. */
@@ -45,9 +52,28 @@ export interface ProcessOptions {
   onEnd(process: SimulatedProcess, end: SessionEnd): void
 }
 
+/** A JobManager among processes. */
+export interface Leads {
+  net: SocketNet
+  configuration: Readonly<Record<string, string>>
+  /** Above that of all before. */
+  epoch: number
+  /** It says this to a thread of a TaskManager. */
+  onPost(process: SimulatedProcess, to: ThreadRef, message: ToSlotData): void
+}
+
+/** A thread as a JobManager knows it. */
+export interface ThreadRef {
+  taskManager: string
+  slot: number
+  thread: number
+}
+
 export const CHECKPOINTS = '/checkpoints'
 /** How long bytes may lie that nobody names; longer than checkpoints take here. */
 const GRACE_MS = 60_000
+/** For a process that was deposed to end in order. */
+const DEPOSED_MS = 1_000
 
 export class SimulatedProcess {
   readonly name: string
@@ -57,7 +83,11 @@ export class SimulatedProcess {
   readonly #slots: SimulatedSlot[] = []
   job: JobMaster | undefined
   store: CheckpointStore | undefined
+  /** Of one that leads other processes. */
+  jobManager: JobManager | undefined
   ended = false
+  #sockets: SocketHost | undefined
+  #leaves = false
 
   constructor(options: ProcessOptions) {
     const { world, name } = options
@@ -80,9 +110,27 @@ export class SimulatedProcess {
     return this.#slots.filter(({ party }) => !party.dead)
   }
 
-  /** kill -9. */
-  kill(): void {
+  /** The program's name, for who runs it elsewhere. */
+  get url(): string {
+    return `simulated:${this.name}`
+  }
+
+  /** kill -9, or with `silently` the loss of its machine: nobody hears of it. */
+  kill(silently = false): void {
     for (const party of this.#parties()) if (!party.dead) party.kill()
+    this.#sockets?.die()
+    for (const link of this.#sockets?.links ?? [])
+      if (silently) link.silence()
+      else link.cut()
+  }
+
+  /** Another one leads: it stops what it does and ends. */
+  depose(): void {
+    if (this.#leaves || this.dead || this.jobManager === undefined) return
+    this.#leaves = true
+    this.#options.world.note(this.main.name, 'is deposed')
+    this.main.after(DEPOSED_MS, 'ends at last', () => this.kill())
+    void this.jobManager.stop().then(() => this.main.after(0, 'ends', () => this.kill()))
   }
   /** @param alone only the JobManager stands still */
   pause(alone: boolean): void {
@@ -97,9 +145,78 @@ export class SimulatedProcess {
   }
 
   #start(): void {
+    const ref: ProgramRef = { url: this.url, args: [], parameters: {}, options: {} }
+    if (this.#options.leads === undefined) this.#startAlone(ref)
+    else void this.#lead(ref, this.#options.leads)
+  }
+
+  async #lead(ref: ProgramRef, { net, configuration, epoch, onPost }: Leads): Promise<void> {
+    const { world, onEnd } = this.#options
+    const { clock, schedule } = this.main
+    const sockets = net.host(this.name, socketTime(this.main))
+    this.#sockets = sockets
+    const jobManager = await JobManager.start({
+      configuration: {
+        ...configuration,
+        'jobmanager.resource-id': this.name,
+        'jobmanager.bind-host': this.name,
+        'jobmanager.rpc.port': String(RPC_PORT),
+      },
+      environment: {},
+      cwd: '/',
+      listen: sockets.listen,
+      epoch,
+      onDeposed: () => this.depose(),
+      readArtifact: async () => {
+        throw new Error('no program of the simulation is an artifact')
+      },
+      log: (text) => world.note(this.main.name, () => `logs: ${text}`),
+      clock,
+      schedule,
+      newId: () => world.random.hex(32),
+      random: world.random.next,
+      openStorage: this.#openStorage,
+      startProgram: (program) => this.#programHost(program),
+      onPrint: (_, text) => world.note(this.main.name, () => `prints ${text.trimEnd()}`),
+    })
+    if (this.dead) return
+    this.jobManager = jobManager
+    this.#watchPeers(jobManager, (to, message) => onPost(this, to, message))
+    const session = jobManager.run(ref, {
+      onJob: (job) => {
+        this.job = job
+      },
+    })
+    void session.ended.then(async (end) => {
+      this.ended = true
+      if (this.#leaves) return
+      onEnd(this, end)
+      const shutdown = world.random.chance(0.5) ? { shutdown: 'the application has ended' } : {}
+      await jobManager.stop(shutdown)
+      this.main.after(0, 'ends', () => this.kill())
+    })
+  }
+
+  /** Hears what the JobManager says to threads of its TaskManagers, when it says it. */
+  #watchPeers({ taskManagers }: JobManager, onPost: (to: ThreadRef, message: ToSlotData) => void): void {
+    const serve = taskManagers.serve.bind(taskManagers)
+    taskManagers.serve = (peer) => {
+      const send = peer.send.bind(peer)
+      peer.send = (message) => {
+        if (message.type === 'toSlot') {
+          const { slot, thread } = message
+          onPost({ taskManager: peer.hello.instanceId, slot, thread }, message.message)
+        }
+        send(message)
+      }
+      plantInPeer(this.#options.planted, peer)
+      serve(peer)
+    }
+  }
+
+  #startAlone(ref: ProgramRef): void {
     const { world, name, slots, main, onEnd } = this.#options
     const { clock, schedule } = this.main
-    const ref: ProgramRef = { url: `simulated:${name}`, args: [], parameters: {}, options: {} }
     let spawned = 0
     const spawn = (slot: number): SimulatedSlot => {
       const party = world.party(`${name}/slot-${slot}.${spawned++}`, this.main.skewMs)

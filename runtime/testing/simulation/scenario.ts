@@ -1,4 +1,5 @@
 /** Everything about a run that is fixed before it begins, drawn from its seed: the job, what it reads, how it is configured, and what goes wrong when. */
+import { type ClusterPlan, drawCluster } from './cluster-plan.ts'
 import type { Pace } from './here.ts'
 import { type Assignment, type Lanes, makeLanes } from './input.ts'
 import { JOBS } from './jobs/index.ts'
@@ -23,7 +24,22 @@ export const FAULTS = [
   'a savepoint is asked for',
   'the job is stopped with a savepoint',
 ] as const
-export type Fault = (typeof FAULTS)[number]
+
+/** Where TaskManagers are processes of their own. */
+export const CLUSTER_FAULTS = [
+  'a TaskManager dies',
+  'a TaskManager stands still',
+  'a TaskManager is cut off',
+  'a connection is cut',
+  'a connection falls silent',
+  'the network is slow',
+  'other requirements are set',
+] as const
+export type Fault = (typeof FAULTS)[number] | (typeof CLUSTER_FAULTS)[number]
+
+/** `one process`: the slots are in the JobManager's process. */
+export const TOPOLOGIES = ['one process', 'cluster'] as const
+export type Topology = (typeof TOPOLOGIES)[number]
 
 /** What is worth to be disturbed. */
 const MOMENTS = [
@@ -76,13 +92,16 @@ export interface Scenario {
   options: Record<string, string>
   /** A process may have another one. */
   parallelismMax: number
+  /** TaskManagers in processes of their own; undefined where there are none. */
+  cluster: ClusterPlan | undefined
   faults: PlannedFault[]
 }
 
 /** Key groups: every process has the same number. */
 const MAX_PARALLELISM = 12
 
-export function drawScenario(random: Random): Scenario {
+export function drawScenario(random: Random, topology: Topology = 'one process'): Scenario {
+  const isCluster = topology === 'cluster'
   const job = random.pick(JOBS)
   const assignment = random.pick(['fixed', 'on request', 'discovered'] as const)
   const lanes = assignment === 'fixed' ? random.whole(1, 5) : random.whole(3, 16)
@@ -93,17 +112,21 @@ export function drawScenario(random: Random): Scenario {
   const sinks = SINK_KINDS.filter((kind) => kind !== 'direct' || job.sums !== true)
   const sink = random.pick(sinks)
   const mode = job.stateless === true && random.chance(0.2) ? 'AT_LEAST_ONCE' : 'EXACTLY_ONCE'
+  const pace = { eventsMax: random.whole(1, 6), pauseMaxMs: random.between(2, 12) }
+  const options = drawOptions(random, mode)
+  const parallelismMax = random.whole(1, isCluster ? 4 : 3)
   return {
     job,
     inputs,
     assignment,
-    pace: { eventsMax: random.whole(1, 6), pauseMaxMs: random.between(2, 12) },
+    pace,
     sink,
     mode,
     exactly: sink !== 'direct' && mode === 'EXACTLY_ONCE',
-    options: drawOptions(random, mode),
-    parallelismMax: random.whole(1, 3),
-    faults: drawFaults(random),
+    options,
+    parallelismMax,
+    faults: drawFaults(random, isCluster ? [...FAULTS, ...CLUSTER_FAULTS, ...CLUSTER_FAULTS] : FAULTS),
+    cluster: isCluster ? drawCluster(random, parallelismMax) : undefined,
   }
 }
 
@@ -146,7 +169,7 @@ function drawOptions(random: Random, mode: Scenario['mode']): Record<string, str
   }
 }
 
-function drawFaults(random: Random): PlannedFault[] {
+function drawFaults(random: Random, faults: readonly Fault[]): PlannedFault[] {
   const count = random.pick([0, 1, 2, 3, 4, 6, 8, 12])
   const spanMs = random.pick([300, 800, 2000])
   return Array.from({ length: count }, (): PlannedFault => {
@@ -154,18 +177,28 @@ function drawFaults(random: Random): PlannedFault[] {
     const when = random.chance(0.4)
       ? { afterMs: random.between(5, spanMs) }
       : { afterMs: soonMs, moment: { name: random.pick(MOMENTS), nth: random.whole(1, random.pick([2, 10, 40])) } }
-    return { fault: random.pick(FAULTS), when, forMs: random.between(1, random.pick([10, 100, 600, 3000])) }
+    return { fault: random.pick(faults), when, forMs: random.between(1, random.pick([10, 100, 600, 3000])) }
   })
 }
 
-export function describeScenario({ job, inputs, sink, mode, assignment, options, faults, parallelismMax }: Scenario) {
+export function describeScenario(scenario: Scenario): string {
+  const { job, inputs, sink, mode, assignment, options, faults, parallelismMax, cluster } = scenario
   const lanes = (all: Lanes) => all.map((lane) => lane.length).join('+')
   const lines = [
     `job "${job.name}" reads ${lanes(inputs.first)} and ${lanes(inputs.second)} events (${assignment}), parallelism up to ${parallelismMax}, sink ${sink}, ${mode}`,
-    ...Object.entries(options).map(([key, value]) => `  ${key}: ${value}`),
+    ...(cluster === undefined ? [] : [describeCluster(cluster)]),
+    ...Object.entries({ ...options, ...cluster?.options, ...cluster?.configuration }).map(
+      ([key, value]) => `  ${key}: ${value}`,
+    ),
     ...faults.map((planned) => `  ${describeFault(planned)}`),
   ]
   return lines.join('\n')
+}
+
+function describeCluster({ slots, comesMs, sameIds, sameHosts, pieces }: ClusterPlan): string {
+  const each = slots.map((n, i) => `${n} slots at ${comesMs[i]!.toFixed(0)} ms`).join(', ')
+  const again = [sameIds ? 'the same id' : 'another id', sameHosts ? 'the same address' : 'another address']
+  return `TaskManagers: ${each}; who replaces one has ${again.join(' and ')}; writes arrive ${pieces}`
 }
 
 export function describeFault({ fault, when: { afterMs, moment }, forMs }: PlannedFault): string {

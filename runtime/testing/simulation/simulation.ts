@@ -7,25 +7,41 @@
 import type { DataStream } from '../../api/data-stream.ts'
 import type { StreamExecutionEnvironment } from '../../api/environment.ts'
 import type { CheckpointStore } from '../../checkpoint/checkpoint-store.ts'
+import type { ObjectStore } from '../../checkpoint/object-store.ts'
 import type { JobMaster } from '../../jobmanager/job-master.ts'
 import type { SessionEnd } from '../../jobmanager/program-session.ts'
+import type { Requirements } from '../../rpc/views.ts'
+import { Cluster } from './cluster.ts'
+import type { ClusterPlan } from './cluster-plan.ts'
 import { Hazards } from './hazards.ts'
 import type { Here } from './here.ts'
 import { type Event, inEventTime, laneSource } from './input.ts'
 import { Invariants, WatchedObjects } from './invariants.ts'
 import { Ledger } from './ledger.ts'
+import type { Main } from './main.ts'
 import { type PlantedBug, storeWith } from './planted.ts'
 import { Network } from './ports.ts'
-import { SimulatedProcess } from './process.ts'
+import { type Leads, SimulatedProcess } from './process.ts'
+import type { Random } from './random.ts'
 import { Results } from './results.ts'
-import { describeScenario, drawScenario, type Fault, type PlannedFault, type Scenario } from './scenario.ts'
+import {
+  describeScenario,
+  drawScenario,
+  type Fault,
+  type PlannedFault,
+  type Scenario,
+  type Topology,
+} from './scenario.ts'
 import { ledgerSink } from './sinks.ts'
+import { SlotInvariants } from './slot-invariants.ts'
 import { StoreTrouble, simulatedStore } from './storage.ts'
 import { warmUp } from './warm-up.ts'
 import { messageOf, type Party, World } from './world.ts'
 
 export interface SimulateOptions {
   seed: number
+  /** Clusters of processes have the even seeds, if not given. */
+  topology?: Topology
   /** Gets every event in words. */
   follow?: (line: string) => void
   /** To see whether the run finds it. */
@@ -34,6 +50,7 @@ export interface SimulateOptions {
 
 export interface Report {
   seed: number
+  topology: Topology
   job: string
   /** What went wrong, or was asked for, in order. */
   faults: readonly Fault[]
@@ -43,6 +60,7 @@ export interface Report {
   leftAloneMs: number
   /** One more than the times that the job was stopped and went on from its savepoint. */
   deployments: number
+  /** With TaskManagers. */
   processes: number
   /** Checkpoints that were complete. */
   checkpoints: number
@@ -53,12 +71,12 @@ export interface Report {
 /** A run that failed, with all that it takes to understand it. */
 export class FailedRun extends Error {
   readonly seed: number
-  constructor(seed: number, cause: Error, scenario: string, trace: readonly string[]) {
+  constructor(seed: number, topology: Topology, cause: Error, scenario: string, trace: readonly string[]) {
     const text = `Seed ${seed}: ${cause.message}`
-    super(
-      `${text}\n\n${scenario}\n\nThe last events:\n${trace.join('\n')}\n\n${text}\nRun it again: npm run simulate -- --seed ${seed}`,
-      { cause },
-    )
+    const again = `npm run simulate -- --seed ${seed}${topology === topologyOf(seed) ? '' : ` --topology "${topology}"`}`
+    super(`${text}\n\n${scenario}\n\nThe last events:\n${trace.join('\n')}\n\n${text}\nRun it again: ${again}`, {
+      cause,
+    })
     this.seed = seed
   }
 }
@@ -66,29 +84,42 @@ export class FailedRun extends Error {
 const EVENTS_MAX = 400_000
 /** Once nothing goes wrong any more, a job ends in this time: a second or two, or longer where its restarts have to wait for each other. */
 const LEFT_ALONE_MAX_MS = 180_000
+/** A JobManager that was taken over from hears of it after up to this time. */
+const HEARS_MS = 1_500
 /** A process that fails is started again after up to this time. */
 const START_AGAIN_MAX_MS = 60
 
+/** Of a seed, unless one is asked for. */
+export function topologyOf(seed: number): Topology {
+  return seed % 2 === 0 ? 'cluster' : 'one process'
+}
+
 /** Throws {@link FailedRun}. */
-export async function simulate({ seed, follow, planted }: SimulateOptions): Promise<Report> {
+export async function simulate({
+  seed,
+  topology = topologyOf(seed),
+  follow,
+  planted,
+}: SimulateOptions): Promise<Report> {
   await warmUp()
   const world = new World({ seed, ...(follow === undefined ? {} : { follow }) })
-  const scenario = drawScenario(world.random.fork())
+  const scenario = drawScenario(world.random.fork(), topology)
   const run = new Run(world, scenario, planted)
   try {
     await run.toTheEnd()
   } catch (error) {
-    throw new FailedRun(seed, error as Error, describeScenario(scenario), world.trace.last())
+    throw new FailedRun(seed, topology, error as Error, describeScenario(scenario), world.trace.last())
   }
   return {
     seed,
+    topology,
     job: scenario.job.name,
     faults: run.faults,
     events: world.trace.count,
     virtualMs: world.nowMs,
     leftAloneMs: run.leftAloneMs,
     deployments: run.deployments,
-    processes: run.processes.length,
+    processes: run.processes.length + run.taskManagers,
     checkpoints: run.objects.completeCount,
     fingerprint: world.random.below(2 ** 32),
   }
@@ -116,6 +147,10 @@ class Run {
   readonly #results: Results
   readonly #places: Place[] = []
   readonly #placeOf = new Map<SimulatedProcess, Place>()
+  readonly #programs = new Map<string, Main>()
+  readonly #slotInvariants: SlotInvariants
+  /** TaskManagers in processes of their own. */
+  readonly #cluster: Cluster | undefined
   /** What starts processes and plans faults; never dead. */
   readonly #fate: Party
   /** The job's end is known to whoever would start it again. */
@@ -134,6 +169,8 @@ class Run {
     this.#results = new Results(world, job.expected(inputs.first, inputs.second), { exactly, sums, mayLack })
     this.#ledger = new Ledger(world, (values, by) => this.#results.shown(values, by))
     this.#fate = world.party('fate')
+    this.#slotInvariants = new SlotInvariants(world)
+    this.#cluster = scenario.cluster === undefined ? undefined : this.#newCluster(scenario.cluster)
     for (const fault of faults) this.#plan(fault)
     this.#newPlace(undefined)
     this.#start()
@@ -142,6 +179,7 @@ class Run {
   async toTheEnd(): Promise<void> {
     const check = () => {
       this.#place.invariants.check()
+      this.#slotInvariants.check(this.#process)
       if (this.leftAloneMs > LEFT_ALONE_MAX_MS)
         this.#world.fail(`the job has not ended, though nothing has gone wrong for ${LEFT_ALONE_MAX_MS / 1000} s`)
     }
@@ -161,6 +199,10 @@ class Run {
   get deployments(): number {
     return this.#places.length
   }
+  /** Processes with slots, so far. */
+  get taskManagers(): number {
+    return this.#cluster?.started ?? 0
+  }
   get #process(): SimulatedProcess {
     return this.processes.at(-1)!
   }
@@ -177,33 +219,85 @@ class Run {
     this.#world.note('fate', `the job is deployed as ${folder}${savepoint === undefined ? '' : `, from ${savepoint}`}`)
   }
 
+  #newCluster(plan: ClusterPlan): Cluster {
+    return new Cluster({
+      world: this.#world,
+      plan,
+      network: this.#network,
+      planted: this.#planted,
+      leader: () => this.#leader(),
+      mainOf: ({ url }) => this.#programs.get(url)!,
+      store: (party, url) => this.#store(party, url),
+    })
+  }
+
+  /** As a TaskManager sees it: now and then it is the one before. */
+  #leader(): string | undefined {
+    const { random } = this.#world
+    return (this.processes.at(random.chance(0.95) ? -1 : -2) ?? this.processes.at(-1))?.name
+  }
+
+  #store(party: Party, url: string): ObjectStore {
+    return storeWith(this.#planted, simulatedStore(party, this.objects, this.#trouble, url))
+  }
+
   #start(): void {
     const { random } = this.#world
     const { parallelismMax } = this.#scenario
+    const before = this.processes.at(-1)
     const place = this.#place
     const parallelism = random.whole(1, parallelismMax)
     const places = Array.from({ length: 3 }, () => random.whole(1, parallelismMax))
     const name = `p${this.processes.length + 1}`
     this.#world.note('fate', `${name} is started with parallelism ${parallelism}`)
+    const main: Main = (env, party) => this.#main(env, party, { parallelism, places, savepoint: place.savepoint })
     const process = new SimulatedProcess({
       world: this.#world,
       name,
       slots: parallelismMax + random.below(2),
       network: this.#network,
       planted: this.#planted,
-      main: (env, party) => this.#main(env, party, { parallelism, places, savepoint: place.savepoint }),
-      store: (party, url) => storeWith(this.#planted, simulatedStore(party, this.objects, this.#trouble, url)),
+      main,
+      ...this.#leads(place),
+      store: (party, url) => this.#store(party, url),
       folder: place.folder,
       onOpened: (process, store) => this.#opened(process, place, store),
       onPost: (process, message) => place.invariants.toSlot(process, message),
       onEnd: (process, end) => this.#ended(process, place, end),
     })
     this.#placeOf.set(process, place)
+    this.#programs.set(process.url, main)
     this.processes.push(process)
+    if (this.#cluster === undefined || before === undefined) return
+    // Whoever led hears of it in the end.
+    const hears = (): void => {
+      if (before.dead || before.ended) return
+      if (before.paused || before.jobManager === undefined)
+        this.#fate.after(HEARS_MS, `${before.name} has heard nothing`, hears)
+      else before.depose()
+    }
+    this.#fate.after(random.between(0, HEARS_MS), `${before.name} may hear that another one leads`, hears)
+  }
+
+  #leads({ invariants }: Place): { leads?: Leads } {
+    const { cluster } = this.#scenario
+    if (this.#cluster === undefined || cluster === undefined) return {}
+    return {
+      leads: {
+        net: this.#cluster.net,
+        configuration: cluster.configuration,
+        epoch: this.processes.length + 1,
+        onPost: (process, to, message) => {
+          invariants.toSlot(process, message)
+          this.#slotInvariants.posted(process, to, message)
+        },
+      },
+    }
   }
 
   async #main(env: StreamExecutionEnvironment, party: Party, setting: ProcessSetting): Promise<void> {
-    const { job, inputs, assignment, options, pace, sink } = this.#scenario
+    const { job, inputs, assignment, pace, sink, cluster } = this.#scenario
+    const options = { ...this.#scenario.options, ...cluster?.options }
     const planted = this.#planted
     const world = this.#world
     for (const [key, value] of Object.entries(options)) env.configure(key, value)
@@ -291,6 +385,7 @@ class Run {
     this.#wrongUntilMs = Math.max(this.#wrongUntilMs, this.#world.nowMs + forMs)
     const { random } = this.#world
     const process = this.#process
+    const slots = this.#cluster?.slots ?? process.slots
     const later = (what: string, then: () => void) => this.#fate.after(forMs, what, then)
     const standStill = (party: Party) => {
       if (party.paused || party.dead) return
@@ -304,10 +399,10 @@ class Run {
         this.#hazards.throwNext()
         break
       case 'a slot dies':
-        if (process.slots.length > 0) random.pick(process.slots).end({ code: 1, error: new Error('a planned crash') })
+        if (slots.length > 0) random.pick(slots).end({ code: 1, error: new Error('a planned crash') })
         break
       case 'a slot stands still':
-        if (process.slots.length > 0) standStill(random.pick(process.slots).party)
+        if (slots.length > 0) standStill(random.pick(slots).party)
         break
       case 'the program stands still':
         standStill(process.program)
@@ -337,7 +432,7 @@ class Run {
         })
         break
       case 'the process dies':
-        process.kill()
+        process.kill(this.#cluster !== undefined && random.chance(0.3))
         this.#whatNext()
         break
       case 'the process stands still':
@@ -358,6 +453,48 @@ class Run {
         break
       case 'the job is stopped with a savepoint':
         this.#stop(process, fault)
+        break
+      default:
+        if (this.#cluster !== undefined) this.#happensInCluster(this.#cluster, fault, forMs, later)
+    }
+  }
+
+  #happensInCluster(
+    cluster: Cluster,
+    fault: Fault,
+    forMs: number,
+    later: (what: string, then: () => void) => void,
+  ): void {
+    const { random } = this.#world
+    const one = cluster.taskManagers.length === 0 ? undefined : random.pick(cluster.taskManagers)
+    const { links } = cluster.net
+    const link = links.length === 0 ? undefined : random.pick(links)
+    switch (fault) {
+      case 'a TaskManager dies':
+        if (one !== undefined) cluster.kill(one, random.chance(0.3), forMs)
+        break
+      case 'a TaskManager stands still':
+        if (one === undefined || one.paused) break
+        one.pause()
+        later(`${one.name} may go on`, () => one.resume())
+        break
+      case 'a TaskManager is cut off':
+        if (one !== undefined) cluster.stall(one.host, forMs)
+        break
+      case 'a connection is cut':
+        link?.cut()
+        break
+      case 'a connection falls silent':
+        link?.silence()
+        break
+      case 'the network is slow':
+        cluster.slowMs = random.between(1, 60)
+        later('the network is fast', () => {
+          cluster.slowMs = 0
+        })
+        break
+      case 'other requirements are set':
+        this.#ask(this.#process, fault, async (job) => job.setRequirements(drawRequirements(job, cluster, random)))
     }
   }
 
@@ -390,6 +527,16 @@ class Run {
   }
 }
 
+/** Bounds that the cluster can fulfil once all are there. */
+function drawRequirements({ program }: JobMaster, { slotsMax }: Cluster, random: Random): Requirements {
+  return Object.fromEntries(
+    program.vertices.map(({ id, maxParallelism }) => {
+      const upperBound = random.whole(1, Math.min(maxParallelism, slotsMax))
+      return [id, { lowerBound: random.pick([1, upperBound]), upperBound }]
+    }),
+  )
+}
+
 interface ProcessSetting {
   parallelism: number
   /** Of operators that have one of their own. */
@@ -410,4 +557,7 @@ const FAILURES: readonly string[] = [
   'TR-SOURCE-001',
   'TR-PROGRAM-001',
   'TR-CLUSTER-001',
+  'TR-CLUSTER-005',
+  'TR-EXCHANGE-001',
+  'TR-EXCHANGE-002',
 ]

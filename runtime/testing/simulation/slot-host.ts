@@ -2,12 +2,16 @@
  * A slot as a party of its own: the code of taskmanager/slot.ts behind simulated ports, its loop in virtual time, and an end that can come at any moment.
  */
 import { oneCopy } from '../../core/hot-copy.ts'
+import type { KeepAlive } from '../../network/remote/connection.ts'
+import { DataPort } from '../../network/remote/data-port.ts'
 import type { HostExit } from '../../rpc/host.ts'
 import type { FromSlotThread, SlotThreadHost, ToSlotThread } from '../../rpc/slot-messages.ts'
-import { Slot, type SlotOptions } from '../../taskmanager/slot.ts'
+import { Slot, type SlotData, type SlotOptions } from '../../taskmanager/slot.ts'
 import type { SlotPace } from '../../taskmanager/slot-pace.ts'
+import { connectSimulated, listenSimulated } from './data-sockets.ts'
 import { messageWith, type PlantedBug } from './planted.ts'
 import { type Network, simulatedPorts } from './ports.ts'
+import type { SocketHost } from './sockets.ts'
 import type { Party, World } from './world.ts'
 
 export interface SimulatedSlotOptions {
@@ -17,20 +21,26 @@ export interface SimulatedSlotOptions {
   network: Network
   planted: PlantedBug | undefined
   buildGraph: SlotOptions['buildGraph']
+  /** To slots of other processes; absent where there are none. */
+  sockets?: SocketHost
   /** Hears what the JobManager says to it, when it says it. */
   onPost(message: ToSlotThread): void
+  /** Hears what it says, when it says it. */
+  onSay?(message: FromSlotThread): void
 }
 
 export class SimulatedSlot implements SlotThreadHost {
   readonly port: SlotThreadHost['port']
   readonly party: Party
   readonly #main: Party
+  readonly sockets: SocketHost | undefined
   readonly #onExit: ((exit: HostExit) => void)[] = []
   #exit: HostExit | undefined
 
-  constructor({ main, party, network, planted, buildGraph, onPost }: SimulatedSlotOptions) {
+  constructor({ main, party, network, planted, buildGraph, sockets, onPost, onSay = () => {} }: SimulatedSlotOptions) {
     this.party = party
     this.#main = main
+    this.sockets = sockets
     const { world } = party
     const [near, far] = simulatedPorts<ToSlotThread, FromSlotThread>(main, party, network)
     this.port = {
@@ -43,6 +53,7 @@ export class SimulatedSlot implements SlotThreadHost {
     const port: typeof far = {
       ...far,
       post: (message, transfer) => {
+        if (!party.dead) onSay(message)
         const said = messageWith(planted, message)
         if (said !== undefined) far.post(said, transfer)
       },
@@ -58,8 +69,24 @@ export class SimulatedSlot implements SlotThreadHost {
       const snapshotBuffersMax = random.pick([1, 1, 8])
       const pace = paceOf(party)
       const { clock } = party
-      new Slot({ port, clock, pace, random: random.next, snapshotBuffersMax, copies: oneCopy, buildGraph })
+      const more = { clock, pace, random: random.next, snapshotBuffersMax, copies: oneCopy, buildGraph }
+      if (sockets === undefined) new Slot({ port, ...more })
+      else void this.#begin(sockets, (data) => new Slot({ port, ...more, data }))
     })
+  }
+
+  async #begin(sockets: SocketHost, begin: (data: SlotData) => void): Promise<void> {
+    const { party } = this
+    const { random } = party.world
+    const dataPort = await DataPort.listen({
+      host: sockets.name,
+      port: 0,
+      listen: listenSimulated(sockets, random),
+      schedule: party.schedule,
+      keepAlive: KEEP_ALIVE,
+      helloTimeoutMs: HELLO_TIMEOUT_MS,
+    })
+    if (!party.dead) begin({ dataPort, connect: connectSimulated(sockets, random) })
   }
 
   onExit(handler: (exit: HostExit) => void): void {
@@ -76,6 +103,8 @@ export class SimulatedSlot implements SlotThreadHost {
     if (this.#exit !== undefined) return
     this.#exit = exit
     this.party.kill()
+    this.sockets?.die()
+    for (const link of this.sockets?.links ?? []) link.cut()
     for (const handler of this.#onExit) this.#tell(handler, exit)
   }
 
@@ -88,6 +117,10 @@ export class SimulatedSlot implements SlotThreadHost {
     )
   }
 }
+
+/** Shorter than in production: a connection that is silent is soon found out, and runs stay short. */
+const KEEP_ALIVE: KeepAlive = { intervalMs: 300, silentMax: 4 }
+const HELLO_TIMEOUT_MS = 3_000
 
 /** The loop sleeps so long when nothing is due. */
 const NOTHING_DUE_MS = 900

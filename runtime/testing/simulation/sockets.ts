@@ -15,16 +15,23 @@ export interface SocketNetOptions {
   latencyMs?: () => number
   /** Longest piece, bytes; what is written is cut at random into pieces of up to so many. Infinity: each write arrives as one. */
   pieceBytesMax?: number
+  /** Lengths of the pieces of a write, in the place of {@link pieceBytesMax}. */
+  cut?: (length: number) => readonly number[]
+  /** Nothing passes between these hosts for so long from now; what is sent meanwhile comes then. None if not given. */
+  stalledMs?: (from: string, to: string) => number
 }
+
+type Settings = Required<Omit<SocketNetOptions, 'pieceBytesMax'>>
 
 /** A network of hosts. */
 export class SocketNet {
-  readonly #options: Required<SocketNetOptions>
+  readonly #options: Settings
   readonly #hosts = new Map<string, SocketHost>()
   readonly #links = new Set<SocketLink>()
 
-  constructor({ random, latencyMs = () => 2 * random(), pieceBytesMax = 1000 }: SocketNetOptions) {
-    this.#options = { random, latencyMs, pieceBytesMax }
+  constructor({ random, latencyMs = () => 2 * random(), pieceBytesMax = 1000, ...more }: SocketNetOptions) {
+    const { cut = (length) => piecesOf(length, pieceBytesMax, random), stalledMs = () => 0 } = more
+    this.#options = { random, latencyMs, cut, stalledMs }
   }
 
   /** Connections that are open, the oldest first; one that is cut or closed is gone from here. */
@@ -34,68 +41,109 @@ export class SocketNet {
 
   /** A process or machine of this name, with its own time. One of a name takes the place of another that has died. */
   host(name: string, schedule: Schedule): SocketHost {
-    const host = new SocketHost(name, schedule, (from, address) => this.#connect(from, address))
+    const host = new SocketHost(name, schedule, this.#inside)
     this.#hosts.set(name, host)
     return host
   }
 
+  readonly #inside: Inside = {
+    connect: (from, address) => this.#connect(from, address),
+    stalledMs: (from, to) => this.#options.stalledMs(from, to),
+    linksOf: (host) => this.links.filter((link) => link.ends.includes(host)),
+  }
+
   #connect(from: SocketHost, { host, port }: SocketAddress): SocketLink | undefined {
-    const to = this.#hosts.get(host)
-    const accept = to?.accepts(port)
-    if (to === undefined || accept === undefined) return undefined
+    const listening = this.#hosts.get(host)?.accepts(port)
+    if (listening === undefined) return undefined
+    const { to, accept } = listening
     const link = new SocketLink(from, to, this.#options, () => this.#links.delete(link))
     this.#links.add(link)
-    to.schedule(this.#options.latencyMs(), () => accept(link.far))
+    to.schedule(this.#options.latencyMs() + this.#options.stalledMs(from.name, to.name), () => accept(link.far))
     return link
   }
 }
 
-type Connect = (from: SocketHost, address: SocketAddress) => SocketLink | undefined
+/** The network as its hosts have it. */
+interface Inside {
+  connect(from: SocketHost, address: SocketAddress): SocketLink | undefined
+  stalledMs(from: string, to: string): number
+  linksOf(host: SocketHost): SocketLink[]
+}
+
+interface Listening {
+  to: SocketHost
+  accept(socket: ByteSocket): void
+}
 
 export class SocketHost {
   readonly name: string
   readonly schedule: Schedule
-  readonly #connect: Connect
-  readonly #ports = new Map<number, (socket: ByteSocket) => void>()
-  #lastPort = 40_000
+  readonly #net: Inside
+  /** Of all threads of the process. */
+  readonly #ports: Map<number, Listening>
 
   /** @internal {@link SocketNet.host} makes them. */
-  constructor(name: string, schedule: Schedule, connect: Connect) {
+  constructor(name: string, schedule: Schedule, net: Inside, ports = new Map<number, Listening>()) {
     this.name = name
     this.schedule = schedule
-    this.#connect = connect
+    this.#net = net
+    this.#ports = ports
   }
 
-  readonly dial: Dial = (address) =>
+  /** A thread of this process, with sockets and time of its own. Ports are taken for all of them. */
+  thread(schedule: Schedule): SocketHost {
+    return new SocketHost(this.name, schedule, this.#net, this.#ports)
+  }
+
+  readonly dial: Dial = (address, timeoutMs) =>
     new Promise((resolve, reject) => {
-      const link = this.#connect(this, address)
-      this.schedule(1, () => {
-        if (link !== undefined && !link.ended) resolve(link.near)
-        else {
-          const why = link === undefined ? 'nobody listens' : 'the other side has closed it'
-          reject(new TailraceError('TR-RPC-001', `Cannot connect to ${address.host}:${address.port}: ${why}`))
-        }
+      const fail = (why: string) =>
+        reject(new TailraceError('TR-RPC-001', `Cannot connect to ${address.host}:${address.port}: ${why}`))
+      const stalledMs = this.#net.stalledMs(this.name, address.host)
+      if (stalledMs > timeoutMs) {
+        this.schedule(timeoutMs, () => fail(`no connection within ${timeoutMs / 1000} s`))
+        return
+      }
+      const link = this.#net.connect(this, address)
+      this.schedule(1 + stalledMs, () => {
+        if (link === undefined) fail('nobody listens')
+        else if (link.ended) fail('the other side has closed it')
+        else resolve(link.near)
       })
     })
 
   readonly listen: Listen = async (address, onSocket) => {
-    const port = address.port === 0 ? ++this.#lastPort : address.port
+    const port = address.port === 0 ? this.#freePort() : address.port
     if (this.#ports.has(port))
       throw new TailraceError('TR-CLUSTER-003', `Cannot listen on ${this.name}:${port}: the port is taken`)
-    this.#ports.set(port, onSocket)
+    this.#ports.set(port, { to: this, accept: onSocket })
     return { address: { host: this.name, port }, close: async () => void this.#ports.delete(port) }
   }
 
+  /** The first that is free: one of those before comes again. */
+  #freePort(): number {
+    let port = FIRST_PORT
+    while (this.#ports.has(port)) port++
+    return port
+  }
+
   /** @internal Who takes connections to this port. */
-  accepts(port: number): ((socket: ByteSocket) => void) | undefined {
+  accepts(port: number): Listening | undefined {
     return this.#ports.get(port)
   }
 
-  /** Nothing listens here any more. Its connections are cut by {@link SocketLink.cut}, or stay silent as those of a machine without power do. */
+  /** Connections of this thread. */
+  get links(): readonly SocketLink[] {
+    return this.#net.linksOf(this)
+  }
+
+  /** This thread listens no more. Its connections are cut by {@link SocketLink.cut}, or stay silent as those of a machine without power do. */
   die(): void {
-    this.#ports.clear()
+    for (const [port, { to }] of this.#ports) if (to === this) this.#ports.delete(port)
   }
 }
+
+const FIRST_PORT = 40_001
 
 /** One connection. */
 export class SocketLink {
@@ -104,19 +152,28 @@ export class SocketLink {
   readonly far: ByteSocket
   /** Whose they are. */
   readonly hosts: readonly [near: string, far: string]
-  readonly #ends: [MemorySocket, MemorySocket]
+  /** @internal */
+  readonly ends: readonly SocketHost[]
+  readonly #sockets: [MemorySocket, MemorySocket]
   readonly #gone: () => void
   #silent = false
   ended = false
 
-  constructor(near: SocketHost, far: SocketHost, options: Required<SocketNetOptions>, gone: () => void) {
+  constructor(near: SocketHost, far: SocketHost, options: Settings, gone: () => void) {
     this.hosts = [near.name, far.name]
+    this.ends = [near, far]
     this.#gone = gone
-    this.#ends = [
-      new MemorySocket(far.name, near.schedule, options),
-      new MemorySocket(near.name, far.schedule, options),
+    this.#sockets = [
+      new MemorySocket(far.name, near.schedule, {
+        ...options,
+        stalledMs: () => options.stalledMs(far.name, near.name),
+      }),
+      new MemorySocket(near.name, far.schedule, {
+        ...options,
+        stalledMs: () => options.stalledMs(near.name, far.name),
+      }),
     ]
-    const [a, b] = this.#ends
+    const [a, b] = this.#sockets
     a.connect(b, () => this.#closed())
     b.connect(a, () => this.#closed())
     this.near = a
@@ -131,13 +188,13 @@ export class SocketLink {
   cut(): void {
     if (this.ended) return
     this.#closed()
-    for (const end of this.#ends) end.reset()
+    for (const socket of this.#sockets) socket.reset()
   }
 
   /** From now on nothing passes, not even the end of a side, and neither side is told: the cable is out. */
   silence(): void {
     this.#silent = true
-    for (const end of this.#ends) end.deaf = true
+    for (const socket of this.#sockets) socket.deaf = true
   }
 
   #closed(): void {
@@ -154,7 +211,7 @@ class MemorySocket implements ByteSocket {
   /** Nothing arrives here any more. */
   deaf = false
   readonly #schedule: Schedule
-  readonly #options: Required<SocketNetOptions>
+  readonly #options: Pick<Settings, 'cut' | 'latencyMs'> & { stalledMs(): number }
   #other!: MemorySocket
   #onClosed: () => void = () => {}
   #events: SocketEvents | undefined
@@ -166,7 +223,12 @@ class MemorySocket implements ByteSocket {
   #done = false
   bufferedBytes = 0
 
-  constructor(remote: string, schedule: Schedule, options: Required<SocketNetOptions>) {
+  /** `stalledMs`: of the way to here. */
+  constructor(
+    remote: string,
+    schedule: Schedule,
+    options: Pick<Settings, 'cut' | 'latencyMs'> & { stalledMs(): number },
+  ) {
     this.remote = remote
     this.#schedule = schedule
     this.#options = options
@@ -185,10 +247,8 @@ class MemorySocket implements ByteSocket {
   write(bytes: Uint8Array): void {
     if (this.#done) return
     this.bufferedBytes += bytes.length
-    const { random, pieceBytesMax } = this.#options
-    for (let at = 0; at < bytes.length; ) {
-      const most = Math.min(pieceBytesMax, bytes.length - at)
-      const length = pieceBytesMax === Number.POSITIVE_INFINITY ? most : 1 + Math.floor(random() * most)
+    let at = 0
+    for (const length of this.#options.cut(bytes.length)) {
       this.#other.#comes({ kind: 'bytes', bytes: bytes.slice(at, at + length) })
       at += length
     }
@@ -217,14 +277,16 @@ class MemorySocket implements ByteSocket {
   reset(): void {
     if (this.deaf || this.#done) return
     this.deaf = true
-    this.#schedule(this.#options.latencyMs(), () => this.#close(new Error('read ECONNRESET')))
+    const { latencyMs, stalledMs } = this.#options
+    this.#schedule(latencyMs() + stalledMs(), () => this.#close(new Error('read ECONNRESET')))
   }
 
   #comes(item: Item): void {
     if (this.deaf) return
     this.#coming.push(item)
     // Pieces may overtake each other in time, but not in order.
-    this.#schedule(this.#options.latencyMs(), () => {
+    const { latencyMs, stalledMs } = this.#options
+    this.#schedule(latencyMs() + stalledMs(), () => {
       const first = this.#coming.shift()
       if (first === undefined || this.deaf) return
       this.#arrived.push(first)
@@ -256,4 +318,16 @@ class MemorySocket implements ByteSocket {
     this.#onClosed()
     this.#events?.onClose(error)
   }
+}
+
+/** Lengths up to `most` that make up `length`. */
+function piecesOf(length: number, most: number, random: () => number): number[] {
+  const pieces: number[] = []
+  for (let left = length; left > 0; ) {
+    const bound = Math.min(most, left)
+    const piece = most === Number.POSITIVE_INFINITY ? bound : 1 + Math.floor(random() * bound)
+    pieces.push(piece)
+    left -= piece
+  }
+  return pieces
 }

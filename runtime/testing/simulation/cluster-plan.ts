@@ -1,0 +1,52 @@
+/** What a cluster of processes is made of, drawn from the seed. */
+import type { Random } from './random.ts'
+
+export interface ClusterPlan {
+  /** Of each TaskManager. */
+  slots: readonly number[]
+  /** When each is there first. */
+  comesMs: readonly number[]
+  /** Whether what comes in the place of a TaskManager has its id, as pods of a StatefulSet; and its address. */
+  sameIds: boolean
+  sameHosts: boolean
+  /** How writes arrive. */
+  pieces: 'whole' | 'cut'
+  /** Of all processes. */
+  configuration: Readonly<Record<string, string>>
+  /** Of the job, beside those that every job has. */
+  options: Readonly<Record<string, string>>
+}
+
+/** @param slotsMin as many as the job may want */
+export function drawCluster(random: Random, slotsMin: number): ClusterPlan {
+  const count = random.whole(1, 4)
+  const least = Math.ceil(slotsMin / count)
+  const slots = Array.from({ length: count }, () => least + random.below(2))
+  const lateMs = random.pick([50, 50, 300, 1500])
+  const intervalMs = random.pick([100, 300, 1000])
+  const adaptive = 'jobmanager.adaptive-scheduler'
+  const ms = (most: number) => `${random.whole(0, most)} ms`
+  return {
+    slots,
+    comesMs: slots.map(() => random.between(0, lateMs)),
+    sameIds: random.chance(0.5),
+    sameHosts: random.chance(0.5),
+    pieces: random.pick(['whole', 'cut']),
+    configuration: {
+      'heartbeat.interval': `${intervalMs} ms`,
+      'heartbeat.timeout': `${intervalMs * random.pick([3, 5])} ms`,
+      'cluster.registration.initial-timeout': '30 ms',
+      'cluster.registration.max-timeout': `${random.pick([100, 1000])} ms`,
+      'pekko.ask.timeout': random.pick(['150 ms', '2 s', '10 s']),
+      'pekko.tcp.timeout': random.pick(['300 ms', '2 s', '20 s']),
+      'slot.request.timeout': '20 s',
+      'slot.deploy.timeout': '5 s',
+    },
+    options: {
+      'jobmanager.scheduler': random.pick(['Adaptive', 'Default']),
+      [`${adaptive}.submission.resource-stabilization-timeout`]: ms(random.pick([0, 300])),
+      [`${adaptive}.executing.resource-stabilization-timeout`]: ms(random.pick([0, 300])),
+      [`${adaptive}.executing.cooldown-after-rescaling`]: ms(random.pick([0, 500])),
+    },
+  }
+}

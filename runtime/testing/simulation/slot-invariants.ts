@@ -1,0 +1,64 @@
+/**
+ * What must hold of slots, in each JobManager:
+ *
+ * - a thread has at most one part of an attempt, and a part is in one thread;
+ * - a slot is leased to a job that runs, or to none: none is lost with a job that has ended;
+ * - a job has no more slots of the pool than it knows of;
+ * - the pool has no slots but those of TaskManagers that are registered.
+ */
+import type { JobMaster } from '../../jobmanager/job-master.ts'
+import { isEnd } from '../../jobmanager/job-status.ts'
+import type { JobManager } from '../../processes/jobmanager-process.ts'
+import type { ToSlotData } from '../../rpc/messages/to-slot.ts'
+import type { ThreadRef } from './process.ts'
+import type { World } from './world.ts'
+
+export interface SlotOwner {
+  readonly name: string
+  readonly dead: boolean
+  readonly jobManager: JobManager | undefined
+  readonly job: JobMaster | undefined
+}
+
+export class SlotInvariants {
+  readonly #world: World
+  /** By process and job: parts of the attempt that was deployed last, by thread. */
+  readonly #deployed = new Map<string, { attempt: number; parts: Map<string, number> }>()
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  /** The JobManager of a process says this to a thread. */
+  posted({ name }: SlotOwner, { taskManager, slot, thread }: ThreadRef, message: ToSlotData): void {
+    if (message.type !== 'deploy') return
+    const { jobId, attempt, slotIndex } = message.deployment
+    const key = `${name}/${jobId}`
+    const before = this.#deployed.get(key)
+    if (before !== undefined && before.attempt > attempt)
+      this.#world.fail(`${name} deploys attempt ${attempt} after attempt ${before.attempt}`)
+    const now = before?.attempt === attempt ? before : { attempt, parts: new Map<string, number>() }
+    this.#deployed.set(key, now)
+    const to = `${taskManager}/${slot}.${thread}`
+    if (now.parts.has(to))
+      this.#world.fail(`${name} deploys parts ${now.parts.get(to)} and ${slotIndex} of attempt ${attempt} to ${to}`)
+    if ([...now.parts.values()].includes(slotIndex))
+      this.#world.fail(`${name} deploys part ${slotIndex} of attempt ${attempt} twice`)
+    now.parts.set(to, slotIndex)
+  }
+
+  /** After each event. */
+  check({ name, dead, jobManager, job }: SlotOwner): void {
+    if (dead || jobManager === undefined || job === undefined) return
+    const { slots } = jobManager.dispatcher.cluster()
+    let busy = 0
+    for (const slot of slots) if (slot.state === 'busy') busy++
+    if (busy > 0 && isEnd(job.status)) this.#world.fail(`${name} holds ${busy} slots for a job that has ended`)
+    else if (busy > job.slots.held)
+      this.#world.fail(`${name} has leased ${busy} slots, and its job has ${job.slots.held}`)
+    let registered = 0
+    for (const view of jobManager.taskManagers.views()) registered += view.slots
+    if (slots.length > registered)
+      this.#world.fail(`${name} has ${slots.length} slots of TaskManagers that have ${registered}`)
+  }
+}
