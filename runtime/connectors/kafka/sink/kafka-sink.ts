@@ -33,8 +33,12 @@ export interface KafkaSinkOptions<T> extends SerializerOptions<T> {
   properties?: Readonly<Record<string, string | number | boolean>>
 }
 
-/** What a process that was killed has sent has come to the brokers by then. */
-const LATE_MS = 1_000
+/**
+ * Brokers are asked again for what is open: what a process that was killed has sent may come later, and a broker that has just started lists nothing before it has loaded what it
+ * coordinates, without saying so. The pause doubles up to the longer one.
+ */
+const LOOK_AGAIN_MS = 1_000
+const LOOK_AGAIN_MAX_MS = 60_000
 /** A transactional id must fit into 16 bits of length with the numbers that follow. */
 const PREFIX_BYTES_MAX = 64_000
 const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const satisfies readonly Compression[]
@@ -168,7 +172,12 @@ export function kafkaSink<T>(options: KafkaSinkOptions<T>): Sink<T, TransactionH
     }
     whenOurs(await takeOver(lingering, listed))
     const lookAgain = async () => whenOurs(await takeOver(lingering, (await listTransactions(client)) ?? []))
-    registerTimer(clock.now() + LATE_MS, () => void lookAgain().catch(() => {}))
+    const lookIn = (ms: number): void =>
+      void registerTimer(clock.now() + ms, () => {
+        lookAgain().catch(() => {})
+        lookIn(Math.min(LOOK_AGAIN_MAX_MS, 2 * ms))
+      })
+    lookIn(LOOK_AGAIN_MS)
     return transactions
   }
 

@@ -110,6 +110,29 @@ describeOnKfake('exactly once beside attempts that are over', (kafka) => {
     await expect.poll(sockets).toBeLessThanOrEqual(before)
   })
 
+  it('what they have left open ends, though a broker that has just started lists nothing for a while', async () => {
+    const send = KafkaClient.prototype.send
+    let lists = 0
+    vi.spyOn(KafkaClient.prototype, 'send').mockImplementation(async function (this: KafkaClient, node, protocol) {
+      const answer: any = await send.call(this, node, protocol)
+      if (protocol.request.apiName !== 'ListTransactions' || ++lists > 3) return answer
+      return { ...answer, transactions: [] }
+    })
+    const killed = await open()
+    killed.processElement('a')
+    await killed.snapshot()
+    const next = await open({ attempt: 1 })
+    next.processElement('b')
+    await next.snapshot()
+    await next.notifyCheckpointComplete()
+    next.advance(1_000)
+    await expect.poll(() => lists).toBe(3)
+    // Readers of committed records see nothing behind what is open.
+    expect(await read()).toEqual([])
+    next.advance(2_000)
+    await expect.poll(read).toEqual(['b'])
+  })
+
   it('a request of its own that was never answered may come when the transaction is prepared', async () => {
     const { held } = hold('InitProducerId', () => held.length < 1)
     const opening = open()
