@@ -1,14 +1,14 @@
 /**
  * One life of the process under chaos: `tailrace run` as a user starts it, until it ends or is killed.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CheckpointPlace } from './checkpoint-place.ts'
 import { type Blow, describeBlow, type Moment, type OutsideBlow } from './schedule.ts'
 import type { KillSlot, SlotReport } from './slot-killer.ts'
+import { startTailrace } from './tailrace-process.ts'
 
-const root = join(import.meta.dirname, '../..')
 /** A process that takes longer hangs: it should take a few seconds. */
 const LIFE_MS_MAX = 90_000
 
@@ -36,25 +36,9 @@ export interface LifeEnd {
   slotsReplaced: number
 }
 
-/** Without coverage: a process that is killed leaves half of a file of it. */
-function environment(): NodeJS.ProcessEnv {
-  const { NODE_V8_COVERAGE: _, NODE_DISABLE_COMPILE_CACHE: __, ...rest } = process.env
-  return { ...rest, NO_COLOR: '1' }
-}
-
 export function live({ args, blows, place, logFile, onOutside, onSpawn }: LifeOptions): Promise<LifeEnd> {
   const startedMs = performance.now()
-  const url = (path: string) => new URL(path, import.meta.url).href
-  const child = spawn(
-    process.execPath,
-    [
-      ...['--import', url('../../scripts/register-tailrace.mjs'), '--import', url('./slot-killer.ts')],
-      join(root, 'runtime/cli/main.ts'),
-      ...['run', join(import.meta.dirname, 'job.ts')],
-      ...args,
-    ],
-    { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: environment() },
-  )
+  const child = startTailrace(['run', join(import.meta.dirname, 'job.ts'), ...args], { spy: './slot-killer.ts' })
   onSpawn?.(child)
   const end: LifeEnd = { code: null, hung: false, hits: [], slotsKilled: 0, slotsReplaced: 0 }
   const timers: NodeJS.Timeout[] = []

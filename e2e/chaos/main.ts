@@ -1,6 +1,7 @@
 /**
- * `npm run chaos -- --runs N [--seed S] [--kind slot|process|store|kafka|broker|network]`: a real job, from files to exactly-once files or from Kafka to Kafka, in a process of its own whose slot threads are ended, which is
- * killed (SIGKILL) and started again, and whose store, broker and network fail; at the end its output is what an oracle says, nothing lost and nothing doubled.
+ * `npm run chaos -- --runs N [--seed S] [--kind slot|process|store|kafka|broker|network|taskmanager|links|cluster|cluster-kafka]`: a real job, from files to exactly-once files or from Kafka to Kafka, in a process of its own
+ * whose slot threads are ended, which is killed (SIGKILL) and started again, and whose store, broker and network fail; or in a cluster of processes, of which each may die or stand still, and whose connections fail. At the end
+ * its output is what an oracle says, nothing lost and nothing doubled.
  *
  * A line per run and a summary. Run i has the seed S + i; without `--kind` kinds take turns. A run that fails prints its seed and what happened when, and keeps its folder; the
  * exit code is 1 then. The same seed strikes at the same moments, as far as a clock can tell.
@@ -8,8 +9,14 @@
 import { startRealBroker } from '../../runtime/connectors/kafka/testing/kafka-broker.suite.ts'
 import { commandLine, refuse, wholeNumber } from '../../scripts/command-line.ts'
 import { missingKafkaLab } from '../../scripts/lab/kafka.ts'
+import { type ClusterOutcome, clusterRun } from './cluster-run.ts'
+import { CLUSTER_KINDS, type ClusterKind, describeClusterChaos, shapeOf } from './cluster-schedule.ts'
 import { chaosRun, type Outcome } from './run.ts'
-import { describeChaos, FILE_KINDS, isOfKafka, KINDS, type Kind } from './schedule.ts'
+import { describeChaos, isOfKafka as hasTopics, type Kind, KINDS as ONE_PROCESS_KINDS } from './schedule.ts'
+
+const KINDS: readonly (Kind | ClusterKind)[] = [...ONE_PROCESS_KINDS, ...CLUSTER_KINDS]
+const isOfCluster = (kind: string): kind is ClusterKind => (CLUSTER_KINDS as readonly string[]).includes(kind)
+const isOfKafka = (kind: Kind | ClusterKind) => kind === 'cluster-kafka' || (!isOfCluster(kind) && hasTopics(kind))
 
 const USAGE = `Usage: npm run chaos -- [options]
 
@@ -22,27 +29,29 @@ const { values: args } = commandLine(USAGE, {
 })
 const runs = wholeNumber('--runs', args.runs, 1)
 const firstSeed = args.seed === undefined ? Math.floor(Math.random() * 1_000_000) : wholeNumber('--seed', args.seed, 0)
-const kind = args.kind as Kind | undefined
+const kind = args.kind as Kind | ClusterKind | undefined
 if (kind !== undefined && !KINDS.includes(kind)) refuse(`"${kind}" is no kind, wanted: ${KINDS.join(', ')}`)
 
 const missing = missingKafkaLab()
-const kinds = kind !== undefined ? [kind] : missing === undefined ? KINDS : FILE_KINDS
+const kinds = kind !== undefined ? [kind] : KINDS.filter((one) => missing === undefined || !isOfKafka(one))
 if (missing !== undefined) {
   if (kind !== undefined && isOfKafka(kind)) refuse(missing)
   else if (kind === undefined) console.log(`${missing} (only runs with files)`)
 }
 const kafka = kinds.some(isOfKafka) ? await startRealBroker({ proxied: true }) : undefined
-const outcomes: Outcome[] = []
+const outcomes: (Outcome | ClusterOutcome)[] = []
 for (let i = 0; i < runs; i++) {
   const seed = firstSeed + i
-  const outcome = await chaosRun(seed, kinds[seed % kinds.length]!, kafka)
+  const of = kinds[seed % kinds.length]!
+  const outcome = isOfCluster(of) ? await clusterRun(seed, of, kafka) : await chaosRun(seed, of, kafka)
   outcomes.push(outcome)
   console.log(lineOf(outcome))
   if (outcome.problems.length > 0) console.log(story(outcome))
 }
 await kafka?.stop()
 const failed = outcomes.filter(({ problems }) => problems.length > 0)
-const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((total, outcome) => total + of(outcome), 0)
+const sum = (of: (outcome: Partial<Outcome>) => number | undefined) =>
+  outcomes.reduce((total, outcome) => total + (of(outcome as Partial<Outcome>) ?? 0), 0)
 console.log(
   `\n${runs} runs, ${failed.length} failed${failed.length > 0 ? ` (seeds ${failed.map(({ seed }) => seed).join(', ')})` : ''}: ` +
     `${sum((o) => o.processesKilled)} processes and ${sum((o) => o.slotsKilled)} slot threads killed, ` +
@@ -52,22 +61,31 @@ console.log(
 // Clients of tests may leave timers behind.
 process.exit(failed.length > 0 ? 1 : 0)
 
-function lineOf(o: Outcome): string {
+function lineOf(o: Outcome | ClusterOutcome): string {
+  if (!('slotsKilled' in o)) {
+    const { seed, chaos, hits, processesKilled, checkpoints, seconds } = o
+    return (
+      `${o.problems.length === 0 ? 'ok    ' : 'FAILED'} seed ${seed} ${chaos.kind.padEnd(11)} ${shapeOf(chaos)}: ${hits.length} strikes and comebacks, ` +
+      `${processesKilled} processes killed, ${checkpoints} checkpoints, ${seconds.toFixed(1)} s`
+    )
+  }
   const { kind, lives } = o.chaos
   const parallelism = lives.slice(0, o.hits.length).map((life) => life.parallelism)
   return (
-    `${o.problems.length === 0 ? 'ok    ' : 'FAILED'} seed ${o.seed} ${kind.padEnd(7)} parallelism ${parallelism.join(' ')}: ` +
+    `${o.problems.length === 0 ? 'ok    ' : 'FAILED'} seed ${o.seed} ${kind.padEnd(11)} parallelism ${parallelism.join(' ')}: ` +
     `${o.processesKilled} processes and ${o.slotsKilled} slots killed, ${o.checkpoints} checkpoints` +
     `${o.storeFaults > 0 ? `, ${o.storeFaults} failures of the store` : ''}, ${o.seconds.toFixed(1)} s`
   )
 }
 
-function story({ seed, chaos, problems, hits, folder }: Outcome): string {
-  const happened = hits.map((life, i) => `    process ${i + 1}: ${life.join(', ') || 'nothing'}`)
+function story({ seed, chaos, problems, hits, folder }: Outcome | ClusterOutcome): string {
+  const happened = hits.map((life, i) =>
+    typeof life === 'string' ? `    ${life}` : `    process ${i + 1}: ${life.join(', ') || 'nothing'}`,
+  )
   return [
     ...problems.map((problem) => `  ${problem}`),
     '  planned:',
-    describeChaos(chaos),
+    'lives' in chaos ? describeChaos(chaos) : describeClusterChaos(chaos),
     '  happened:',
     ...happened,
     `  its folder: ${folder}`,

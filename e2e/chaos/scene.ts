@@ -15,11 +15,20 @@ const RECORDS_PER_SECOND = 12_000
 /** Of differences, of each kind. */
 const SHOWN_MAX = 5
 
+export interface LifeArgs {
+  parallelism: number
+  intervalMs: number
+  place: CheckpointPlace
+  recordsPerSecond?: number
+  /** Options of the command; those of `tailrace run` unless given. */
+  flags?: readonly string[]
+}
+
 export interface Scene {
   readonly folder: string
   readonly logFile: string
-  /** Of `tailrace run`, behind the job's file. */
-  args(life: { parallelism: number; intervalMs: number; place: CheckpointPlace; recordsPerSecond?: number }): string[]
+  /** Of `tailrace run` or `tailrace jobmanager`, behind the job's file. */
+  args(life: LifeArgs): string[]
   /** How what a reader may see differs from what the input makes, in lines; empty when it does not. */
   problems(): Promise<string[]>
   /** Hits what the job stands on; scenes of files have nothing. */
@@ -33,9 +42,10 @@ export function commonArgs({
   intervalMs,
   place,
   recordsPerSecond = RECORDS_PER_SECOND,
-}: Parameters<Scene['args']>[0]): string[] {
+  flags = ['--slots', String(parallelism), '--no-web', '--metrics-port', '0'],
+}: LifeArgs): string[] {
   return [
-    ...['--slots', String(parallelism), '-p', String(parallelism), '--no-web', '--metrics-port', '0'],
+    ...[...flags, '-p', String(parallelism)],
     ...Object.entries({
       'tailrace.deployment.id': DEPLOYMENT,
       'execution.checkpointing.interval': `${intervalMs} ms`,

@@ -24,6 +24,7 @@ import type {
 import type { MetricsPageView, VertexView } from '../rpc/views.ts'
 import type { Failure } from './exception-history.ts'
 import { Execution, vertexView } from './execution.ts'
+import { isLoss } from './restart-strategy.ts'
 import type { SlotLease } from './slot-pool.ts'
 
 export interface JobTimeouts {
@@ -166,10 +167,12 @@ export class Attempt {
     for (const slot of this.#slots.keys()) this.postTo(slot, message)
   }
 
-  /** The attempt is over: whether another one may run in this slot. Not if a task failed in it, or something did not answer. */
+  /** The attempt is over: whether another one may run in this slot. Not if a task failed in it by itself, or something did not answer. */
   leftClean(slot: number): boolean {
     const tasks = this.#tasksOf(this.#slots[slot]!)
-    return this.#started && !this.#slots[slot]!.gone && tasks.every((e) => e.ended && e.state !== 'FAILED')
+    const isClean = ({ ended, state, error }: Execution) =>
+      ended && (state !== 'FAILED' || (error !== undefined && isLoss(error.code)))
+    return this.#started && !this.#slots[slot]!.gone && tasks.every(isClean)
   }
 
   vertices(nowMs: number): VertexView[] {

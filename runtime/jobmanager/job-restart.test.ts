@@ -57,6 +57,19 @@ describe('a job with a restart strategy', () => {
     expect(job.job.view().metrics.map((m) => m.page)).toEqual([spawned[2]!.deployment.page, b.deployment.page])
   })
 
+  it('keeps a slot whose task has failed because another one was lost', async () => {
+    const job = begin()
+    job.run()
+    const lost = errorToData(new TailraceError('TR-EXCHANGE-001', 'Lost slot 1'))
+    job.a.say({ type: 'taskState', vertexId: job.sink, subtask: 0, state: 'FAILED', error: lost })
+    job.b.exit({ code: 1 })
+    await tick()
+    job.a.say({ type: 'taskState', vertexId: job.source, subtask: 0, state: 'CANCELED' })
+    job.time.advance(1000)
+    expect(job.a.heard).toEqual(['deploy', 'start', 'cancel', 'deploy'])
+    expect([job.spawned.length, job.spawned[2]!.heard]).toEqual([3, ['deploy']])
+  })
+
   it('replaces slots that end, do not cancel in time, or cannot build their part', async () => {
     const ended = begin()
     ended.run()

@@ -63,6 +63,16 @@ describe('decideRestart()', () => {
     expect(run(exponential, [0, 200, 400 + 5000, 5500 + 4999])).toEqual([100, 200, 100, 200])
   })
 
+  it('exponential-delay restarts at once when a process is lost, and waits when the last restart was a moment ago', () => {
+    const lost = (times: number[]) => run(exponential, times, 0.5, 'TR-CLUSTER-005')
+    expect(lost([0])).toEqual([0])
+    // It ran for a while in between: none of them is held against it.
+    expect(lost([0, 1000, 2000, 3000])).toEqual([0, 0, 0, 0])
+    // They come faster than the delay: 100, then 200 and 400 after the last restart.
+    expect(lost([0, 60, 150, 400])).toEqual([0, 40, 150, 300])
+    expect(run(exponential, [0, 60], 0.5, 'TR-EXCHANGE-001')).toEqual([0, 40])
+  })
+
   it('exponential-delay gives up after so many in a row, and counts anew after it ran well', () => {
     const strategy = { ...exponential, attempts: 2 }
     expect(run(strategy, [0, 200, 500])).toEqual([100, 200, 'fail'])

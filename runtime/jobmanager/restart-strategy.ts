@@ -85,9 +85,22 @@ export function decideRestart({ strategy, code, nowMs, history, random }: Restar
       const inRow = nowMs - history.dueMs >= strategy.resetAfterMs ? 0 : history.inRow
       if (inRow >= strategy.attempts)
         return { action: 'fail', why: `it was restarted ${times(inRow)} in a row already` }
-      return restart(backOff(strategy, inRow, random), { inRow: inRow + 1 })
+      const backOffMs = backOff(strategy, inRow, random)
+      if (!isLoss(code)) return restart(backOffMs, { inRow: inRow + 1 })
+      const delayMs = Math.max(0, history.dueMs + backOffMs - nowMs)
+      return restart(delayMs, { inRow: delayMs > 0 ? inRow + 1 : inRow })
     }
   }
+}
+
+const LOSSES: ReadonlySet<ErrorCode> = new Set(['TR-CLUSTER-005', 'TR-EXCHANGE-001', 'TR-EXCHANGE-002'])
+
+/**
+ * A process or a connection was lost: not the doing of whoever tells of it. Waiting does not bring it back, and slots are waited for anyway, so with exponential-delay the delay counts from the
+ * last restart instead of from the failure: a loss after a good while is mended at once, and processes that die in a row do not keep the cluster busy.
+ */
+export function isLoss(code: ErrorCode): boolean {
+  return LOSSES.has(code)
 }
 
 function times(n: number): string {

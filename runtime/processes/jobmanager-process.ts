@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { ConfigValues } from '../config/option.ts'
 import { AVAILABILITY } from '../config/options/availability.ts'
+import { JOB } from '../config/options/job.ts'
 import { JOB_MANAGER, SLOTS } from '../config/options/processes.ts'
 import { type Clock, type Schedule, systemClock, systemSchedule } from '../core/clock.ts'
 import { errorToData } from '../core/errors.ts'
@@ -72,7 +73,11 @@ export class JobManager {
       clock,
       schedule,
       random,
-      timeouts: { slotsMs: read.get(SLOTS.requestTimeout), deployMs: read.get(SLOTS.deployTimeout) },
+      timeouts: {
+        slotsMs: read.get(SLOTS.requestTimeout),
+        deployMs: read.get(SLOTS.deployTimeout),
+        cancelMs: read.get(JOB.cancellationTimeout),
+      },
       openStorage: options.openStorage ?? jobStorage(storage),
       disposeSavepoint: savepointDisposer(storage, configuration),
       ...(onPrint === undefined ? {} : { onPrint }),

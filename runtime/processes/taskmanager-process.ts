@@ -13,7 +13,6 @@ import { CLUSTER, SLOTS, TASK_MANAGER } from '../config/options/processes.ts'
 import { backgroundSchedule, type Clock, type Schedule, systemClock, systemSchedule } from '../core/clock.ts'
 import { errorToData, TailraceError } from '../core/errors.ts'
 import type { Dial } from '../core/socket.ts'
-import { parsePorts } from '../metrics/listen.ts'
 import { ProcessReader } from '../metrics/process-reader.ts'
 import { version } from '../program/running-copy.ts'
 import { threadHost } from '../rpc/host.ts'
@@ -29,6 +28,7 @@ import type { DataPortSettings } from '../taskmanager/slot-data.ts'
 import type { SlotThreadData } from '../taskmanager/slot-thread.ts'
 import type { UploadSizes } from '../taskmanager/snapshot-uploads.ts'
 import { TaskManager } from '../taskmanager/task-manager.ts'
+import { type DataPorts, dataPorts } from './data-ports.ts'
 import type { LeaderAddress } from './leader-address.ts'
 
 export interface TaskManagerProcessOptions {
@@ -78,6 +78,8 @@ export class TaskManagerProcess {
   readonly #machine: Machine
   readonly #fence = followerFence()
   readonly #startedMs: number
+  readonly #slots: number
+  readonly #dataPorts: DataPorts
   readonly #end: (end: { reason: string; failed: boolean }) => void
   #session: { session: JobManagerSession; stores: JobStores; peer: JobManagerPeer } | undefined
   #stopped = false
@@ -91,12 +93,15 @@ export class TaskManagerProcess {
     this.#background = options.schedule ?? backgroundSchedule
     this.#machine = options.machine ?? thisMachine(clock)
     this.#startedMs = clock.now()
+    this.#slots = this.#read.get(SLOTS.perTaskManager) ?? 1
+    this.#dataPorts = dataPorts(this.#read, this.#slots)
     this.id = this.#read.get(TASK_MANAGER.id) ?? `${hostname()}-${randomBytes(4).toString('hex')}`
     const { promise, resolve } = Promise.withResolvers<{ reason: string; failed: boolean }>()
     this.ended = promise
     this.#end = resolve
   }
 
+  /** Throws TR-CONFIG-001. */
   static start(options: TaskManagerProcessOptions): TaskManagerProcess {
     const process = new TaskManagerProcess(options)
     process.#machine.metrics.start()
@@ -180,8 +185,8 @@ export class TaskManagerProcess {
     })
     if (dialled.refused !== undefined) throw new TailraceError(dialled.refused.code, dialled.refused.message)
     const { peer } = dialled
-    const slots = this.#read.get(SLOTS.perTaskManager) ?? 1
     const { memoryBytes, cpus, nodeVersion } = this.#machine
+    const slots = this.#slots
     const slotHeapBytes = this.#slotHeap(slots)
     let stores: JobStores | undefined
     const taskManager = new TaskManager({
@@ -268,11 +273,10 @@ export class TaskManagerProcess {
   }
 
   #dataPort(): DataPortSettings {
-    const ports = this.#read.get(NETWORK.dataBindPort) ?? this.#read.get(NETWORK.dataPort)
     return {
       host: this.#read.get(TASK_MANAGER.bindHost),
       advertised: this.host,
-      port: parsePorts(ports),
+      ...this.#dataPorts,
       configuration: this.#options.configuration,
     }
   }

@@ -5,6 +5,7 @@ import { DataPort } from '../network/remote/data-port.ts'
 import { connectSockets, listenSockets, type TlsFiles } from '../network/remote/sockets.ts'
 import { exchangeSettings } from '../network/settings.ts'
 import { internalTls } from '../rpc/tls/internal-tls.ts'
+import { readWireSettings } from '../rpc/wire/settings.ts'
 import type { SlotData } from './slot.ts'
 
 /** Plain data, for the thread of the slot. */
@@ -14,14 +15,21 @@ export interface DataPortSettings {
   advertised: string
   /** The first one that is free; 0 is any. */
   port: readonly number[]
+  /** What others are told instead of each of these. */
+  advertisedPort?: readonly number[]
   /** Of the process. */
   configuration: Readonly<Record<string, string>>
 }
 
+/** A connection is given up that says nothing for so many times `heartbeat.timeout`. */
+const SILENT_MAX = 6
+
 /** Rejects with TR-CLUSTER-003 when no port is free; throws TR-TLS-001 for files of TLS. */
 export async function openSlotData({ configuration, ...port }: DataPortSettings): Promise<SlotData> {
   const tls = filesOf(configuration)
-  const dataPort = await DataPort.listen({ ...port, listen: listenSockets(tls) })
+  // A slot may be busy for some seconds, and a process that is gone is noticed by its heartbeats before.
+  const keepAlive = { intervalMs: readWireSettings(configuration).heartbeatTimeoutMs, silentMax: SILENT_MAX }
+  const dataPort = await DataPort.listen({ ...port, keepAlive, listen: listenSockets(tls) })
   const { compression } = exchangeSettings(configuration)
   return { dataPort, connect: connectSockets(tls), compression }
 }

@@ -83,6 +83,8 @@ export class Task {
   readonly accumulators = new Map<string, { value: number }>()
   readonly collectAcks = new Map<string, (count: number) => void>()
   state: TaskState = 'INITIALIZING'
+  /** Of a task that has failed. */
+  #closing: Promise<void> | undefined
   readonly #operators: BaseOperator[]
   readonly #links: readonly ChainLink[]
   readonly #source: SourceOperator | undefined
@@ -355,7 +357,7 @@ export class Task {
     const attributed = this.#attribute(error)
     this.publish()
     this.#setState('FAILED', { error: errorToData(attributed, 'TR-TASK-001') })
-    void this.close()
+    this.#closing = this.close()
   }
 
   /** Fails the task at its next turn; for callbacks that run outside of it. */
@@ -364,9 +366,10 @@ export class Task {
     this.options.wakeSlot()
   }
 
+  /** Resolves when it is closed, also when it has failed before. */
   async cancel(): Promise<void> {
     for (const snapshot of this.#snapshots) snapshot.cancel()
-    if (this.state !== 'RUNNING' && this.state !== 'INITIALIZING') return
+    if (this.state !== 'RUNNING' && this.state !== 'INITIALIZING') return this.#closing
     this.#setState('CANCELED')
     await this.close()
   }

@@ -35,14 +35,14 @@ export const NETWORK = {
     key: 'taskmanager.data.port',
     type: ports,
     standard: '0',
-    text: 'Ports of slots that other TaskManagers send to; each slot takes one of its own.',
+    text: 'Ports of slots that other TaskManagers send to; each slot takes the first one that is free. Give some more than slots: a new thread of a slot may begin before the last one has let go.',
   }),
   dataBindPort: option({
     key: 'taskmanager.data.bind-port',
     fallback: ['taskmanager.data.port'],
     type: ports,
     unset: 'as `taskmanager.data.port`',
-    text: 'The ports that are listened on, where others are told.',
+    text: 'The ports that are listened on, where others are told: as many, and each belongs to the one in its place there.',
   }),
   dataTls: option({
     key: 'taskmanager.data.ssl.enabled',

@@ -167,7 +167,7 @@ export const CLUSTER = {
     key: 'heartbeat.timeout',
     type: duration({ atLeastMs: 10 }),
     standard: '5 s',
-    text: 'Who is not heard of for so long is lost. A connection that closes says it at once.',
+    text: 'Who is not heard of for so long is lost. A connection that closes says it at once. Connections between slots, which may be busy, have six times as long.',
   }),
   heartbeatFailures: option({
     key: 'heartbeat.rpc-failure-threshold',

@@ -21,6 +21,8 @@ export interface DataPortOptions {
   advertised?: string
   /** 0: any free one. Several: the first one that is free. */
   port: number | readonly number[]
+  /** What others are told instead of each of these, where something between passes connections on. */
+  advertisedPort?: number | readonly number[]
   listen?: Listen
   schedule?: Schedule
   keepAlive?: KeepAlive
@@ -46,9 +48,9 @@ export class DataPort {
   readonly #listening: Listening
   readonly #callers = new Set<Connection>()
 
-  private constructor(options: DataPortOptions, listening: Listening) {
+  private constructor(options: DataPortOptions, listening: Listening, advertisedPort: number | undefined) {
     this.#listening = listening
-    this.address = { host: options.advertised ?? options.host, port: listening.port }
+    this.address = { host: options.advertised ?? options.host, port: advertisedPort ?? listening.port }
     this.schedule = options.schedule ?? backgroundSchedule
     this.keepAlive = options.keepAlive ?? KEEP_ALIVE
     this.helloTimeoutMs = options.helloTimeoutMs ?? HELLO_TIMEOUT_MS
@@ -63,8 +65,11 @@ export class DataPort {
    * port.address // { host: '10.0.0.7', port: 6130 }
    */
   static async listen(options: DataPortOptions): Promise<DataPort> {
-    const { host, port, listen = listenSockets() } = options
-    const ports = typeof port === 'number' ? [port] : port
+    const { host, listen = listenSockets() } = options
+    const [ports, told] = [options.port, options.advertisedPort ?? []].map(listOf) as [
+      readonly number[],
+      readonly number[],
+    ]
     if (ports.length === 0) throw new RangeError('Cannot listen for data: no port is given')
     let made: DataPort | undefined
     const accepted = (socket: DataSocket) => {
@@ -73,7 +78,7 @@ export class DataPort {
     }
     for (let i = 0; ; i++) {
       try {
-        made = new DataPort(options, await listen({ host, port: ports[i]! }, accepted))
+        made = new DataPort(options, await listen({ host, port: ports[i]! }, accepted), told[i])
         return made
       } catch (error) {
         if (i === ports.length - 1) throw error
@@ -115,5 +120,7 @@ export class DataPort {
     this.#listening.close()
   }
 }
+
+const listOf = (port: number | readonly number[]): readonly number[] => (typeof port === 'number' ? [port] : port)
 
 const HELLO_TIMEOUT_MS = 30_000

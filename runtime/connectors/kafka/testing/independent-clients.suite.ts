@@ -14,7 +14,7 @@ import kafkajs, {
   type Producer,
 } from 'kafkajs'
 import { type Certificates, type KfakeUser, type ReadRecord, readRecords } from '../../../../scripts/lab/kfake.ts'
-import type { TcpProxy } from './tcp-proxy.suite.ts'
+import type { TcpProxy } from '../../../core/tcp-proxy.suite.ts'
 
 const TRANSACTION_MS = 60_000
 

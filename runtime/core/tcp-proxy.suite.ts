@@ -1,8 +1,8 @@
 /**
  * A TCP proxy that spoils connections: cuts them, keeps them silent, delays what passes. It reads nothing of what passes, so it fits any protocol, TLS too.
  *
- * A Kafka client connects to the addresses that brokers tell it, so brokers have to be told to advertise the proxy's port (`advertised` of scripts/lab/kfake.ts and kafka.ts). Hence the
- * order: proxies first, then brokers, then {@link TcpProxy.target}.
+ * A Kafka client connects to the addresses that brokers tell it, so brokers have to be told to advertise the proxy's port (`advertised` of scripts/lab/kfake.ts and kafka.ts), as slots of
+ * TaskManagers have to be (`taskmanager.data.port`). Hence the order: proxies first, then servers, then {@link TcpProxy.target}.
  */
 import { createServer, connect as open, type Server, type Socket } from 'node:net'
 
@@ -28,6 +28,8 @@ export class TcpProxy {
   target = 0
   /** Asked for each connection, counted from 0. */
   fault: (connection: number) => ConnectionFault | undefined = () => undefined
+  /** What comes from now on passes so much later, on all connections; each direction keeps its order. */
+  delayMs = 0
   /** Connections so far. */
   accepted = 0
   readonly port: number
@@ -91,6 +93,7 @@ export class TcpProxy {
       client,
       open({ port: this.target, host: '127.0.0.1', noDelay: true, allowHalfOpen: true }),
       fault,
+      () => this.delayMs,
     )
     this.#pairs.add(pair)
     pair.onEnd = () => this.#pairs.delete(pair)
@@ -103,20 +106,22 @@ class Pair {
   readonly #client: Socket
   readonly #broker: Socket
   readonly #fault: ConnectionFault
-  readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #delayMs: () => number
+  readonly #lanes: Lane[] = []
   #silent = false
 
-  constructor(client: Socket, broker: Socket, fault: ConnectionFault = {}) {
+  constructor(client: Socket, broker: Socket, fault: ConnectionFault = {}, delayMs: () => number = () => 0) {
     this.#client = client
     this.#broker = broker
     this.#fault = fault
+    this.#delayMs = delayMs
     this.#pass(client, broker, 'requests')
     this.#pass(broker, client, 'answers')
   }
 
   end(then: 'cut' | 'half' | 'silent'): void {
     if (then === 'cut') {
-      for (const timer of this.#timers) clearTimeout(timer)
+      for (const lane of this.#lanes) lane.stop()
       this.#client.resetAndDestroy()
       this.#broker.resetAndDestroy()
       return
@@ -127,13 +132,16 @@ class Pair {
 
   #pass(from: Socket, to: Socket, direction: 'requests' | 'answers'): void {
     const { delayMs = 0, after } = this.#fault
+    const lane = new Lane()
+    this.#lanes.push(lane)
+    const later = (work: () => void) => lane.add(delayMs + this.#delayMs(), work)
     let left = after?.of === direction ? after.bytes : Number.POSITIVE_INFINITY
     from.on('data', (piece) => {
       if (this.#silent) return
       const passing = piece.length > left ? piece.subarray(0, left) : piece
       const fatal = piece.length > left
       left -= passing.length
-      this.#later(delayMs, () => {
+      later(() => {
         if (this.#silent) return
         if (passing.length > 0 && !to.write(passing)) from.pause()
         // Written first, then spoiled: what passes must have gone out.
@@ -141,7 +149,7 @@ class Pair {
       })
     })
     to.on('drain', () => from.resume())
-    from.on('end', () => this.#later(delayMs, () => this.#silent || to.end()))
+    from.on('end', () => later(() => this.#silent || to.end()))
     from.on('error', () => this.end('cut'))
     from.on('close', () => {
       // A silent one stays open to the other side, until it is cut.
@@ -153,17 +161,33 @@ class Pair {
     if (!other.destroyed) other.destroySoon()
     this.onEnd()
   }
+}
 
-  #later(delayMs: number, work: () => void): void {
-    if (delayMs === 0) {
-      work()
-      return
+/** Does one thing after the other, each not before its delay has passed. */
+class Lane {
+  readonly #waiting: { dueMs: number; work: () => void }[] = []
+  #timer: NodeJS.Timeout | undefined
+
+  add(delayMs: number, work: () => void): void {
+    if (delayMs === 0 && this.#waiting.length === 0) work()
+    else {
+      this.#waiting.push({ dueMs: performance.now() + delayMs, work })
+      if (this.#waiting.length === 1) this.#wait()
     }
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
-      work()
-    }, delayMs)
-    this.#timers.add(timer)
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+    this.#waiting.length = 0
+  }
+
+  #wait(): void {
+    this.#timer = setTimeout(() => this.#run(), Math.max(1, this.#waiting[0]!.dueMs - performance.now()))
+  }
+
+  #run(): void {
+    while (this.#waiting.length > 0 && this.#waiting[0]!.dueMs <= performance.now() + 1) this.#waiting.shift()!.work()
+    if (this.#waiting.length > 0) this.#wait()
   }
 }
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { freePorts } from '../../../../scripts/lab/server.ts'
-import { SeededTime } from '../../../checkpoint/seeded-time.suite.ts'
+import { freePorts } from '../../scripts/lab/server.ts'
+import { SeededTime } from '../checkpoint/seeded-time.suite.ts'
 import { randomFaults, TcpProxy } from './tcp-proxy.suite.ts'
 
 describe('TcpProxy', () => {
@@ -111,6 +111,18 @@ describe('TcpProxy', () => {
       if (digit.endsWith('7,')) await new Promise(setImmediate)
     }
     await expect.poll(() => one.text).toBe(digits.join(''))
+  })
+
+  it('keeps the order when connections become slow, and fast again', async () => {
+    const one = await client()
+    one.socket.write('a')
+    await expect.poll(() => received).toBe('a')
+    proxy.delayMs = 30
+    one.socket.write('b')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    proxy.delayMs = 0
+    one.socket.write('c')
+    await expect.poll(() => one.text).toBe('abc')
   })
 })
 

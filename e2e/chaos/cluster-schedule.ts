@@ -1,0 +1,137 @@
+/**
+ * What happens to a cluster of processes, and when: everything follows from the seed of the run.
+ */
+import { between, pick, type Random } from './random.ts'
+
+/**
+ * A JobManager and TaskManagers, each a process. `taskmanager`: TaskManagers are killed, and come back or others do, or are stopped (SIGSTOP) for shorter and longer than `heartbeat.timeout`. `links`: connections between
+ * them are cut, slow, or fall silent. `cluster`: both, and the JobManager is killed, and the parallelism changed. `cluster-kafka`: the same from Kafka to Kafka.
+ */
+export const CLUSTER_KINDS = ['taskmanager', 'links', 'cluster', 'cluster-kafka'] as const
+export type ClusterKind = (typeof CLUSTER_KINDS)[number]
+
+/** Who comes instead of a TaskManager that was killed: it again, one with another id, or nobody, as there are slots enough. */
+export type Comeback = 'same' | 'other' | 'never'
+
+export type Strike =
+  | { what: 'kill'; node: number; back: Comeback; afterMs: number }
+  | { what: 'stop'; node: number; ms: number }
+  /** `rpc`: between TaskManager and JobManager. `data`: what other TaskManagers have opened to its slots. */
+  | { what: 'cut' | 'silent' | 'slow'; node: number; link: 'rpc' | 'data'; ms: number }
+  | { what: 'jobmanager'; afterMs: number }
+  | { what: 'rescale'; parallelism: number }
+
+/** After the n-th checkpoint of the run appears in the store, or after the strike before it. */
+export type StrikeMoment = { since: 'checkpoint'; nth: number; ms: number } | { since: 'strike'; ms: number }
+
+export type ClusterBlow = Strike & { at: StrikeMoment }
+
+export interface ClusterChaos {
+  kind: ClusterKind
+  taskManagers: number
+  /** Of each. */
+  slots: number
+  parallelism: number
+  intervalMs: number
+  /** Records wait in the source, or in a function, which holds up its slot. */
+  pace: 'source' | 'function'
+  blows: ClusterBlow[]
+}
+
+/** Of the processes of a run: short, so that runs are. */
+export const HEARTBEAT_MS = 250
+export const HEARTBEAT_TIMEOUT_MS = 1_500
+
+export function makeClusterChaos(random: Random, kind: ClusterKind): ClusterChaos {
+  const taskManagers = between(random, 2, 3)
+  const slots = between(random, 1, 2)
+  const total = taskManagers * slots
+  // Half of them have slots to spare.
+  const parallelism = between(random, 2, Math.min(4, total))
+  let spare = Math.floor((total - parallelism) / slots)
+  const comeback = (): Comeback => {
+    const back = pick(random, spare > 0 ? (['same', 'other', 'never'] as const) : (['same', 'other'] as const))
+    if (back === 'never') spare--
+    return back
+  }
+  const gone = new Set<number>()
+  const node = () => {
+    const there = Array.from({ length: taskManagers }, (_, i) => i).filter((i) => !gone.has(i))
+    return pick(random, there)
+  }
+  const kill = (): Strike => {
+    const one = node()
+    const back = comeback()
+    if (back === 'never') gone.add(one)
+    return { what: 'kill', node: one, back, afterMs: pick(random, [0, between(random, 50, 1_200)]) }
+  }
+  const stop = (): Strike => ({
+    what: 'stop',
+    node: node(),
+    ms: pick(random, [
+      between(random, 100, 900),
+      between(random, HEARTBEAT_TIMEOUT_MS + 600, HEARTBEAT_TIMEOUT_MS + 1_500),
+    ]),
+  })
+  const link = (): Strike => ({
+    what: pick(random, ['cut', 'cut', 'silent', 'slow'] as const),
+    node: node(),
+    link: pick(random, ['rpc', 'data'] as const),
+    ms: between(random, 200, 1_500),
+  })
+  const strikes: Record<ClusterKind, readonly (() => Strike)[]> = {
+    taskmanager: [kill, kill, stop],
+    links: [link],
+    cluster: [kill, stop, link, link, () => ({ what: 'jobmanager', afterMs: between(random, 0, 600) }), rescale],
+    'cluster-kafka': [kill, stop, link, () => ({ what: 'jobmanager', afterMs: between(random, 0, 600) })],
+  }
+  function rescale(): Strike {
+    return { what: 'rescale', parallelism: between(random, 1, Math.min(4, total)) }
+  }
+  const blows = Array.from({ length: between(random, 2, 4) }, (_, i): ClusterBlow => {
+    const at: StrikeMoment =
+      i > 0 && random() < 0.6
+        ? { since: 'strike', ms: pick(random, [0, between(random, 0, 400), between(random, 0, 2_500)]) }
+        : {
+            since: 'checkpoint',
+            nth: between(random, 1, 4) + 5 * i,
+            ms: pick(random, [between(random, 0, 12), between(random, 0, 140)]),
+          }
+    return { ...pick(random, strikes[kind])(), at }
+  })
+  const pace = pick(random, ['source', 'function'] as const)
+  return { kind, taskManagers, slots, parallelism, intervalMs: pick(random, [100, 150, 200]), pace, blows }
+}
+
+export function describeStrike(strike: Strike): string {
+  switch (strike.what) {
+    case 'kill':
+      return `kill TaskManager ${strike.node}, back: ${strike.back}${strike.back === 'never' ? '' : ` after ${strike.afterMs} ms`}`
+    case 'stop':
+      return `stop TaskManager ${strike.node} for ${strike.ms} ms`
+    case 'jobmanager':
+      return `kill the JobManager, back after ${strike.afterMs} ms`
+    case 'rescale':
+      return `rescale to ${strike.parallelism}`
+    default:
+      return `${strike.what} ${strike.link} of TaskManager ${strike.node}${strike.what === 'cut' ? '' : ` for ${strike.ms} ms`}`
+  }
+}
+
+export function describeClusterChaos({ kind, intervalMs, pace, blows, ...shape }: ClusterChaos): string {
+  const lines = blows.map((blow) => {
+    const { at } = blow
+    return `    ${describeStrike(blow)}, ${at.since === 'strike' ? `${at.ms} ms later` : `at checkpoint#${at.nth}+${at.ms} ms`}`
+  })
+  return [`  ${kind}, ${shapeOf(shape)}, paced by the ${pace}, a checkpoint every ${intervalMs} ms`, ...lines].join(
+    '\n',
+  )
+}
+
+export function shapeOf({
+  taskManagers,
+  slots,
+  parallelism,
+}: Pick<ClusterChaos, 'taskManagers' | 'slots' | 'parallelism'>): string {
+  return `${taskManagers} × ${slots} slots, parallelism ${parallelism}`
+}

@@ -1,0 +1,212 @@
+/**
+ * A JobManager with its job and TaskManagers, each `tailrace …` in a process of its own, and a proxy in front of every port that they reach each other by.
+ *
+ * What must hold: a process that ends without having been killed is noticed; nothing is left when {@link ProcessCluster.close} resolves.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { appendFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { TcpProxy } from '../../runtime/core/tcp-proxy.suite.ts'
+import { freePorts } from '../../scripts/lab/server.ts'
+import { startTailrace } from './tailrace-process.ts'
+
+export interface ProcessClusterOptions {
+  taskManagers: number
+  /** Of each. */
+  slots: number
+  /** Of `tailrace jobmanager JOB`, behind the job: options, configuration and parameters. */
+  args: readonly string[]
+  /** Of all processes. */
+  configuration: Readonly<Record<string, string>>
+  logFile: string
+  /** The job's module; that of chaos unless given. */
+  job?: string
+  /** Each line that a process writes. */
+  onLine?(process: string, line: string): void
+}
+
+/** A place of a TaskManager: its ports, and who has them now. */
+interface Node {
+  id: string
+  /** How many have had another id. */
+  others: number
+  rpc: TcpProxy
+  data: TcpProxy[]
+  /** Behind the proxies of `data`. */
+  ports: number[]
+  child: ChildProcess | undefined
+}
+
+/** How long processes have to end after their JobManager. */
+const END_MS = 5_000
+
+export class ProcessCluster {
+  /** Resolves when a JobManager has ended by itself, with its exit code. */
+  readonly ended: Promise<number>
+  readonly restPort: number
+  /** Processes that ended though nobody had killed them, in words. */
+  readonly problems: string[] = []
+  readonly #options: ProcessClusterOptions
+  readonly #rpcPort: number
+  readonly #nodes: Node[]
+  readonly #end: (code: number) => void
+  readonly #live = new Map<ChildProcess, Promise<void>>()
+  readonly #killed = new WeakSet<ChildProcess>()
+  #jobManager: ChildProcess | undefined
+  #closing = false
+
+  private constructor(options: ProcessClusterOptions, ports: number[], nodes: Node[]) {
+    this.#options = options
+    this.#rpcPort = ports[0]!
+    this.restPort = ports[1]!
+    this.#nodes = nodes
+    const { promise, resolve } = Promise.withResolvers<number>()
+    this.ended = promise
+    this.#end = resolve
+  }
+
+  static async start(options: ProcessClusterOptions): Promise<ProcessCluster> {
+    // A slot's next thread may begin before the last one has let go of its port.
+    const perNode = 2 * options.slots + 1
+    const ports = await freePorts(2 + options.taskManagers * (1 + 2 * perNode))
+    const own = ports.splice(0, 2)
+    const nodes: Node[] = []
+    for (let i = 0; i < options.taskManagers; i++) {
+      const rpc = await TcpProxy.listen(ports.pop()!)
+      rpc.target = own[0]!
+      const bound = ports.splice(0, perNode)
+      const data: TcpProxy[] = []
+      for (const port of bound) {
+        const proxy = await TcpProxy.listen(ports.pop()!)
+        proxy.target = port
+        data.push(proxy)
+      }
+      nodes.push({ id: `tm-${i}`, others: 0, rpc, data, ports: bound, child: undefined })
+    }
+    const cluster = new ProcessCluster(options, own, nodes)
+    cluster.startJobManager()
+    for (const node of nodes.keys()) cluster.startTaskManager(node)
+    return cluster
+  }
+
+  /** On the same ports as the last one, whatever that is doing. */
+  startJobManager(): void {
+    if (this.#closing) return
+    const { args, job = join(import.meta.dirname, 'job.ts') } = this.#options
+    const child = this.#start('jm', [
+      ...['jobmanager', job, '--port', String(this.restPort), '--metrics-port', '0'],
+      ...this.#configuration({ 'jobmanager.rpc.port': String(this.#rpcPort) }),
+      ...args,
+    ])
+    this.#jobManager = child
+    child.once('close', (code) => {
+      if (!this.#killed.has(child)) this.#end(code ?? -1)
+    })
+  }
+
+  killJobManager(): void {
+    if (this.#jobManager !== undefined) this.#kill(this.#jobManager)
+  }
+
+  /** @param other under an id that nobody has had */
+  startTaskManager(node: number, other = false): void {
+    if (this.#closing) return
+    const one = this.#nodes[node]!
+    if (one.child !== undefined && !this.#killed.has(one.child)) return
+    if (other) one.others++
+    const id = one.others === 0 ? one.id : `${one.id}-${one.others}`
+    const child = this.#start(id, [
+      'taskmanager',
+      ...this.#configuration({
+        'taskmanager.resource-id': id,
+        'taskmanager.numberOfTaskSlots': String(this.#options.slots),
+        'taskmanager.host': '127.0.0.1',
+        'taskmanager.data.port': one.data.map(({ port }) => port).join(','),
+        'taskmanager.data.bind-port': one.ports.join(','),
+        'jobmanager.rpc.port': String(one.rpc.port),
+      }),
+    ])
+    one.child = child
+    child.once('close', (code) => {
+      if (!this.#killed.has(child) && code !== 0) this.problems.push(`TaskManager ${id} ended with code ${code}`)
+    })
+  }
+
+  killTaskManager(node: number): void {
+    const { child } = this.#nodes[node]!
+    if (child !== undefined) this.#kill(child)
+  }
+
+  /** All of it stands still; sockets stay open. */
+  stopTaskManager(node: number): void {
+    this.#nodes[node]!.child?.kill('SIGSTOP')
+  }
+  continueTaskManager(node: number): void {
+    this.#nodes[node]!.child?.kill('SIGCONT')
+  }
+
+  /** Where the TaskManager with this process id is. */
+  nodeOf(pid: number): number {
+    return this.#nodes.findIndex(({ child }) => child?.pid === pid)
+  }
+
+  proxies(node: number, link: 'rpc' | 'data'): TcpProxy[] {
+    const { rpc, data } = this.#nodes[node]!
+    return link === 'rpc' ? [rpc] : data
+  }
+
+  /** Ends what is left, and proxies. TaskManagers end by themselves when their JobManager has told them. */
+  async close(): Promise<void> {
+    this.#closing = true
+    const timer = setTimeout(() => this.#killAll(), END_MS)
+    await Promise.all(this.#live.values())
+    clearTimeout(timer)
+    for (const { rpc, data } of this.#nodes) for (const proxy of [rpc, ...data]) await proxy.close()
+  }
+
+  /** Ends all processes at once. */
+  #killAll(): void {
+    for (const child of this.#live.keys()) this.#kill(child)
+  }
+  abandon(): Promise<void> {
+    this.#killAll()
+    return this.close()
+  }
+
+  #kill(child: ChildProcess): void {
+    this.#killed.add(child)
+    child.kill('SIGKILL')
+  }
+
+  #configuration(own: Record<string, string>): string[] {
+    const all = { 'jobmanager.rpc.address': '127.0.0.1', ...this.#options.configuration, ...own }
+    return Object.entries(all).flatMap(([key, value]) => ['-D', `${key}=${value}`])
+  }
+
+  #start(name: string, args: string[]): ChildProcess {
+    const { logFile, onLine } = this.#options
+    const child = startTailrace(args)
+    for (const stream of [child.stdout!, child.stderr!]) {
+      let rest = ''
+      stream.on('data', (chunk: Buffer) => {
+        const lines = (rest + chunk.toString()).split('\n')
+        rest = lines.pop()!
+        for (const line of lines) {
+          appendFileSync(logFile, `[${name}] ${line}\n`)
+          onLine?.(name, line)
+        }
+      })
+    }
+    this.#live.set(
+      child,
+      new Promise((resolve) => {
+        child.once('close', (code, signal) => {
+          this.#live.delete(child)
+          appendFileSync(logFile, `[${name}] --- ended: ${code ?? signal}\n`)
+          resolve()
+        })
+      }),
+    )
+    return child
+  }
+}

@@ -1,0 +1,30 @@
+/** `tailrace …` of this checkout in a process of its own, as a user starts it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '../..')
+
+export interface TailraceProcessOptions {
+  /** A module that is loaded before anything else, which may talk to this process. */
+  spy?: string
+}
+
+/** Its output is piped. */
+export function startTailrace(args: readonly string[], { spy }: TailraceProcessOptions = {}): ChildProcess {
+  const url = (path: string) => new URL(path, import.meta.url).href
+  return spawn(
+    process.execPath,
+    [
+      ...['--import', url('../../scripts/register-tailrace.mjs'), ...(spy === undefined ? [] : ['--import', url(spy)])],
+      join(root, 'runtime/cli/main.ts'),
+      ...args,
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe', ...(spy === undefined ? [] : (['ipc'] as const))], env: environment() },
+  )
+}
+
+/** Without coverage: a process that is killed leaves half of a file of it. */
+function environment(): NodeJS.ProcessEnv {
+  const { NODE_V8_COVERAGE: _, NODE_DISABLE_COMPILE_CACHE: __, ...rest } = process.env
+  return { ...rest, NO_COLOR: '1' }
+}
