@@ -55,14 +55,6 @@ const rate = wholeNumber('--rate', args.rate, 1)
 const keys = wholeNumber('--keys', args.keys, 1)
 const given = Object.fromEntries(args.set.map((pair) => pair.split(/=(.*)/s).slice(0, 2) as [string, string]))
 
-console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}`)
-for (let run = 0; run < runs; run++)
-  for (const name of names) {
-    const { gapMs, phases } = await measure(name)
-    const told = Object.entries(phases).map(([phase, ms]) => `${phase} ${Math.round(ms)}`)
-    console.log(`${name.padEnd(10)} no output for ${Math.round(gapMs)} ms   after the kill: ${told.join(', ')}`)
-  }
-
 /** Who says that there is output, and when. */
 class Receiver {
   readonly port: number
@@ -197,3 +189,11 @@ async function until(holds: () => boolean, what: string): Promise<void> {
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
+
+console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}`)
+for (let run = 0; run < runs; run++)
+  for (const name of names) {
+    const { gapMs, phases } = await measure(name)
+    const told = Object.entries(phases).map(([phase, ms]) => `${phase} ${Math.round(ms)}`)
+    console.log(`${name.padEnd(10)} no output for ${Math.round(gapMs)} ms   after the kill: ${told.join(', ')}`)
+  }
