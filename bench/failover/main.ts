@@ -15,8 +15,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ProcessCluster } from '../../e2e/chaos/cluster.ts'
 import { commandLine, wholeNumber, wordsOf } from '../../scripts/command-line.ts'
+import { ProcessCluster } from '../../scripts/lab/process-cluster.ts'
 
 const CASES = {
   spare: { taskManagers: 3, slots: 1, starts: false },

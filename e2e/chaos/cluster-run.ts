@@ -5,8 +5,8 @@ import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KafkaBroker } from '../../runtime/connectors/kafka/testing/kafka-broker.suite.ts'
 import type { TcpProxy } from '../../runtime/core/tcp-proxy.suite.ts'
+import { ProcessCluster } from '../../scripts/lab/process-cluster.ts'
 import { type CheckpointPlace, directoryPlace } from './checkpoint-place.ts'
-import { ProcessCluster } from './cluster.ts'
 import {
   type ClusterBlow,
   type ClusterChaos,
@@ -64,6 +64,7 @@ export async function clusterRun(
   }
   const cluster = await ProcessCluster.start({
     ...chaos,
+    job: join(import.meta.dirname, 'job.ts'),
     logFile,
     args: argsOf(scene, chaos, place),
     configuration: CONFIGURATION,

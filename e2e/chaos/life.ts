@@ -4,10 +4,10 @@
 import type { ChildProcess } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { startTailrace } from '../../scripts/lab/tailrace-process.ts'
 import type { CheckpointPlace } from './checkpoint-place.ts'
 import { type Blow, describeBlow, type Moment, type OutsideBlow } from './schedule.ts'
 import type { KillSlot, SlotReport } from './slot-killer.ts'
-import { startTailrace } from './tailrace-process.ts'
 
 /** A process that takes longer hangs: it should take a few seconds. */
 const LIFE_MS_MAX = 90_000
@@ -38,7 +38,9 @@ export interface LifeEnd {
 
 export function live({ args, blows, place, logFile, onOutside, onSpawn }: LifeOptions): Promise<LifeEnd> {
   const startedMs = performance.now()
-  const child = startTailrace(['run', join(import.meta.dirname, 'job.ts'), ...args], { spy: './slot-killer.ts' })
+  const child = startTailrace(['run', join(import.meta.dirname, 'job.ts'), ...args], {
+    spy: new URL('./slot-killer.ts', import.meta.url).href,
+  })
   onSpawn?.(child)
   const end: LifeEnd = { code: null, hung: false, hits: [], slotsKilled: 0, slotsReplaced: 0 }
   const timers: NodeJS.Timeout[] = []

@@ -215,6 +215,7 @@ export class Attempt {
     if (this.#started || this.#cancelled || !this.#slots.every((slot) => slot.deployed)) return
     this.#started = true
     this.#stopWaiting()
+    this.#moveAll('INITIALIZING')
     this.postAll({ type: 'start' })
   }
 
@@ -288,7 +289,7 @@ export class Attempt {
     }
   }
 
-  #moveAll(state: 'SCHEDULED' | 'DEPLOYING'): void {
+  #moveAll(state: 'SCHEDULED' | 'DEPLOYING' | 'INITIALIZING'): void {
     const nowMs = this.#options.clock.now()
     for (const execution of this.executions) execution.move(state, nowMs)
   }

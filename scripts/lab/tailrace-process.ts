@@ -5,17 +5,20 @@ import { join } from 'node:path'
 const root = join(import.meta.dirname, '../..')
 
 export interface TailraceProcessOptions {
-  /** A module that is loaded before anything else, which may talk to this process. */
+  /** URL of a module that is loaded before anything else, which may talk to this process. */
   spy?: string
 }
 
 /** Its output is piped. */
 export function startTailrace(args: readonly string[], { spy }: TailraceProcessOptions = {}): ChildProcess {
-  const url = (path: string) => new URL(path, import.meta.url).href
   return spawn(
     process.execPath,
     [
-      ...['--import', url('../../scripts/register-tailrace.mjs'), ...(spy === undefined ? [] : ['--import', url(spy)])],
+      ...[
+        '--import',
+        new URL('../register-tailrace.mjs', import.meta.url).href,
+        ...(spy === undefined ? [] : ['--import', spy]),
+      ],
       join(root, 'runtime/cli/main.ts'),
       ...args,
     ],

@@ -5,9 +5,8 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { appendFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { TcpProxy } from '../../runtime/core/tcp-proxy.suite.ts'
-import { freePorts } from '../../scripts/lab/server.ts'
+import { freePorts } from './server.ts'
 import { startTailrace } from './tailrace-process.ts'
 
 export interface ProcessClusterOptions {
@@ -19,8 +18,8 @@ export interface ProcessClusterOptions {
   /** Of all processes. */
   configuration: Readonly<Record<string, string>>
   logFile: string
-  /** The job's module; that of chaos unless given. */
-  job?: string
+  /** The job's module. */
+  job: string
   /** Each line that a process writes. */
   onLine?(process: string, line: string): void
 }
@@ -92,7 +91,7 @@ export class ProcessCluster {
   /** On the same ports as the last one, whatever that is doing. */
   startJobManager(): void {
     if (this.#closing) return
-    const { args, job = join(import.meta.dirname, 'job.ts') } = this.#options
+    const { args, job } = this.#options
     const child = this.#start('jm', [
       ...['jobmanager', job, '--port', String(this.restPort), '--metrics-port', '0'],
       ...this.#configuration({ 'jobmanager.rpc.port': String(this.#rpcPort) }),
