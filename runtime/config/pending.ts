@@ -30,7 +30,6 @@ export const PENDING: ReadonlySet<string> = new Set([
   'rest.await-leader-timeout',
   'scheduler-mode',
   'slot.idle.timeout',
-  'taskmanager.data.ssl.enabled',
   'taskmanager.load-balance.mode',
   'taskmanager.memory.process.size',
   'taskmanager.network.bind-policy',

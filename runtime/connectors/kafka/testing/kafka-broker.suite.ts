@@ -19,8 +19,8 @@ import { afterAll, beforeAll, describe } from 'vitest'
 import * as real from '../../../../scripts/lab/kafka.ts'
 import * as fake from '../../../../scripts/lab/kfake.ts'
 import { freePorts } from '../../../../scripts/lab/server.ts'
-import { clientsOf, type IndependentClients } from './independent-clients.suite.ts'
 import { TcpProxy } from '../../../core/tcp-proxy.suite.ts'
+import { clientsOf, type IndependentClients } from './independent-clients.suite.ts'
 
 const INSTALL_MS = 10 * 60_000
 
