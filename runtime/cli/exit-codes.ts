@@ -7,6 +7,8 @@ export const EXIT = {
   usage: 2,
   /** `check`: the job cannot go on from the checkpoint or savepoint. */
   misfit: 3,
+  /** `jobmanager`: another leads the cluster; start it again to stand by. */
+  deposed: 4,
   /** By Ctrl-C, SIGTERM, REST or the page. */
   cancelled: 130,
   /** Nobody reads the output any more. */

@@ -1,7 +1,14 @@
 /**
  * `tailrace jobmanager [JOB]`: with a job the cluster of one application, which ends with it; without, a session cluster that takes jobs by REST.
+ *
+ * With high availability several of them may run for one cluster, of which one leads. A leader that is none any more ends at once, whatever it does: what it had begun is fenced. One
+ * that is told to end gives the lead away, and leaves TaskManagers and jobs to the next.
  */
+import { ConfigValues } from '../config/option.ts'
+import { JOB_MANAGER } from '../config/options/processes.ts'
 import { errorToData } from '../core/errors.ts'
+import type { JobEndStatus } from '../jobmanager/job-status.ts'
+import { JobManagerPort } from '../processes/jobmanager-port.ts'
 import { JobManager } from '../processes/jobmanager-process.ts'
 import { ShippedArtifacts } from '../processes/shipped-artifacts.ts'
 import { internalTls } from '../rpc/tls/internal-tls.ts'
@@ -9,7 +16,8 @@ import { tcpListen } from '../rpc/wire/tcp.ts'
 import { type ConfigurationFlags, commandConfiguration } from './configuration.ts'
 import { EXIT } from './exit-codes.ts'
 import { openJob } from './job-program.ts'
-import { startServers } from './servers.ts'
+import { type Candidacy, standForElection } from './leadership.ts'
+import { type Servers, startServers } from './servers.ts'
 import { resolveSettings } from './settings.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -17,6 +25,14 @@ export interface JobManagerFlags extends ConfigurationFlags {
   parallelism?: string
   port?: string
   metricsPort?: string
+}
+
+/** Of the program of an application cluster, in the registry of jobs. */
+const APPLICATION = 'application'
+const EXIT_OF: Readonly<Record<JobEndStatus, number>> = {
+  FINISHED: EXIT.finished,
+  FAILED: EXIT.failed,
+  CANCELED: EXIT.cancelled,
 }
 
 export async function jobmanager(
@@ -34,52 +50,96 @@ export async function jobmanager(
   const settings = resolveSettings({ ...flags, web: true, config })
   const shipped = new ShippedArtifacts()
   const tls = internalTls(settings.options)
-  const deposed = Promise.withResolvers<number>()
-  const cluster = await JobManager.start({
+  const signal = Promise.withResolvers<'signal'>()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => signal.resolve('signal'))
+  let leaves = false
+  const onLost = (why: string) => {
+    if (leaves) return
+    log(`Does not lead any more: ${why}`)
+    // Now, in the middle of whatever it does.
+    process.exit(EXIT.deposed)
+  }
+  const port = await JobManagerPort.open({
+    configuration: settings.options,
+    listen: tcpListen(tls, (error) => log(`${error.code} ${error.message}`)),
+    onDeposed: (epoch) => onLost(`epoch ${epoch} has begun`),
+    log,
+  })
+  log(`JobManager listens on ${port.address.host}:${port.address.port}`)
+  const host = new ConfigValues(settings.options, 'TR-CONFIG-001').get(JOB_MANAGER.address)
+  const candidacy = await standForElection({ port, settings, host, environment: process.env, onLost, log }, APPLICATION)
+  /** Another may lead, and go on with what runs. */
+  const leave = async (code: number): Promise<number> => {
+    leaves = true
+    // Connections stay until the process ends.
+    void port.close()
+    await candidacy.availability?.close()
+    return code
+  }
+  const elected = await Promise.race([candidacy.led, signal.promise])
+  if (elected === 'signal') return leave(EXIT.finished)
+  const cluster = JobManager.start({
     configuration: settings.options,
     environment: process.env,
     cwd: terminal.cwd,
-    listen: tcpListen(tls, (error) => log(`${error.code} ${error.message}`)),
-    // Above that of whoever led before on this machine.
-    epoch: Date.now(),
-    onDeposed: deposed.resolve,
+    port,
+    leadership: elected.leadership,
+    onLost,
     readArtifact: (...piece) => shipped.read(...piece),
     onPrint: (stream, text) => (stream === 'stdout' ? terminal.out(text) : terminal.error(text)),
     historyMax: settings.historyMax,
     operationKeptMs: settings.operationKeptMs,
     log,
   })
-  const { address } = cluster
-  log(`JobManager listens on ${address.host}:${address.port}`)
-  const servers = await startServers(cluster.dispatcher, settings)
-  if (servers.webUrl !== undefined) log(`REST and the page on ${servers.webUrl}`)
-  const signal = Promise.withResolvers<'signal'>()
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => signal.resolve('signal'))
+  let servers: Servers | undefined
   try {
+    servers = await startServers(cluster.dispatcher, { ...settings, restPorts: elected.restPorts })
+    if (servers.webUrl !== undefined) log(`REST and the page on ${servers.webUrl}`)
     if (job === undefined) {
-      const why = await Promise.race([signal.promise, deposed.promise])
-      await cluster.stop(why === 'signal' ? { shutdown: 'the cluster was stopped' } : {})
-      return why === 'signal' ? EXIT.finished : EXIT.failed
+      await signal.promise
+      if (candidacy.availability !== undefined) return await leave(EXIT.finished)
+      await cluster.stop({ shutdown: 'the cluster was stopped' })
+      return EXIT.finished
+    }
+    const before = await endOfEarlierRun(cluster, candidacy)
+    if (before !== undefined) {
+      log(`The application has ended under an earlier leader: ${before}`)
+      await cluster.stop({ shutdown: `the application has ended: ${before}` })
+      return await leave(EXIT_OF[before])
     }
     const { program, artifact } = await openJob(job, args, settings.options, terminal)
     if (artifact !== undefined) program.artifact = shipped.add(artifact)
-    const session = cluster.run(program)
-    const end = await Promise.race([session.ended, signal.promise, deposed.promise])
-    if (typeof end !== 'object') {
-      await cluster.stop(end === 'signal' ? { shutdown: 'the cluster was stopped' } : {})
-      return end === 'signal' ? EXIT.cancelled : EXIT.failed
+    const session = await cluster.runKept(APPLICATION, program)
+    const end = await Promise.race([session.ended, signal.promise])
+    if (end === 'signal') {
+      if (candidacy.availability !== undefined) return await leave(EXIT.finished)
+      await cluster.stop({ shutdown: 'the cluster was stopped' })
+      return EXIT.cancelled
     }
     const { status, error } = end
     log(`The application has ended: ${status}${error === undefined ? '' : ` ${error.code} ${error.message}`}`)
     await cluster.stop({ shutdown: `the application has ended: ${status}` })
     await artifact?.release()
-    return { FINISHED: EXIT.finished, FAILED: EXIT.failed, CANCELED: EXIT.cancelled }[status]
+    return await leave(EXIT_OF[status])
   } catch (error) {
     const { code, message } = errorToData(error)
     log(`${code} ${message}`)
     await cluster.stop()
-    return EXIT.failed
+    return await leave(EXIT.failed)
   } finally {
-    await servers.close()
+    await servers?.close()
   }
+}
+
+/** How the application has ended under a leader that this process followed; undefined: it is to run. */
+async function endOfEarlierRun(cluster: JobManager, { endedBefore }: Candidacy): Promise<JobEndStatus | undefined> {
+  const { programs } = cluster
+  const entry = programs?.find(APPLICATION)
+  if (programs === undefined || entry?.outcome === undefined) return undefined
+  if (entry.submittedMs === endedBefore) {
+    await programs.forget(APPLICATION)
+    return undefined
+  }
+  await programs.cleanUp(APPLICATION)
+  return entry.outcome.status
 }

@@ -1,7 +1,8 @@
 /** `tailrace taskmanager`: hosts slots for a JobManager until it is told to end. */
 import { openArtifactCache } from '../artifacts/cache.ts'
 import { artifactSettings } from '../artifacts/settings.ts'
-import { fixedAddress } from '../processes/leader-address.ts'
+import { openClusterElection } from '../processes/high-availability.ts'
+import { electedAddress, fixedAddress } from '../processes/leader-address.ts'
 import { fetchProgram } from '../processes/shipped-artifacts.ts'
 import { TaskManagerProcess } from '../processes/taskmanager-process.ts'
 import { internalTls } from '../rpc/tls/internal-tls.ts'
@@ -19,10 +20,11 @@ export async function taskmanager(flags: ConfigurationFlags, terminal: Terminal)
   })
   const settings = artifactSettings(configuration)
   const cache = await openArtifactCache({ dir: settings.dir, sizeMax: settings.cacheMax })
+  const election = await openClusterElection({ configuration, environment: process.env, log })
   const taskManager = TaskManagerProcess.start({
     configuration,
     environment: process.env,
-    leader: fixedAddress(configuration),
+    leader: election === undefined ? fixedAddress(configuration) : electedAddress(election),
     dial: tcpDial(internalTls(configuration)),
     localProgram: (program, peer) => fetchProgram(program, peer, { settings, cache }),
     log,

@@ -8,7 +8,8 @@ import { TailraceError } from '../core/errors.ts'
 import type { LeaseClient, LeaseEvents, LeaseObject } from './lease-client.ts'
 
 export interface LeaseClientOptions {
-  namespace: string
+  /** That of the pod, or of the user's kubeconfig, if not given. */
+  namespace?: string
   name: string
   /** Put on a Lease that is created. */
   labels?: Record<string, string>
@@ -30,18 +31,21 @@ export async function openLeaseClient(options: LeaseClientOptions): Promise<Leas
   const config = new k8s.KubeConfig()
   if (options.configure === undefined) config.loadFromDefault()
   else options.configure(config)
-  return new RealLeaseClient(k8s, config, options)
+  const namespace = options.namespace ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default'
+  return new RealLeaseClient(k8s, config, { ...options, namespace })
 }
+
+type NamespacedOptions = LeaseClientOptions & { namespace: string }
 
 class RealLeaseClient implements LeaseClient {
   readonly place: string
   readonly #k8s: typeof K8s
   readonly #api: K8s.CoordinationV1Api
   readonly #watch: K8s.Watch
-  readonly #options: LeaseClientOptions
+  readonly #options: NamespacedOptions
   readonly #stops = new Set<() => void>()
 
-  constructor(k8s: typeof K8s, config: K8s.KubeConfig, options: LeaseClientOptions) {
+  constructor(k8s: typeof K8s, config: K8s.KubeConfig, options: NamespacedOptions) {
     this.place = `the Lease "${options.namespace}/${options.name}"`
     this.#k8s = k8s
     this.#api = config.makeApiClient(k8s.CoordinationV1Api)

@@ -53,6 +53,10 @@ export interface DispatcherOptions {
 
 export interface Submission {
   plan: Plan
+  /** That it had with an earlier JobManager; a new one if not given. */
+  jobId?: string | undefined
+  /** Its outcome is certain, and nothing of it is cleaned up or told before this resolves. */
+  beforeEnd?: JobOptions['beforeEnd']
   program: ProgramRef
   replay: ProgramReplay
   toProgram(message: ToProgram): void
@@ -81,8 +85,7 @@ export class Dispatcher implements Cluster {
   }
 
   /** Makes a job of a plan, with slots; `schedule()` starts it. Throws TR-CLUSTER-001 when there are too few, TR-CHECKPOINT-006 for its settings. */
-  submit({ plan, program, replay, toProgram, onEnd }: Submission): JobMaster {
-    const jobId = this.#options.newJobId()
+  submit({ plan, program, replay, toProgram, onEnd, beforeEnd, jobId = this.newJobId() }: Submission): JobMaster {
     const { slotCount } = assignSlots(plan)
     const { pool, waitForSlots = false } = this.#options
     const slots = waitForSlots ? [] : pool.acquire(jobId, slotCount)
@@ -105,6 +108,7 @@ export class Dispatcher implements Cluster {
       onPrint: this.#options.onPrint ?? (() => {}),
       openStorage: this.#options.openStorage,
       warn: (text) => this.#options.onPrint?.('stderr', `${text}\n`),
+      beforeEnd,
       onEnd: (end) => {
         this.#remember(jobId)
         onEnd(job, end)
@@ -118,6 +122,10 @@ export class Dispatcher implements Cluster {
     }
     this.#jobs.set(jobId, job)
     return job
+  }
+
+  newJobId(): string {
+    return this.#options.newJobId()
   }
 
   job(jobId: string): JobMaster | undefined {

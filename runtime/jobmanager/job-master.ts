@@ -74,6 +74,8 @@ export interface JobOptions {
   openStorage?: OpenStorage | undefined
   /** Hears what went wrong and does not matter to the job. */
   warn(text: string): void
+  /** Its outcome is certain: nothing of it is cleaned up or told before this resolves. Not asked for a job that goes on in the next cluster, nor for one whose values the program has taken. */
+  beforeEnd?: ((end: JobEnd) => Promise<void>) | undefined
   /** Last of all, when what is left of it has been cleaned up. */
   onEnd(end: JobEnd): void
 }
@@ -349,6 +351,12 @@ export class JobMaster implements JobContext {
   finish(status: JobEndStatus): void {
     this.slots.release()
     const end = this.#end(status)
+    const { beforeEnd } = this.#options
+    if (beforeEnd === undefined || this.#keepCheckpoints || this.isObserved) this.#close(status, end)
+    else void beforeEnd(end).then(() => this.#close(status, end))
+  }
+
+  #close(status: JobEndStatus, end: JobEnd): void {
     if (this.#checkpoints === undefined) this.#options.onEnd(end)
     else {
       const keep = this.#keepCheckpoints

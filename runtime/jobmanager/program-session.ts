@@ -11,8 +11,10 @@ import type { ProgramRef } from '../rpc/slot-messages.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { JobEnd, JobMaster } from './job-master.ts'
 import type { JobEndStatus } from './job-status.ts'
+import type { ProgramRecord } from './program-record.ts'
 
 export type ProgramHost = Host<ToProgram, FromProgram>
+type Submit = Extract<FromProgram, { type: 'submit' }>
 
 export interface SessionEnd {
   status: JobEndStatus
@@ -25,6 +27,8 @@ export interface SessionOptions {
   host: ProgramHost
   program: ProgramRef
   dispatcher: Dispatcher
+  /** What outlives this JobManager; undefined: nothing. Jobs that have ended by it are not run again. */
+  record?: ProgramRecord | undefined
   schedule?: Schedule
   /** A job was submitted and is about to be scheduled. */
   onJob?(job: JobMaster): void
@@ -44,6 +48,8 @@ export class ProgramSession {
   /** How the program ended; its jobs may still be ending. */
   #outcome: { status: JobEndStatus; error?: ErrorData } | undefined
   #cancelled = false
+  /** The cluster ends, not the program: the next one goes on with it. */
+  #stopped = false
   #executes = 0
 
   constructor(options: SessionOptions) {
@@ -57,7 +63,8 @@ export class ProgramSession {
 
   /** Tells the program to begin. */
   run(): void {
-    this.#options.host.port.post({ type: 'run', program: this.#options.program })
+    const { host, program, record } = this.#options
+    host.port.post({ type: 'run', program, kept: record?.once })
   }
 
   /** Cancels the jobs; the program then sees its execute() rejected and can clean up. */
@@ -70,6 +77,7 @@ export class ProgramSession {
 
   /** Ends the program at once; its jobs end with the cluster. */
   stop(): void {
+    this.#stopped = true
     const error = errorToData(new TailraceError('TR-CLUSTER-002', 'The cluster was stopped'))
     for (const job of this.#live) job.cancel({ keepCheckpoints: true })
     this.#ends({ status: 'CANCELED', error })
@@ -80,7 +88,10 @@ export class ProgramSession {
       case 'ready':
         break
       case 'submit':
-        this.#submit(message)
+        void this.#submit(message)
+        break
+      case 'once':
+        void this.#once(message)
         break
       case 'finished':
         this.#ends({ status: 'FINISHED' })
@@ -95,30 +106,68 @@ export class ProgramSession {
     }
   }
 
-  #submit({ executeIndex, plan, once, results }: Extract<FromProgram, { type: 'submit' }>): void {
-    const { dispatcher, host, program, onJob } = this.#options
+  async #submit(message: Submit): Promise<void> {
+    const { host, record, dispatcher } = this.#options
+    const { executeIndex, plan } = message
     this.#executes++
     try {
-      if (this.#cancelled) throw new TailraceError('TR-CLUSTER-002', 'The program was cancelled')
-      const job = dispatcher.submit({
-        plan,
-        program,
-        replay: { executeIndex, once, results },
-        toProgram: (message) => host.port.post(message),
-        onEnd: (ended, end) => this.#jobEnded(executeIndex, ended, end),
-      })
-      this.#live.add(job)
-      host.port.post({ type: 'submitted', executeIndex, jobId: job.id })
-      onJob?.(job)
-      job.schedule()
+      if (record === undefined) {
+        this.#run(message, undefined)
+        return
+      }
+      const known = record.job(executeIndex)
+      if (known?.end !== undefined) {
+        this.#replay(executeIndex, known.jobId, known.end)
+        return
+      }
+      const jobId = known?.jobId ?? dispatcher.newJobId()
+      await record.addJob({ jobId, executeIndex, jobName: plan.config.jobName, plan })
+      if (this.#outcome === undefined) this.#run(message, jobId)
     } catch (error) {
       host.port.post({ type: 'submitFailed', executeIndex, error: errorToData(error) })
+    }
+  }
+
+  #run({ executeIndex, plan, once, results }: Submit, jobId: string | undefined): void {
+    const { dispatcher, host, program, record, onJob } = this.#options
+    if (this.#cancelled) throw new TailraceError('TR-CLUSTER-002', 'The program was cancelled')
+    const job = dispatcher.submit({
+      plan,
+      jobId,
+      program,
+      replay: { executeIndex, once, results },
+      toProgram: (message) => host.port.post(message),
+      beforeEnd: record && ((end) => record.endJob(job.id, end)),
+      onEnd: (ended, end) => this.#jobEnded(executeIndex, ended, end),
+    })
+    this.#live.add(job)
+    host.port.post({ type: 'submitted', executeIndex, jobId: job.id })
+    onJob?.(job)
+    job.schedule()
+  }
+
+  /** A job that an earlier JobManager has run to its end. */
+  #replay(executeIndex: number, jobId: string, end: JobEnd): void {
+    const { port } = this.#options.host
+    if (end.result !== undefined) this.#results.push(end.result)
+    port.post({ type: 'submitted', executeIndex, jobId })
+    port.post({ type: 'jobEnded', executeIndex, jobId, ...end })
+  }
+
+  async #once({ name, value }: Extract<FromProgram, { type: 'once' }>): Promise<void> {
+    const { host, record } = this.#options
+    try {
+      await record?.addOnce(name, value)
+      host.port.post({ type: 'onceKept', name })
+    } catch (error) {
+      host.port.post({ type: 'onceKept', name, error: errorToData(error) })
     }
   }
 
   #jobEnded(executeIndex: number, job: JobMaster, end: JobEnd): void {
     this.#live.delete(job)
     if (end.result !== undefined) this.#results.push(end.result)
+    if (!this.#stopped) void this.#options.record?.cleanJob(job.id)
     this.#options.onJobEnd?.(job, end)
     this.#options.host.port.post({ type: 'jobEnded', executeIndex, jobId: job.id, ...end })
     if (this.#cancelled) this.#giveUpWhenIdle()
@@ -134,8 +183,11 @@ export class ProgramSession {
 
   #endWhenDone(): void {
     if (this.#outcome === undefined || this.#live.size > 0) return
-    this.#options.host.terminate()
-    this.#end({ ...this.#outcome, results: this.#results })
+    const { host, record } = this.#options
+    const end = { ...this.#outcome, results: this.#results }
+    host.terminate()
+    if (record === undefined || this.#stopped) this.#end(end)
+    else void record.endProgram(this.#outcome).then(() => this.#end(end))
   }
 
   #giveUpWhenIdle(): void {

@@ -20,6 +20,8 @@ export interface TaskManagersOptions {
   schedule: Schedule
   /** A piece of an artifact; throws TR-ARTIFACT-004 when there is none of this hash. */
   readArtifact(sha256: string, offset: number, length: number): Promise<ArtifactPiece>
+  /** Throws TR-HA-001 when this process does not lead any more: then no TaskManager is told anything. */
+  refuseUnlessLeader?(what: string): void
   /** For the log: one has come or gone. */
   log(text: string): void
 }
@@ -60,6 +62,7 @@ export class TaskManagers {
     let own: RegisteredTaskManager | undefined
     peer.handle({
       registerTaskManager: (message): Registered => {
+        this.#options.refuseUnlessLeader?.(`register TaskManager ${message.taskManagerId}`)
         own?.lose(new TailraceError('TR-CLUSTER-005', 'it has registered again'))
         own = this.#register(peer, message)
         return { outcome: 'registered', adopted: [], number: own.number }
@@ -78,7 +81,7 @@ export class TaskManagers {
   }
 
   #register(peer: TaskManagerPeer, message: RegisterTaskManager): RegisteredTaskManager {
-    const { clock, log, pool, schedule } = this.#options
+    const { clock, log, pool, schedule, refuseUnlessLeader = () => {} } = this.#options
     const id = message.taskManagerId
     this.#registered.get(id)?.lose(new TailraceError('TR-CLUSTER-005', 'a process with its id has registered'))
     const one = new RegisteredTaskManager({
@@ -86,6 +89,7 @@ export class TaskManagers {
       message,
       number: ++this.#registrations,
       clock,
+      refuseUnlessLeader,
       onLost: (error) => {
         if (this.#registered.get(id) === one) this.#registered.delete(id)
         const { code, message: why } = error
@@ -116,6 +120,7 @@ interface RegisteredOptions {
   message: RegisterTaskManager
   number: number
   clock: Clock
+  refuseUnlessLeader(what: string): void
   onLost(error: TailraceError): void
 }
 
@@ -167,11 +172,11 @@ export class RegisteredTaskManager {
     const ref = { slot, thread }
     const host = new RemoteSlot({
       send: (message) => this.#send(() => peer.send({ type: 'toSlot', ...ref, message })),
-      end: () => peer.send({ type: 'endSlot', ...ref }),
+      end: () => this.#send(() => peer.send({ type: 'endSlot', ...ref })),
     })
     this.#threads.set(keyOf(slot, thread), host)
     if (this.#lost) queueMicrotask(() => host.ended({ code: 1 }))
-    else peer.send({ type: 'startSlot', ...ref })
+    else this.#send(() => peer.send({ type: 'startSlot', ...ref }))
     return host
   }
 
@@ -207,7 +212,9 @@ export class RegisteredTaskManager {
 
   /** What a user's value makes impossible to send ends its slot, not the process. */
   #send(send: () => void): void {
+    const { refuseUnlessLeader, message } = this.#options
     try {
+      refuseUnlessLeader(`tell TaskManager ${message.taskManagerId} what to do`)
       send()
     } catch (error) {
       if (!isTailraceError(error)) throw error

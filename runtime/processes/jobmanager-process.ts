@@ -2,37 +2,34 @@
  * `tailrace jobmanager`: takes TaskManagers, runs programs in threads of its own and their jobs in the slots of those.
  */
 import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { ConfigValues } from '../config/option.ts'
-import { AVAILABILITY } from '../config/options/availability.ts'
 import { JOB } from '../config/options/job.ts'
-import { JOB_MANAGER, SLOTS } from '../config/options/processes.ts'
+import { SLOTS } from '../config/options/processes.ts'
 import { type Clock, type Schedule, systemClock, systemSchedule } from '../core/clock.ts'
-import { errorToData } from '../core/errors.ts'
-import type { Listen, Listener, SocketAddress } from '../core/socket.ts'
 import { Dispatcher, type DispatcherOptions } from '../jobmanager/dispatcher.ts'
 import type { OpenStorage } from '../jobmanager/job-checkpoints.ts'
 import { jobStorage, savepointDisposer } from '../jobmanager/job-storage.ts'
+import type { ProgramRecord } from '../jobmanager/program-record.ts'
 import { type ProgramHost, ProgramSession, type SessionOptions } from '../jobmanager/program-session.ts'
 import { SlotPool } from '../jobmanager/slot-pool.ts'
 import { type ArtifactPiece, TaskManagers } from '../jobmanager/task-managers.ts'
-import { version } from '../program/running-copy.ts'
 import { threadHost } from '../rpc/host.ts'
-import { toJobManager, toTaskManager } from '../rpc/messages/catalog.ts'
 import type { FromProgram, ToProgram } from '../rpc/program-messages.ts'
 import type { ProgramRef } from '../rpc/slot-messages.ts'
-import { leaderFence } from '../rpc/wire/fence.ts'
-import { acceptPeers } from '../rpc/wire/open.ts'
-import { readWireSettings } from '../rpc/wire/settings.ts'
+import type { Leadership } from './high-availability.ts'
+import type { JobManagerPort } from './jobmanager-port.ts'
+import { KeptPrograms } from './kept-programs.ts'
 
 export interface JobManagerOptions extends Pick<DispatcherOptions, 'onPrint' | 'historyMax' | 'operationKeptMs'> {
   configuration: Readonly<Record<string, string>>
   environment: Readonly<Record<string, string | undefined>>
   cwd: string
-  listen: Listen
-  /** Above that of every leader before. */
-  epoch: number
-  /** A newer leader is there: nothing may be changed any more. */
-  onDeposed(epoch: number): void
+  /** Where TaskManagers find it: theirs from now on. */
+  port: JobManagerPort
+  leadership: Leadership
+  /** Another leads: nothing may be changed any more. */
+  onLost(why: string): void
   readArtifact(sha256: string, offset: number, length: number): Promise<ArtifactPiece>
   /** A line of the log. */
   log(text: string): void
@@ -55,17 +52,25 @@ export class JobManager {
   readonly taskManagers: TaskManagers
   readonly #pool: SlotPool
   readonly #options: JobManagerOptions
+  /** What outlives this process; undefined: nothing. */
+  readonly programs: KeptPrograms | undefined
+  readonly #port: JobManagerPort
   readonly #sessions = new Set<ProgramSession>()
-  #listener: Listener | undefined
 
   private constructor(options: JobManagerOptions) {
     const { configuration, environment, cwd, clock = systemClock, schedule = systemSchedule, log } = options
     this.#options = options
+    const { port, leadership, onLost } = options
+    const { registry } = leadership
+    const refuseUnlessLeader = (what: string) => leadership.refuseUnlessLeader(what)
+    this.#port = port
+    this.programs = registry && new KeptPrograms({ registry, refuseUnlessLeader, onLost, schedule, log })
     const read = new ConfigValues(configuration, 'TR-CONFIG-001')
     this.#pool = new SlotPool(schedule)
     const { newId = () => randomBytes(16).toString('hex'), random = Math.random } = options
     const storage = { clock, schedule, random, newOwner: newId, environment, cwd, warn: log }
     const { onPrint, historyMax, operationKeptMs } = options
+    const openStorage = options.openStorage ?? jobStorage(storage)
     this.dispatcher = new Dispatcher({
       pool: this.#pool,
       waitForSlots: true,
@@ -78,7 +83,11 @@ export class JobManager {
         deployMs: read.get(SLOTS.deployTimeout),
         cancelMs: read.get(JOB.cancellationTimeout),
       },
-      openStorage: options.openStorage ?? jobStorage(storage),
+      openStorage: async (job) => {
+        // Its claim would depose whoever leads now.
+        refuseUnlessLeader(`take over the checkpoints of job ${job.jobId}`)
+        return openStorage(job)
+      },
       disposeSavepoint: savepointDisposer(storage, configuration),
       ...(onPrint === undefined ? {} : { onPrint }),
       ...(historyMax === undefined ? {} : { historyMax }),
@@ -89,52 +98,44 @@ export class JobManager {
       clock,
       schedule,
       readArtifact: (...piece) => options.readArtifact(...piece),
+      refuseUnlessLeader,
       log,
     })
+    port.lead(leadership.epoch, (peer) => this.taskManagers.serve(peer))
   }
 
-  /** Listens for TaskManagers. Rejects with TR-CLUSTER-003 when the port is taken. */
-  static async start(options: JobManagerOptions): Promise<JobManager> {
-    const { configuration, clock = systemClock, schedule = systemSchedule, epoch, listen, log, onDeposed } = options
-    const jobManager = new JobManager(options)
-    const read = new ConfigValues(configuration, 'TR-CONFIG-001')
-    jobManager.#listener = await acceptPeers({
-      listen,
-      address: { host: read.get(JOB_MANAGER.bindHost), port: read.get(JOB_MANAGER.port) },
-      hello: {
-        version,
-        clusterId: read.get(AVAILABILITY.clusterId),
-        role: 'jobmanager',
-        instanceId: read.get(JOB_MANAGER.id) ?? `jm-${epoch}`,
-      },
-      receives: toJobManager,
-      sends: toTaskManager,
-      fence: leaderFence(epoch, onDeposed),
-      settings: readWireSettings(configuration),
-      clock,
-      schedule,
-      otherLeader: () => undefined,
-      onPeer: (peer) => jobManager.taskManagers.serve(peer),
-      onRefused: (error) => log(`${error.code} ${error.message}`),
-      onHandlerError: (error, type) => log(`Cannot do ${type}: ${errorToData(error).message}`),
-    })
-    return jobManager
-  }
-
-  /** Of the RPC. */
-  get address(): SocketAddress {
-    return this.#listener!.address
+  /** Takes TaskManagers from now on. */
+  static start(options: JobManagerOptions): JobManager {
+    return new JobManager(options)
   }
 
   /** Runs a program in a thread of this process; the session ends when it and its jobs have. */
-  run(program: ProgramRef, watch: Watch = {}): ProgramSession {
+  run(program: ProgramRef, watch: Watch = {}, record?: ProgramRecord): ProgramSession {
     const { schedule = systemSchedule, startProgram = programThread } = this.#options
     const host = startProgram(program)
-    const session = new ProgramSession({ host, program, dispatcher: this.dispatcher, schedule, ...watch })
+    const session = new ProgramSession({ host, program, dispatcher: this.dispatcher, schedule, record, ...watch })
     this.#sessions.add(session)
     void session.ended.then(() => this.#sessions.delete(session))
     session.run()
     return session
+  }
+
+  /**
+   * The same for a program that the next leader goes on with, if this process does not come to its end: under the id `programId` it has the jobs, results and values of env.once() that it
+   * had before. Without anything that outlives this process it is {@link run}.
+   *
+   * @param artifact the file that the program's artifact is in, if the next leader cannot find it by itself
+   */
+  async runKept(
+    programId: string,
+    program: ProgramRef,
+    { artifact, ...watch }: Watch & { artifact?: string | undefined } = {},
+  ): Promise<ProgramSession> {
+    const { programs } = this
+    if (programs === undefined) return this.run(program, watch)
+    if (artifact !== undefined) await programs.storeArtifact(program.artifact!.name, await readFile(artifact))
+    const stored = artifact === undefined ? undefined : program.artifact!.sha256
+    return this.run(program, watch, await programs.record(programId, program, stored))
   }
 
   /** Ends programs and jobs; `shutdown`: the TaskManagers, too. Checkpoints stay. */
@@ -142,7 +143,7 @@ export class JobManager {
     for (const session of this.#sessions) session.stop()
     await this.#pool.stop()
     if (shutdown !== undefined) this.taskManagers.shutdown(shutdown)
-    await this.#listener?.close()
+    await this.#port.close()
   }
 }
 

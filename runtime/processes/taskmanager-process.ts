@@ -82,6 +82,9 @@ export class TaskManagerProcess {
   readonly #dataPorts: DataPorts
   readonly #end: (end: { reason: string; failed: boolean }) => void
   #session: { session: JobManagerSession; stores: JobStores; peer: JobManagerPeer } | undefined
+  readonly #unwatch: () => void
+  /** Rejects when another leads than the one that is registered with, or tried. */
+  #turn: PromiseWithResolvers<never> = Promise.withResolvers()
   #stopped = false
 
   private constructor(options: TaskManagerProcessOptions) {
@@ -99,6 +102,7 @@ export class TaskManagerProcess {
     const { promise, resolve } = Promise.withResolvers<{ reason: string; failed: boolean }>()
     this.ended = promise
     this.#end = resolve
+    this.#unwatch = options.leader.watch(() => this.#anotherLeads())
   }
 
   /** Throws TR-CONFIG-001. */
@@ -113,8 +117,11 @@ export class TaskManagerProcess {
   async stop(reason: string, failed = false): Promise<void> {
     if (this.#stopped) return
     this.#stopped = true
+    this.#unwatch()
+    this.#turn.reject(new TailraceError('TR-CLUSTER-002', 'the TaskManager ends'))
     this.#machine.metrics.stop()
     await this.#leave()
+    await this.#options.leader.close()
     this.#end({ reason, failed })
   }
 
@@ -126,6 +133,13 @@ export class TaskManagerProcess {
     await session?.stores.close()
   }
 
+  /** Slots go on; the connection to whoever led is of no use, though nothing has broken it. */
+  #anotherLeads(): void {
+    const farewell = { code: 'TR-RPC-004', message: 'another JobManager leads' } as const
+    this.#turn.reject(new TailraceError(farewell.code, farewell.message))
+    this.#session?.peer.close(farewell)
+  }
+
   /** One registration after the other. */
   async #serve(): Promise<void> {
     const firstMs = this.#read.get(CLUSTER.registrationFirst)
@@ -135,30 +149,41 @@ export class TaskManagerProcess {
     let pause = backOff({ firstMs, mostMs, random })
     let aloneSinceMs = this.#clock.monotonic()
     let said = ''
+    const { log } = this.#options
     while (!this.#stopped) {
+      const turn = Promise.withResolvers<never>()
+      turn.promise.catch(() => {
+        pause = backOff({ firstMs, mostMs, random })
+      })
+      this.#turn = turn
       try {
         const lost = await this.#register()
         pause = backOff({ firstMs, mostMs, random })
         said = ''
         const error = await lost
         if (this.#stopped) return
-        this.#options.log(`The JobManager is lost: ${error.message}`)
+        log(`The JobManager is lost: ${error.message}`)
         aloneSinceMs = this.#clock.monotonic()
       } catch (error) {
         const { code, message } = errorToData(error, 'TR-RPC-001')
+        if (this.#stopped) return
         if (FATAL.has(code)) {
           await this.stop(`${code} ${message}`, true)
           return
         }
-        if (message !== said) this.#options.log(`${code} ${message}`)
+        if (message !== said) log(`${code} ${message}`)
         said = message
       }
       if (this.#clock.monotonic() - aloneSinceMs > leaderlessMs) {
         await this.stop(`nobody has led for ${leaderlessMs / 1000} s (tailrace.leaderless.timeout)`, true)
         return
       }
-      await new Promise<void>((resolve) => void this.#schedule(pause(), resolve))
+      await Promise.race([this.#pause(pause()), turn.promise]).catch(() => {})
     }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#schedule(ms, resolve))
   }
 
   /** Resolves when registered, with the loss of the connection. */
@@ -166,7 +191,8 @@ export class TaskManagerProcess {
     const { configuration, dial, leader, log } = this.#options
     const address = await leader.find()
     if (address === undefined) throw new TailraceError('TR-RPC-004', 'Cannot register: no JobManager leads')
-    const dialled = await dialPeer({
+    const { promise: another } = this.#turn
+    const dialling = dialPeer({
       dial,
       address,
       hello: {
@@ -182,6 +208,13 @@ export class TaskManagerProcess {
       clock: this.#clock,
       schedule: this.#schedule,
       onHandlerError: (error, type) => log(`Cannot do ${type}: ${errorToData(error).message}`),
+    })
+    // Whoever led may be stopped in the middle of a hello.
+    const dialled = await Promise.race([dialling, another]).catch((error) => {
+      dialling
+        .then(({ peer }) => peer?.close({ code: 'TR-RPC-004', message: 'another JobManager leads' }))
+        .catch(() => {})
+      throw error
     })
     if (dialled.refused !== undefined) throw new TailraceError(dialled.refused.code, dialled.refused.message)
     const { peer } = dialled
@@ -206,7 +239,7 @@ export class TaskManagerProcess {
       readLog: async () => ({ bytes: new Uint8Array(), offset: 0, size: 0 }),
     })
     peer.handle(session.handlers())
-    const answer = await peer.call({
+    const calling = peer.call({
       type: 'registerTaskManager',
       taskManagerId: this.id,
       host: this.host,
@@ -216,7 +249,12 @@ export class TaskManagerProcess {
       version,
       nodeVersion,
       startedMs: this.#startedMs,
-      inventory: [],
+      inventory: this.#session?.session.inventory() ?? [],
+    })
+    const answer = await Promise.race([calling, another]).catch((error) => {
+      calling.catch(() => {})
+      peer.close({ code: 'TR-CLUSTER-002', message: 'the registration was given up' })
+      throw error
     })
     if (answer.outcome === 'refused') throw new TailraceError(answer.code, answer.message)
     // Whatever an earlier leader has begun here: this one begins anew. It starts threads when it has answered.

@@ -18,18 +18,18 @@ const port: Port<FromProgram, ToProgram> = {
 let receive: ((message: ToProgram) => void) | undefined
 
 port.onMessage((message) => {
-  if (message.type === 'run') void run(message.program)
+  if (message.type === 'run') void run(message.program, message.kept)
   else receive?.(message)
 })
 port.post({ type: 'ready' })
 
-async function run(program: ProgramRef): Promise<void> {
+async function run(program: ProgramRef, kept: Readonly<Record<string, unknown>> | undefined): Promise<void> {
   // Loaded with the first program: a waiting thread stays small.
   const { neverExecuted, programError, runProgram } = await import('./load.ts')
   const { SubmitContext } = await import('./submit-context.ts')
   let over = false
   let inBackground = false
-  const context = new SubmitContext(program, port, { onPending: holdWhilePending })
+  const context = new SubmitContext(program, port, { onPending: holdWhilePending, kept })
   receive = (message) => context.receive(message)
   process.on('unhandledRejection', fail)
   process.on('uncaughtException', fail)

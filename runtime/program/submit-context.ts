@@ -43,6 +43,8 @@ export interface SubmitContextOptions {
   onPending?: (pending: number) => void
   /** Whether slots run the program again; else collected values need not be kept. */
   replayed?: boolean
+  /** Values of env.once() that earlier runs of the program have computed; each new one is kept before the program has it. undefined: nothing is kept. */
+  kept?: Readonly<Record<string, unknown>> | undefined
   /** Of what enumerators do again and again; by timers if not given. */
   schedule?: Schedule
 }
@@ -55,6 +57,8 @@ export class SubmitContext implements ExecutionContext {
   readonly #executes: Execute[] = []
   readonly #once = new Map<string, Promise<unknown>>()
   readonly #onceValues: Record<string, unknown> = {}
+  /** Values on their way to where they are kept, by name; undefined: nothing is kept. */
+  readonly #keeping: Map<string, PromiseWithResolvers<void>> | undefined
   readonly #onPending: (pending: number) => void
   readonly #replayed: boolean
   readonly #schedule: Schedule | undefined
@@ -63,8 +67,13 @@ export class SubmitContext implements ExecutionContext {
   constructor(
     program: ProgramRef,
     port: Port<FromProgram, ToProgram>,
-    { onPending = () => {}, replayed = true, schedule }: SubmitContextOptions = {},
+    { onPending = () => {}, replayed = true, schedule, kept }: SubmitContextOptions = {},
   ) {
+    this.#keeping = kept && new Map()
+    for (const [name, value] of Object.entries(kept ?? {})) {
+      this.#onceValues[name] = value
+      this.#once.set(name, Promise.resolve(value))
+    }
     this.#schedule = schedule
     this.#onPending = onPending
     this.#replayed = replayed
@@ -141,8 +150,10 @@ export class SubmitContext implements ExecutionContext {
     if (value === undefined) {
       value = Promise.resolve()
         .then(compute)
-        .then((computed) => {
-          this.#onceValues[name] = clone(name, computed)
+        .then(async (computed) => {
+          const copy = clone(name, computed)
+          await this.#keep(name, copy)
+          this.#onceValues[name] = copy
           return computed
         })
       this.#once.set(name, value)
@@ -171,6 +182,12 @@ export class SubmitContext implements ExecutionContext {
     switch (message.type) {
       case 'run':
         break
+      case 'onceKept': {
+        const { name, error } = message
+        if (error === undefined) this.#keeping?.get(name)?.resolve()
+        else this.#keeping?.get(name)?.reject(errorFromData(error))
+        break
+      }
       case 'submitted':
         this.#submitted(this.#executes[message.executeIndex]!, message.jobId)
         break
@@ -198,6 +215,15 @@ export class SubmitContext implements ExecutionContext {
       default:
         this.#of(message.jobId).coordinators?.receive(message)
     }
+  }
+
+  /** A next run of the program will find the value. */
+  #keep(name: string, value: unknown): Promise<void> | undefined {
+    if (this.#keeping === undefined) return undefined
+    const kept = Promise.withResolvers<void>()
+    this.#keeping.set(name, kept)
+    this.#port.post({ type: 'once', name, value })
+    return kept.promise
   }
 
   #count(by: number): void {

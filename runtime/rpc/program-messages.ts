@@ -29,7 +29,10 @@ export type JobStatus =
   | 'RECONCILING'
 
 export type ToProgram =
-  | { type: 'run'; program: ProgramRef }
+  /** `kept`: values of env.once() so far, where they are kept for the next JobManager: then each new one is told by `once` first. */
+  | { type: 'run'; program: ProgramRef; kept?: Readonly<Record<string, unknown>> | undefined }
+  /** The answer to `once`: the program may have the value; with an error it cannot. */
+  | { type: 'onceKept'; name: string; error?: ErrorData }
   | { type: 'submitted'; executeIndex: number; jobId: string }
   | { type: 'submitFailed'; executeIndex: number; error: ErrorData }
   | {
@@ -72,6 +75,8 @@ export type FromProgram =
       once: Record<string, unknown>
       results: unknown[]
     }
+  /** A value of env.once() that the program has computed and waits for. */
+  | { type: 'once'; name: string; value: unknown }
   | { type: 'assignSplits'; jobId: string; vertexId: string; subtask: number; splits: SourceSplit[] }
   | { type: 'noMoreSplits'; jobId: string; vertexId: string; subtask: number }
   | { type: 'sourceEvent'; jobId: string; vertexId: string; subtask: number; event: unknown }

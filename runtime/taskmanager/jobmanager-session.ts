@@ -8,12 +8,14 @@ import { MetricsPage } from '../metrics/page.ts'
 import type { HostExit } from '../rpc/host.ts'
 import type { ToJobManager, ToTaskManager } from '../rpc/messages/catalog.ts'
 import { pageValues } from '../rpc/messages/metrics.ts'
+import type { SlotInventory } from '../rpc/messages/parts/slot-inventory.ts'
 import { exitToData } from '../rpc/messages/slot-ended.ts'
 import type { DeploymentData } from '../rpc/messages/to-slot/deploy.ts'
 import type { ToSlotData } from '../rpc/messages/to-slot.ts'
 import type { FromSlot, ProgramRef, SlotHost } from '../rpc/slot-messages.ts'
 import type { Handlers } from '../rpc/wire/catalog.ts'
 import type { Peer } from '../rpc/wire/peer.ts'
+import { SlotWork } from './slot-work.ts'
 
 export type JobManagerPeer = Peer<ToTaskManager, ToJobManager>
 
@@ -39,6 +41,8 @@ interface Thread {
   /** Names of metrics so far: so many values of the page are used. */
   metrics: number
   page: SharedArrayBuffer | undefined
+  /** Since its deployment. */
+  work: SlotWork | undefined
   /** What was said to it is done in order. */
   behind: Promise<void>
   waiting: number
@@ -74,6 +78,11 @@ export class JobManagerSession {
     )
   }
 
+  /** What its slots run, for the next registration. */
+  inventory(): SlotInventory[] {
+    return [...this.#threads.values()].flatMap(({ slot, thread, work }) => work?.inventory(slot, thread) ?? [])
+  }
+
   /** Ends all threads: another leader, or nobody, has this process. */
   end(): void {
     this.#ended = true
@@ -85,7 +94,8 @@ export class JobManagerSession {
     if (slot >= this.#options.slots)
       throw new TailraceError('TR-RPC-006', `Cannot start slot ${slot}: there are ${this.#options.slots}`)
     const host = this.#options.start(slot)
-    const one: Thread = { slot, thread, host, metrics: 0, page: undefined, behind: Promise.resolve(), waiting: 0 }
+    const fresh = { metrics: 0, page: undefined, work: undefined, behind: Promise.resolve(), waiting: 0 }
+    const one: Thread = { slot, thread, host, ...fresh }
     this.#threads.set(keyOf(slot, thread), one)
     host.port.onMessage((message) => this.#fromSlot(one, message))
     host.onExit((exit) => this.#exited(one, exit))
@@ -94,6 +104,7 @@ export class JobManagerSession {
   #fromSlot(one: Thread, message: FromSlot): void {
     if (this.#ended) return
     const { slot, thread } = one
+    one.work?.said(message)
     if (message.type === 'metricNames')
       one.metrics = Math.max(one.metrics, ...message.names.map(({ index }) => index + 1))
     try {
@@ -124,6 +135,7 @@ export class JobManagerSession {
   #toSlot(slot: number, thread: number, message: ToSlotData): void {
     const one = this.#threads.get(keyOf(slot, thread))
     if (one === undefined) return
+    one.work?.told(message)
     if (message.type !== 'deploy' && one.waiting === 0) {
       one.host.port.post(message)
       return
@@ -143,6 +155,7 @@ export class JobManagerSession {
     try {
       const program = await this.#options.localProgram(deployment.program)
       one.page = MetricsPage.allocate()
+      one.work = new SlotWork(deployment, this.#options.peer.hello.epoch)
       one.metrics = 0
       one.host.port.post({ type: 'deploy', deployment: { ...deployment, program, page: one.page } })
     } catch (error) {

@@ -32,6 +32,29 @@ export function leaderFence(epoch: number, onDeposed: (epoch: number) => void): 
   }
 }
 
+/** Of a process that may come to lead. Before that it takes notice of nobody's epoch: it refuses who comes anyway. */
+export interface CandidateFence extends Fence {
+  /** From now on it is a leader's. */
+  lead(epoch: number): void
+}
+
+/** @param onDeposed as for {@link leaderFence}, once it leads */
+export function candidateFence(onDeposed: (epoch: number) => void): CandidateFence {
+  let leads: Fence | undefined
+  return {
+    get epoch() {
+      return leads?.epoch ?? 0
+    },
+    get newest() {
+      return leads?.newest ?? 0
+    },
+    see: (seen) => leads?.see(seen) ?? true,
+    lead: (epoch) => {
+      leads = leaderFence(epoch, onDeposed)
+    },
+  }
+}
+
 /** @param onNewer called with each epoch that is newer than all before */
 export function followerFence(onNewer: (epoch: number) => void = () => {}, epoch = 0): Fence {
   let newest = epoch

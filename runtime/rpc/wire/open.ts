@@ -57,7 +57,8 @@ export async function dialPeer<In extends Catalog, Out extends Catalog>(
       onFarewell: (said) => {
         farewell = said
       },
-      admit: () => undefined,
+      turnAway: () => undefined,
+      welcome: () => {},
     })
     connection.onLost((error) => (farewell === undefined ? reject(error) : resolve({ refused: farewell })))
     connection.write(helloFrame({ ...options.hello, epoch: options.fence.epoch }))
@@ -108,12 +109,10 @@ export function acceptPeers<In extends Catalog, Out extends Catalog>(
         onPeer(peer)
       },
       onFarewell: () => {},
-      admit: (hello) => {
+      welcome: () => connection.write(helloFrame({ ...options.hello, epoch: options.fence.epoch })),
+      turnAway: (hello) => {
         const other = otherLeader()
-        if (other === undefined) {
-          connection.write(helloFrame({ ...options.hello, epoch: options.fence.epoch }))
-          return undefined
-        }
+        if (other === undefined) return undefined
         const where = other.address === undefined ? 'not known' : `${other.address.host}:${other.address.port}`
         return {
           code: 'TR-RPC-004',
@@ -132,15 +131,17 @@ export function acceptPeers<In extends Catalog, Out extends Catalog>(
 interface Greeting<In extends Catalog, Out extends Catalog> {
   onPeer(peer: Peer<In, Out>): void
   onFarewell(farewell: Farewell): void
-  /** The other's hello is well: says the own one, or why not. */
-  admit(hello: Hello): Farewell | undefined
+  /** The other's hello is well: why it should go elsewhere. */
+  turnAway(hello: Hello): Farewell | undefined
+  /** Says the own hello, where that was not done before. */
+  welcome(): void
 }
 
 /** Waits for the other's hello and judges it. */
 function greet<In extends Catalog, Out extends Catalog>(
   socket: ByteSocket,
   options: WireOptions<In, Out>,
-  { onPeer, onFarewell, admit }: Greeting<In, Out>,
+  { onPeer, onFarewell, turnAway, welcome }: Greeting<In, Out>,
 ): Connection {
   const { settings, schedule, fence } = options
   const connection = new Connection({ socket, settings, schedule, bytesMax: HELLO_BYTES_MAX })
@@ -171,12 +172,16 @@ function greet<In extends Catalog, Out extends Catalog>(
       return
     }
     const own = { ...options.hello, epoch: fence.epoch }
-    const against = judgeHello(own, found, socket.remote) ?? judgeEpoch(found.hello!, own, fence, socket.remote)
-    const refusal = against ?? admit(found.hello!)
+    // Who does not lead has no epoch that could be compared.
+    const refusal =
+      judgeHello(own, found, socket.remote) ??
+      turnAway(found.hello!) ??
+      judgeEpoch(found.hello!, own, fence, socket.remote)
     if (refusal !== undefined) {
       refuse(refusal)
       return
     }
+    welcome()
     stopTimer()
     const hello = found.hello!
     connection.remote = nameOf(hello, socket.remote)

@@ -14,6 +14,7 @@ import type { JobStorage, OpenStorage } from '../../jobmanager/job-checkpoints.t
 import type { JobMaster } from '../../jobmanager/job-master.ts'
 import { type ProgramHost, ProgramSession, type SessionEnd } from '../../jobmanager/program-session.ts'
 import { SlotPool } from '../../jobmanager/slot-pool.ts'
+import { JobManagerPort } from '../../processes/jobmanager-port.ts'
 import { JobManager } from '../../processes/jobmanager-process.ts'
 import type { ExecutionContext } from '../../program/context.ts'
 import { programError, rebuild } from '../../program/load.ts'
@@ -155,24 +156,29 @@ export class SimulatedProcess {
     const { clock, schedule } = this.main
     const sockets = net.host(this.name, socketTime(this.main))
     this.#sockets = sockets
-    const jobManager = await JobManager.start({
+    const log = (text: string) => world.note(this.main.name, () => `logs: ${text}`)
+    const options = {
       configuration: {
         ...configuration,
         'jobmanager.resource-id': this.name,
         'jobmanager.bind-host': this.name,
         'jobmanager.rpc.port': String(RPC_PORT),
       },
+      log,
+      clock,
+      schedule,
+    }
+    const port = await JobManagerPort.open({ ...options, listen: sockets.listen, onDeposed: () => this.depose() })
+    const jobManager = JobManager.start({
+      ...options,
       environment: {},
       cwd: '/',
-      listen: sockets.listen,
-      epoch,
-      onDeposed: () => this.depose(),
+      port,
+      leadership: { epoch, refuseUnlessLeader: () => {} },
+      onLost: () => this.depose(),
       readArtifact: async () => {
         throw new Error('no program of the simulation is an artifact')
       },
-      log: (text) => world.note(this.main.name, () => `logs: ${text}`),
-      clock,
-      schedule,
       newId: () => world.random.hex(32),
       random: world.random.next,
       openStorage: this.#openStorage,

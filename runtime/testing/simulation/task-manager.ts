@@ -129,6 +129,9 @@ export class SimulatedTaskManager {
           const at = leader()
           return at === undefined ? undefined : { host: at, port: RPC_PORT }
         },
+        // It finds out by asking again.
+        watch: () => () => {},
+        close: async () => {},
       },
       dial: (address, timeoutMs) => {
         this.#connections++

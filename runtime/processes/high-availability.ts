@@ -1,0 +1,200 @@
+/**
+ * What makes a cluster highly available, opened as its configuration says: the election of its leader, and the registry of what the leader runs.
+ *
+ *     high-availability.type: file          lease and registry in high-availability.storageDir
+ *     high-availability.type: kubernetes    a Lease named "<cluster-id>-jobmanager", and the registry in high-availability.storageDir
+ */
+import { randomBytes, randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { ObjectStore } from '../checkpoint/object-store.ts'
+import { type ObjectStoreSettings, openObjectStore } from '../checkpoint/open-object-store.ts'
+import { ConfigValues } from '../config/option.ts'
+import { AVAILABILITY } from '../config/options/availability.ts'
+import { CHECKPOINTING } from '../config/options/checkpointing.ts'
+import { JOB_MANAGER } from '../config/options/processes.ts'
+import { systemClock, systemSchedule } from '../core/clock.ts'
+import { errorToData, TailraceError } from '../core/errors.ts'
+import type { SocketAddress } from '../core/socket.ts'
+import type { Election, LeaseTiming, Term } from '../ha/election.ts'
+import { openElection } from '../ha/lease-election.ts'
+import { openLease } from '../ha/open-lease.ts'
+import { highestEpoch, type JobRegistry, openRegistry, readRegistry } from '../ha/registry.ts'
+import type { RegistryState } from '../ha/registry-state.ts'
+import { formatAddress } from './leader-address.ts'
+
+export interface AvailabilityOptions {
+  configuration: Readonly<Record<string, string>>
+  environment: Readonly<Record<string, string | undefined>>
+  /** A line of the log. */
+  log(text: string): void
+}
+
+/** What a leader has, from its election to its end. */
+export interface Leadership {
+  /** Above that of every leader before. */
+  epoch: number
+  /** undefined: nothing outlives this process. */
+  registry?: JobRegistry
+  /** Throws TR-HA-001 when this process does not lead any more; before each act that others see. */
+  refuseUnlessLeader(what: string): void
+}
+
+const REGISTRY_RETRY_MS = 500
+
+/** The election of a cluster; undefined: `high-availability.type` is none. Throws TR-CONFIG-001, and what the place of the lease throws. */
+export async function openClusterElection(options: AvailabilityOptions): Promise<Election | undefined> {
+  const { configuration, log: warn } = options
+  const read = new ConfigValues(configuration, 'TR-CONFIG-001')
+  const type = read.get(AVAILABILITY.type)
+  if (type === 'none') return undefined
+  const folder = folderOf(read)
+  const common = { clock: systemClock, schedule: systemSchedule, random: Math.random, warn, timing: timingOf(read) }
+  if (type === 'file')
+    return openElection({ ...common, store: await openLease(placeOf(read), folder, storeSettings(options)) })
+  const [{ openLeaseClient }, { kubernetesLease }] = await Promise.all([
+    import('../ha/kubernetes-client.ts'),
+    import('../ha/kubernetes-lease.ts'),
+  ])
+  const client = await openLeaseClient({ name: `${folder}-jobmanager` })
+  return openElection({
+    ...common,
+    store: kubernetesLease({ client, schedule: systemSchedule, random: Math.random, warn }),
+    epochFloor: async () => {
+      const store = await openObjectStore(placeOf(read), storeSettings(options))
+      try {
+        return await highestEpoch(store, folder)
+      } finally {
+        await store.close()
+      }
+    },
+  })
+}
+
+/** A JobManager's part in the election of its cluster. */
+export class HighAvailability {
+  readonly election: Election
+  /** Of this process, as others see it. */
+  readonly identity: string
+  readonly #options: AvailabilityOptions
+  readonly #store: ObjectStore
+  readonly #folder: string
+
+  private constructor(options: AvailabilityOptions, election: Election, store: ObjectStore) {
+    const read = new ConfigValues(options.configuration, 'TR-CONFIG-001')
+    this.#options = options
+    this.election = election
+    this.#store = store
+    this.#folder = folderOf(read)
+    this.identity = read.get(JOB_MANAGER.id) ?? identityOf(read.get(AVAILABILITY.type))
+  }
+
+  /** undefined: `high-availability.type` is none. */
+  static async open(options: AvailabilityOptions): Promise<HighAvailability | undefined> {
+    const election = await openClusterElection(options)
+    if (election === undefined) return undefined
+    const read = new ConfigValues(options.configuration, 'TR-CONFIG-001')
+    return new HighAvailability(options, election, await openObjectStore(placeOf(read), storeSettings(options)))
+  }
+
+  /** What is in the registry, whoever leads. */
+  registry(): Promise<RegistryState> {
+    return readRegistry(this.#store, this.#folder)
+  }
+
+  /**
+   * Resolves when this process leads and has taken over the registry.
+   *
+   * @param address where it takes TaskManagers
+   * @param onLost it leads no more, or never will: everything must end at once, and change nothing
+   */
+  campaign(address: SocketAddress, onLost: (why: string) => void): Promise<Leadership> {
+    const startId = randomUUID()
+    const { promise, resolve } = Promise.withResolvers<Leadership>()
+    this.election.campaign(
+      { identity: this.identity, startId, address: formatAddress(address) },
+      {
+        elected: (term) =>
+          void this.#takeOver(term, startId, onLost).then(resolve, (error) => onLost(errorToData(error).message)),
+        lost: ({ text }) => onLost(text),
+      },
+    )
+    return promise
+  }
+
+  /** Leads no more from this call on; resolves when others may. */
+  async close(): Promise<void> {
+    await this.election.close()
+    await this.#store.close()
+  }
+
+  async #takeOver(term: Term, owner: string, onLost: (why: string) => void): Promise<Leadership> {
+    const { log } = this.#options
+    for (;;) {
+      term.refuseUnlessLeader('take over the registry of jobs')
+      try {
+        const registry = await openRegistry({
+          store: this.#store,
+          folder: this.#folder,
+          owner,
+          leaderEpoch: term.epoch,
+          clock: systemClock,
+          warn: log,
+        })
+        return { epoch: registry.epoch, registry, refuseUnlessLeader: (what) => refuse(term, what, onLost) }
+      } catch (error) {
+        const { code, message } = errorToData(error)
+        // Others are broken, or another's.
+        if (code !== 'TR-CHECKPOINT-005') throw error
+        log(`${code} ${message}`)
+        await new Promise<void>((resolve) => void systemSchedule(REGISTRY_RETRY_MS, resolve))
+      }
+    }
+  }
+}
+
+function refuse(term: Term, what: string, onLost: (why: string) => void): void {
+  try {
+    term.refuseUnlessLeader(what)
+  } catch (error) {
+    onLost((error as Error).message)
+    throw error
+  }
+}
+
+/** A pod keeps its name when its container starts again; names of machines are shared by processes. */
+function identityOf(type: string): string {
+  return type === 'kubernetes' ? hostname() : `${hostname()}-${randomBytes(4).toString('hex')}`
+}
+
+/** Where the registry lies, and the lock file. */
+function placeOf(read: ConfigValues): string {
+  const given = read.get(AVAILABILITY.storage)
+  if (given !== undefined) return given
+  const checkpoints = read.get(CHECKPOINTING.directory)
+  if (checkpoints !== undefined) return `${checkpoints.replace(/\/+$/, '')}/ha`
+  throw new TailraceError(
+    'TR-CONFIG-001',
+    `Cannot use "${AVAILABILITY.type.key}: ${read.get(AVAILABILITY.type)}": "${AVAILABILITY.storage.key}" is not set, wanted a place that all JobManagers of the cluster reach`,
+  )
+}
+
+function folderOf(read: ConfigValues): string {
+  const id = read.get(AVAILABILITY.clusterId)
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(id)) return id
+  throw new TailraceError(
+    'TR-CONFIG-001',
+    `Cannot use "${id}" for "${AVAILABILITY.clusterId.key}": it names a folder, so letters, digits, dots, dashes and underscores are wanted, 100 at most`,
+  )
+}
+
+function timingOf(read: ConfigValues): LeaseTiming {
+  return {
+    leaseMs: read.get(AVAILABILITY.leaseDuration),
+    renewDeadlineMs: read.get(AVAILABILITY.renewDeadline),
+    retryMs: read.get(AVAILABILITY.retryPeriod),
+  }
+}
+
+function storeSettings({ configuration, environment, log: warn }: AvailabilityOptions): ObjectStoreSettings {
+  return { configuration, environment, random: Math.random, schedule: systemSchedule, warn }
+}

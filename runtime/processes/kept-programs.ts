@@ -1,0 +1,139 @@
+/**
+ * The programs of a cluster whose leader may be followed by another: what each has computed and run is in the registry of jobs before anyone is told of it.
+ *
+ * What must hold: a write that the store does not take is tried again for as long as this process leads; when another leads, nothing comes back, so nothing follows from it.
+ */
+
+import type { Schedule } from '../core/clock.ts'
+import { ERRORS, errorToData, type TailraceError } from '../core/errors.ts'
+import type { JobRegistry } from '../ha/registry.ts'
+import type { ProgramEntry } from '../ha/registry-state.ts'
+import type { JobEnd } from '../jobmanager/job-master.ts'
+import type { JobEndStatus } from '../jobmanager/job-status.ts'
+import type { ProgramRecord } from '../jobmanager/program-record.ts'
+import type { ReplayedResult } from '../program/replay-context.ts'
+import type { ProgramRef } from '../rpc/slot-messages.ts'
+
+export interface KeptProgramsOptions {
+  registry: JobRegistry
+  /** Throws TR-HA-001 when this process does not lead any more. */
+  refuseUnlessLeader(what: string): void
+  /** Another leads, or what must be kept cannot be. */
+  onLost(why: string): void
+  schedule: Schedule
+  /** A line of the log. */
+  log(text: string): void
+}
+
+const RETRY_MS = 1_000
+
+export class KeptPrograms {
+  readonly #options: KeptProgramsOptions
+  #said = ''
+
+  constructor(options: KeptProgramsOptions) {
+    this.#options = options
+  }
+
+  find(programId: string): ProgramEntry | undefined {
+    return this.#options.registry.programs.find((one) => one.programId === programId)
+  }
+
+  /** Those that have not ended, in the order of their submission. */
+  toRun(): ProgramEntry[] {
+    return this.#options.registry.toRun()
+  }
+
+  /** As it was submitted. */
+  program(programId: string): Promise<ProgramRef> {
+    return this.#options.registry.program(programId)
+  }
+
+  /** The bytes of an artifact, for whoever leads next. */
+  async storeArtifact(name: string, bytes: Uint8Array): Promise<void> {
+    await this.#keep(`store the artifact "${name}"`, () => this.#options.registry.storeArtifact(name, bytes))
+  }
+
+  /** Throws TR-HA-003 when there is none of this hash. */
+  readArtifact(sha256: string): Promise<Uint8Array> {
+    return this.#options.registry.readArtifact(sha256)
+  }
+
+  /** Makes sure that a program is known, and gives what is: values of env.once(), jobs, results. */
+  async record(programId: string, program: ProgramRef, artifact?: string): Promise<ProgramRecord> {
+    const { registry } = this.#options
+    await this.#keep(`keep the program "${programId}"`, () =>
+      registry.addProgram({ programId, program, ...(artifact === undefined ? {} : { artifact }) }),
+    )
+    const entry = this.find(programId)!
+    const { once, results } = await registry.replay(programId, (entry.jobs.at(-1)?.executeIndex ?? -1) + 1)
+    const jobs = new Map(
+      entry.jobs.map(({ executeIndex, jobId, outcome }) => {
+        const end = outcome && endOf(outcome.status, results[executeIndex] as ReplayedResult)
+        return [executeIndex, { jobId, ...(end === undefined ? {} : { end }) }]
+      }),
+    )
+    const keep = (what: string, work: () => Promise<unknown>) => this.#keep(what, work)
+    return {
+      once,
+      job: (executeIndex) => jobs.get(executeIndex),
+      addOnce: (name, value) => keep(`keep env.once("${name}")`, () => registry.addOnce(programId, name, value)),
+      addJob: (job) => keep(`keep job ${job.jobId}`, () => registry.addJob(programId, job)),
+      endJob: (jobId, { status, result, error }) =>
+        this.#mustKeep(`keep the end of job ${jobId}`, () =>
+          registry.endJob(jobId, { status, result: { jobId, ...(result && { result }), ...(error && { error }) } }),
+        ),
+      cleanJob: (jobId) => this.#mustKeep(`keep that job ${jobId} is cleaned up`, () => registry.cleanJob(jobId)),
+      endProgram: ({ status, error }) =>
+        this.#mustKeep(`keep the end of the program "${programId}"`, () =>
+          registry.endProgram(programId, { status, ...(error && { error }) }),
+        ),
+    }
+  }
+
+  /** Of one that has ended: what interrupted leaders have left of it is nobody's business any more. */
+  async cleanUp(programId: string): Promise<void> {
+    for (const { jobId } of this.find(programId)?.jobs ?? [])
+      await this.#keep(`keep that job ${jobId} is cleaned up`, () => this.#options.registry.cleanJob(jobId))
+  }
+
+  /** Its results are not wanted any more. */
+  async forget(programId: string): Promise<void> {
+    await this.#keep(`forget the program "${programId}"`, () => this.#options.registry.forgetProgram(programId))
+  }
+
+  async #keep(what: string, work: () => Promise<unknown>): Promise<void> {
+    const { refuseUnlessLeader, onLost, schedule, log } = this.#options
+    for (;;) {
+      try {
+        refuseUnlessLeader(what)
+        await work()
+        return
+      } catch (error) {
+        const { code, message } = error as TailraceError
+        if (code === 'TR-CHECKPOINT-002' || code === 'TR-HA-001') {
+          onLost(message)
+          await new Promise(() => {})
+        }
+        if (ERRORS[code]?.retry !== true) throw error
+        if (message !== this.#said) log(`${code} ${message}`)
+        this.#said = message
+        await new Promise<void>((resolve) => void schedule(RETRY_MS, resolve))
+      }
+    }
+  }
+
+  /** What has happened cannot be taken back: who cannot keep it must not lead. */
+  async #mustKeep(what: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await this.#keep(what, work)
+    } catch (error) {
+      this.#options.onLost(`Cannot ${what}: ${errorToData(error).message}`)
+      await new Promise(() => {})
+    }
+  }
+}
+
+function endOf(status: JobEndStatus, { result, error }: ReplayedResult): JobEnd {
+  return { status, ...(result && { result }), ...(error && { error }) }
+}
