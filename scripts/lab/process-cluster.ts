@@ -88,9 +88,9 @@ export class ProcessCluster {
     return cluster
   }
 
-  /** On the same ports as the last one, whatever that is doing. */
+  /** On the same ports as the last one, when that was killed. */
   startJobManager(): void {
-    if (this.#closing) return
+    if (this.#closing || (this.#jobManager !== undefined && !this.#killed.has(this.#jobManager))) return
     const { args, job } = this.#options
     const child = this.#start('jm', [
       ...['jobmanager', job, '--port', String(this.restPort), '--metrics-port', '0'],
