@@ -29,6 +29,8 @@ const PARALLELISM = 2
 const WARM_MS = 5_000
 const AFTER_MS = 1_500
 const WAIT_MS = 60_000
+/** A subtask that says nothing for so long is away. */
+const AWAY_MS = 100
 
 const USAGE = `Usage: npm run bench:failover -- [options]
 
@@ -58,7 +60,7 @@ const given = Object.fromEntries(args.set.map((pair) => pair.split(/=(.*)/s).sli
 /** Who says that there is output, and when. */
 class Receiver {
   readonly port: number
-  /** Of each subtask, the last time, and its longest gap since {@link watch}. */
+  /** Of each subtask: when it was heard last, its longest gap since {@link watch}, and the end of the first one that is no hiccup. */
   readonly subtasks = new Map<number, { pid: number; lastMs: number; gapMs: number; backMs: number }>()
   readonly #close: () => void
 
@@ -98,7 +100,8 @@ class Receiver {
     const [subtask, pid] = line.split(' ').map(Number) as [number, number]
     const one = this.subtasks.get(subtask) ?? { pid, lastMs: nowMs, gapMs: 0, backMs: 0 }
     const gapMs = nowMs - one.lastMs
-    if (gapMs > one.gapMs) Object.assign(one, { gapMs, backMs: nowMs })
+    one.gapMs = Math.max(one.gapMs, gapMs)
+    if (one.backMs === 0 && gapMs >= AWAY_MS) one.backMs = nowMs
     one.lastMs = nowMs
     one.pid = pid
     this.subtasks.set(subtask, one)
@@ -140,7 +143,7 @@ async function measure(name: Case): Promise<{ gapMs: number; phases: Record<stri
     if (starts) cluster.startTaskManager(node, true)
     const all = [...receiver.subtasks.values()]
     await until(
-      () => all.every((one) => one.backMs > killedMs && one.pid !== pid && Date.now() - one.lastMs < 100),
+      () => all.every((one) => one.backMs > killedMs && one.pid !== pid && Date.now() - one.lastMs < AWAY_MS),
       'there is output again',
     )
     await sleep(AFTER_MS)
@@ -190,6 +193,7 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown CPU'}`)
 for (let run = 0; run < runs; run++)
   for (const name of names) {

@@ -1,6 +1,7 @@
 /** A slice of `npm run chaos` for the gate, from topics to topics of an Apache Kafka: the process, its threads, the broker and the network are struck. */
 import { expect, it } from 'vitest'
 import { describeOnKafka } from '../../runtime/connectors/kafka/testing/kafka-broker.suite.ts'
+import { clusterRun } from './cluster-run.ts'
 import { chaosRun } from './run.ts'
 import type { Blow, Kind } from './schedule.ts'
 
@@ -18,6 +19,12 @@ describeOnKafka(
       // Else the rest proves little.
       expect(outcome.hits.flat().length).toBeGreaterThan(0)
       expect(outcome).toMatchObject({ seed, problems: [] })
+    })
+
+    it('loses and doubles nothing on a cluster of processes', { timeout: 180_000 }, async () => {
+      const outcome = await clusterRun(61, 'cluster-kafka', kafka())
+      expect(outcome.hits.length).toBeGreaterThan(0)
+      expect(outcome).toMatchObject({ problems: [] })
     })
 
     it('runs on one slot, three and two, killed and started again in between', { timeout: 180_000 }, async () => {

@@ -39,6 +39,7 @@ if (missing !== undefined) {
   else if (kind === undefined) console.log(`${missing} (only runs with files)`)
 }
 const kafka = kinds.some(isOfKafka) ? await startRealBroker({ proxied: true }) : undefined
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 const outcomes: (Outcome | ClusterOutcome)[] = []
 for (let i = 0; i < runs; i++) {
   const seed = firstSeed + i

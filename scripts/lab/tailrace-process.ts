@@ -11,7 +11,7 @@ export interface TailraceProcessOptions {
 
 /** Its output is piped. */
 export function startTailrace(args: readonly string[], { spy }: TailraceProcessOptions = {}): ChildProcess {
-  return spawn(
+  const child = spawn(
     process.execPath,
     [
       ...[
@@ -24,7 +24,16 @@ export function startTailrace(args: readonly string[], { spy }: TailraceProcessO
     ],
     { stdio: ['ignore', 'pipe', 'pipe', ...(spy === undefined ? [] : (['ipc'] as const))], env: environment() },
   )
+  running.add(child)
+  child.once('close', () => running.delete(child))
+  return child
 }
+
+/** None of them outlives this process, however it ends by itself. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
 
 /** Without coverage: a process that is killed leaves half of a file of it. */
 function environment(): NodeJS.ProcessEnv {
