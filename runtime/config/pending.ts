@@ -32,5 +32,4 @@ export const PENDING: ReadonlySet<string> = new Set([
   'taskmanager.rpc.port',
   'taskmanager.slot.timeout',
   'user.artifacts.artifact-list',
-  'web.rescale.enable',
 ])

@@ -191,7 +191,6 @@ export const WITHOUT_EFFECT: readonly WithoutEffect[] = [
       'rest.profiling.*',
       'events.*',
       'traces.*',
-      'web.adaptive-scheduler.rescale-history.size',
     ],
   },
   {

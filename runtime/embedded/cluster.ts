@@ -34,7 +34,7 @@ export interface EmbeddedOptions
 const EMBEDDED = 'embedded'
 
 /** Who wants to hear of a program's jobs. */
-export type Watch = Pick<SessionOptions, 'onJob' | 'onJobEnd'>
+export type Watch = Pick<SessionOptions, 'onJob' | 'onJobEnd' | 'jobId'>
 
 /** Builds the graph of an execute again, for inline programs. */
 type Rebuild = (program: ProgramRef, replay: ProgramReplay) => Promise<LogicalGraph>

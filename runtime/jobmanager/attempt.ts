@@ -178,7 +178,7 @@ export class Attempt {
   vertices(nowMs: number): VertexView[] {
     return this.#options.plan.vertices.map((vertex) => {
       const subtasks = this.#byId.get(vertex.id)!
-      const views = subtasks.map((e) => e.view(this.#slots[e.slotIndex]?.lease.slot ?? -1, nowMs))
+      const views = subtasks.map((e) => e.view(placeOf(this.#slots[e.slotIndex]?.lease), nowMs))
       return vertexView(vertex, views, nowMs)
     })
   }
@@ -220,9 +220,10 @@ export class Attempt {
   }
 
   #onTaskState(message: TaskStateMessage): void {
-    const { vertexId, subtask, state, error } = message
+    const { vertexId, subtask, state, error, accumulators } = message
     const execution = this.execution(vertexId, subtask)
     if (execution?.move(state, this.#options.clock.now(), error) !== true) return
+    if (accumulators !== undefined) execution.accumulators = accumulators
     this.#options.events.onTaskState(execution, message)
     if (state === 'FAILED') this.#taskFailed(execution, error ?? errorToData(new Error('a task failed')))
     this.#progress()
@@ -230,13 +231,12 @@ export class Attempt {
 
   #taskFailed({ vertexId, subtask, slotIndex }: Execution, error: ErrorData): void {
     const { name, parallelism } = this.#options.plan.vertices.find((v) => v.id === vertexId)!
-    const slot = this.#slots[slotIndex]!.lease.slot
     this.#options.events.onFailure({
       error,
       taskName: `${name} (${subtask + 1}/${parallelism})`,
       vertexId,
       subtask,
-      slot,
+      ...placeOf(this.#slots[slotIndex]!.lease),
     })
   }
 
@@ -251,7 +251,7 @@ export class Attempt {
       for (const execution of left) execution.move('CANCELED', nowMs)
     } else if (left.length > 0) {
       for (const execution of left) execution.move('FAILED', nowMs, error)
-      this.#options.events.onFailure({ error, slot: slot.lease.slot })
+      this.#options.events.onFailure({ error, ...placeOf(slot.lease) })
     }
     this.#progress()
   }
@@ -334,4 +334,11 @@ function notDeployed(slot: number, timeoutMs: number): TailraceError {
       'Does main wait for something that does not come again, such as a result of another job? ' +
       'Compute it with env.once(), or raise "slot.deploy.timeout"',
   )
+}
+
+/** As views have it. */
+function placeOf(lease: SlotLease | undefined): { slot: number; taskManager: string; host: string } {
+  if (lease === undefined) return { slot: -1, taskManager: '', host: '' }
+  const { slot, place } = lease
+  return { slot, taskManager: place.taskManager, host: place.data?.host ?? '' }
 }

@@ -29,9 +29,9 @@ describe('Dispatcher', () => {
     expect(dispatcher.cluster()).toEqual({
       startTime: 5,
       slots: [
-        { index: 0, state: 'busy', jobId: 'j0' },
-        { index: 1, state: 'busy', jobId: 'j0' },
-        { index: 2, state: 'starting' },
+        { index: 0, state: 'busy', taskManager: 'fake', jobId: 'j0' },
+        { index: 1, state: 'busy', taskManager: 'fake', jobId: 'j0' },
+        { index: 2, state: 'starting', taskManager: 'fake' },
       ],
     })
     expect(dispatcher.list()).toMatchObject([{ id: 'j0', name: 'numbers', status: 'INITIALIZING' }])

@@ -19,12 +19,16 @@ import type {
   OperationRequest,
   OperationResult,
   OperationView,
+  ProcessInspection,
   Requirements,
+  RescalesView,
+  TaskManagerView,
 } from '../rpc/views.ts'
 import type { JobTimeouts } from './attempt.ts'
 import { type JobEnd, JobMaster, type JobOptions } from './job-master.ts'
 import { Operations } from './operations.ts'
 import type { SlotPool } from './slot-pool.ts'
+import type { TaskManagers } from './task-managers.ts'
 
 /** `jobstore.max-capacity`: ended jobs that are remembered; each keeps its metrics pages. */
 export const HISTORY_MAX = 50
@@ -34,6 +38,8 @@ export interface DispatcherOptions {
   pool: SlotPool
   /** TaskManagers come and go, so a job waits for its slots; else one that finds too few is refused at once. */
   waitForSlots?: boolean
+  /** TaskManagers in processes of their own; undefined: the only one shares this process. */
+  taskManagers?: Pick<TaskManagers, 'views' | 'inspection'>
   /** A new id of a job, or of an operation: 32 hex digits. */
   newJobId(): string
   clock?: Clock
@@ -86,6 +92,11 @@ export class Dispatcher implements Cluster {
 
   /** Makes a job of a plan, with slots; `schedule()` starts it. Throws TR-CLUSTER-001 when there are too few, TR-CHECKPOINT-006 for its settings. */
   submit({ plan, program, replay, toProgram, onEnd, beforeEnd, jobId = this.newJobId() }: Submission): JobMaster {
+    if (this.#jobs.has(jobId))
+      throw new TailraceError(
+        'TR-CONFIG-001',
+        `Cannot run "${plan.config.jobName}" as job ${jobId}: there is one of this id`,
+      )
     const { slotCount } = assignSlots(plan)
     const { pool, waitForSlots = false } = this.#options
     const slots = waitForSlots ? [] : pool.acquire(jobId, slotCount)
@@ -136,6 +147,14 @@ export class Dispatcher implements Cluster {
     return { startTime: this.#startTime, slots: this.#options.pool.views() }
   }
 
+  taskManagers(): TaskManagerView[] | undefined {
+    return this.#options.taskManagers?.views()
+  }
+
+  taskManagerProcess(id: string): ProcessInspection | undefined {
+    return this.#options.taskManagers?.inspection(id)
+  }
+
   list(): JobSummary[] {
     return [...this.#jobs.values()].reverse().map((job) => job.summary())
   }
@@ -155,6 +174,10 @@ export class Dispatcher implements Cluster {
 
   requirements(jobId: string): Requirements | undefined {
     return this.#jobs.get(jobId)?.requirements
+  }
+
+  rescales(jobId: string): RescalesView | undefined {
+    return this.#jobs.get(jobId)?.rescales()
   }
 
   setRequirements(jobId: string, wanted: Requirements): boolean {
@@ -211,7 +234,7 @@ export class Dispatcher implements Cluster {
   }
 }
 
-function run(job: JobMaster, request: OperationRequest): Promise<OperationResult> {
+async function run(job: JobMaster, request: OperationRequest): Promise<OperationResult | undefined> {
   switch (request.kind) {
     case 'checkpoint':
       return job.takeCheckpoint()
@@ -219,6 +242,9 @@ function run(job: JobMaster, request: OperationRequest): Promise<OperationResult
       return job.takeSavepoint(request.directory, { cancel: request.cancelJob ?? false })
     case 'stop':
       return job.stopWithSavepoint(request.directory, request.drain)
+    case 'rescale':
+      await job.rescale(request.parallelism)
+      return undefined
   }
 }
 

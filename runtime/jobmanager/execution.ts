@@ -13,6 +13,7 @@ export class Execution {
   readonly attempt: number
   state: ExecutionState = 'CREATED'
   error: ErrorData | undefined
+  accumulators: Readonly<Record<string, number>> = {}
   readonly #timestamps = Object.fromEntries(EXECUTION_STATES.map((state) => [state, -1])) as Record<
     ExecutionState,
     number
@@ -39,7 +40,8 @@ export class Execution {
     return true
   }
 
-  view(slot: number, nowMs: number): SubtaskView {
+  /** @param place of the slot that hosts it */
+  view({ slot, taskManager, host }: Pick<SubtaskView, 'slot' | 'taskManager' | 'host'>, nowMs: number): SubtaskView {
     const startTime = this.#timestamps.DEPLOYING
     const endTime = this.ended ? this.#timestamps[this.state] : -1
     return {
@@ -47,10 +49,13 @@ export class Execution {
       attempt: this.attempt,
       state: this.state,
       slot,
+      taskManager,
+      host,
       startTime,
       endTime,
       duration: startTime < 0 ? -1 : Math.max(0, (endTime < 0 ? nowMs : endTime) - startTime),
       timestamps: { ...this.#timestamps },
+      accumulators: this.accumulators,
       ...(this.error === undefined ? {} : { error: this.error }),
     }
   }

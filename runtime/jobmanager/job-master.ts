@@ -23,13 +23,14 @@ import type { Plan } from '../graph/model.ts'
 import { exchangeSettings } from '../network/settings.ts'
 import type { JobResult, JobStatus, ToProgram } from '../rpc/program-messages.ts'
 import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
-import type { JobSummary, JobView, Requirements } from '../rpc/views.ts'
+import type { JobSummary, JobView, Requirements, RescalesView } from '../rpc/views.ts'
 import { Attempt, type AttemptOptions, type JobTimeouts, type Schedule } from './attempt.ts'
 import { ExceptionHistory, type Failure } from './exception-history.ts'
 import { type AttemptStart, FROM_NOTHING, JobCheckpoints, type OpenStorage } from './job-checkpoints.ts'
 import { JobSlots } from './job-slots.ts'
 import { isEnd, isTaskEnd, type JobEndStatus, StatusHistory } from './job-status.ts'
 import { type AboutJob, JobTraffic } from './job-traffic.ts'
+import { Rescales } from './rescales.ts'
 import {
   decideRestart,
   describeRestartStrategy,
@@ -43,7 +44,7 @@ import type { Parallelism } from './scheduler/decide-parallelism.ts'
 import { Initializing } from './scheduler/initializing.ts'
 import type { JobContext, JobState, Next } from './scheduler/job-state.ts'
 import { nextState } from './scheduler/next-state.ts'
-import { checkRequirements, initialRequirements } from './scheduler/requirements.ts'
+import { checkRequirements, initialRequirements, requirementsFor } from './scheduler/requirements.ts'
 import { readSchedulerSettings, type SchedulerSettings } from './scheduler/settings.ts'
 import type { SlotLease } from './slot-pool.ts'
 import { countStates } from './task-states.ts'
@@ -106,6 +107,10 @@ export class JobMaster implements JobContext {
   #fatal: { error: ErrorData; why: string } | undefined
   #numRescales = 0
   #requirements: Requirements
+  readonly #rescales: Rescales
+  readonly #rescalesMax: number
+  /** Who waits until it runs as is wanted. */
+  readonly #awaiting = new Set<{ wanted: Requirements; done: (error?: TailraceError) => void }>()
   #state: JobState
   #attempt: Attempt
   /** Made so far. */
@@ -137,6 +142,9 @@ export class JobMaster implements JobContext {
     this.#exceptions = new ExceptionHistory(read.get(REST.exceptionHistory))
     this.#history = new StatusHistory(clock.now())
     this.#modifiedTime = clock.now()
+    this.#rescalesMax = read.get(REST.rescaleHistory)
+    this.#rescales = new Rescales({ max: this.#rescalesMax })
+    this.#rescales.begin('INITIAL_SCHEDULE', plan, this.#requirements, clock.now())
     this.slots = new JobSlots({
       leases: options.slots,
       acquire: (count) => options.acquireSlots(count),
@@ -185,7 +193,45 @@ export class JobMaster implements JobContext {
         `Cannot change the requirements of the job "${this.name}": ${this.isObserved ? 'the program has taken values of executeAndCollect()' : 'this cluster has no place to store its state meanwhile'}`,
       )
     this.#requirements = wanted
+    this.#rescales.begin('UPDATE_REQUIREMENT', this.program, wanted, this.#touch())
+    for (const one of [...this.#awaiting])
+      if (one.wanted !== wanted) one.done(this.#notRescaled('something else is wanted now'))
     this.#state.requirementsChanged()
+  }
+
+  /** Gives the job as a whole another parallelism, and resolves when it runs so. Throws as {@link setRequirements}, also when the job ends before. */
+  rescale(parallelism: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const wanted = requirementsFor(this.program, parallelism)
+    this.setRequirements(wanted)
+    const one = {
+      wanted,
+      done: (error?: TailraceError) => {
+        this.#awaiting.delete(one)
+        if (error === undefined) resolve()
+        else reject(error)
+      },
+    }
+    if (this.#history.ended) one.done(this.#notRescaled(`it is ${this.status}`))
+    else this.#awaiting.add(one)
+    this.#runsNow()
+    return promise
+  }
+
+  rescales(): RescalesView {
+    const { cooldownMs, stabilizationMs, startStabilizationMs, checkpointFailuresMax } = this.settings
+    return {
+      rescales: this.#rescales.views(),
+      counts: this.#rescales.counts,
+      settings: {
+        historyMax: this.#rescalesMax,
+        cooldownMs,
+        stabilizationMs,
+        startStabilizationMs,
+        checkpointFailuresMax,
+        slotsTimeoutMs: this.#options.timeouts.slotsMs,
+      },
+    }
   }
 
   /** Resolves when it is complete. Rejects with TR-CHECKPOINT-001. */
@@ -298,7 +344,9 @@ export class JobMaster implements JobContext {
     this.#state.leave()
     const state = nextState(next, this)
     this.#state = state
-    this.#history.move(state.status, this.#touch())
+    const nowMs = this.#touch()
+    this.#history.move(state.status, nowMs)
+    this.#rescales.entered(next.state, nowMs)
     if (!isEnd(state.status)) this.#options.toProgram({ type: 'jobStatus', jobId: this.id, status: state.status })
     state.enter()
   }
@@ -332,6 +380,7 @@ export class JobMaster implements JobContext {
     // They would come again, and nobody could tell.
     if (this.isObserved) return { action: 'fail', why: 'the program has taken values of executeAndCollect()' }
     this.#restarts = decision.history
+    this.#rescales.begin('RECOVERABLE_FAILOVER', this.program, this.#requirements, this.#touch())
     return decision
   }
 
@@ -347,9 +396,17 @@ export class JobMaster implements JobContext {
   countRescale(): void {
     this.#numRescales++
   }
+  rescaleBegins(): void {
+    this.#rescales.begin('NEW_RESOURCE_AVAILABLE', this.program, this.#requirements, this.#touch())
+  }
+  rescaleStays(): void {
+    this.#rescales.stays(this.#options.clock.now())
+  }
 
   finish(status: JobEndStatus): void {
     this.slots.release()
+    this.#rescales.jobEnds(status, this.#options.clock.now())
+    for (const one of [...this.#awaiting]) one.done(this.#notRescaled(`it is ${status}`))
     const end = this.#end(status)
     const { beforeEnd } = this.#options
     if (beforeEnd === undefined || this.#keepCheckpoints || this.isObserved) this.#close(status, end)
@@ -377,6 +434,7 @@ export class JobMaster implements JobContext {
         const vertex = plan.vertices.find((v) => v.id === vertexId)!
         if (state === 'RUNNING' && vertex.isSource)
           this.#options.toProgram({ type: 'addReader', jobId, vertexId, subtask })
+        if (state === 'RUNNING') this.#runsNow()
         if (state === 'RUNNING' || isTaskEnd(state)) this.coordinator?.taskState(vertexId, subtask, state)
       },
       onFailure: (failure) => this.#state.failed(failure),
@@ -410,6 +468,24 @@ export class JobMaster implements JobContext {
     if (this.#history.ended) return
     this.#touch()
     this.#state.progress()
+  }
+
+  /** Tells whoever waits for it when all tasks run. */
+  #runsNow(): void {
+    const { executions, plan } = this.#attempt
+    if (this.status !== 'RUNNING' || !executions.every(({ state }) => state === 'RUNNING' || state === 'FINISHED'))
+      return
+    const parallelism = Object.fromEntries(plan.vertices.map((vertex) => [vertex.id, vertex.parallelism]))
+    this.#rescales.runs(parallelism, this.#options.clock.now())
+    for (const one of [...this.#awaiting])
+      if (Object.entries(one.wanted).every(([id, { lowerBound }]) => parallelism[id]! === lowerBound)) one.done()
+  }
+
+  #notRescaled(why: string): TailraceError {
+    return new TailraceError(
+      'TR-CLUSTER-004',
+      `Cannot say that the job "${this.name}" runs with another parallelism: ${why}`,
+    )
   }
 
   // --- checkpoints

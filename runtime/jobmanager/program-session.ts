@@ -30,6 +30,8 @@ export interface SessionOptions {
   /** What outlives this JobManager; undefined: nothing. Jobs that have ended by it are not run again. */
   record?: ProgramRecord | undefined
   schedule?: Schedule
+  /** Of its first job; absent: one is made. */
+  jobId?: string | undefined
   /** A job was submitted and is about to be scheduled. */
   onJob?(job: JobMaster): void
   onJobEnd?(job: JobMaster, end: JobEnd): void
@@ -109,10 +111,11 @@ export class ProgramSession {
   async #submit(message: Submit): Promise<void> {
     const { host, record, dispatcher } = this.#options
     const { executeIndex, plan } = message
+    const wanted = this.#executes === 0 ? this.#options.jobId : undefined
     this.#executes++
     try {
       if (record === undefined) {
-        this.#run(message, undefined)
+        this.#run(message, wanted)
         return
       }
       const known = record.job(executeIndex)
@@ -120,7 +123,7 @@ export class ProgramSession {
         this.#replay(executeIndex, known.jobId, known.end)
         return
       }
-      const jobId = known?.jobId ?? dispatcher.newJobId()
+      const jobId = known?.jobId ?? wanted ?? dispatcher.newJobId()
       await record.addJob({ jobId, executeIndex, jobName: plan.config.jobName, plan })
       if (this.#outcome === undefined) this.#run(message, jobId)
     } catch (error) {

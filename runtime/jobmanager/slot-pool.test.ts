@@ -12,7 +12,7 @@ describe('SlotPool', () => {
     spawned[2]!.say({ type: 'ready' })
     expect(pool.views().map((v) => v.state)).toEqual(['starting', 'starting', 'free'])
     expect(pool.acquire('j', 1)!.map((l) => l.slot)).toEqual([2])
-    expect(pool.views()[2]).toEqual({ index: 2, state: 'busy', jobId: 'j' })
+    expect(pool.views()[2]).toEqual({ index: 2, state: 'busy', taskManager: 'fake', jobId: 'j' })
     expect([pool.free, pool.total]).toEqual([2, 3])
     expect(pool.acquire('k', 3)).toBeUndefined()
     expect(pool.acquire('k', 2)!.map((l) => l.slot)).toEqual([0, 1])

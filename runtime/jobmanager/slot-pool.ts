@@ -178,8 +178,10 @@ class PooledSlot {
   }
 
   view(): SlotView {
-    if (this.jobId !== undefined) return { index: this.index, state: 'busy', jobId: this.jobId }
-    return { index: this.index, state: this.ready ? 'free' : 'starting' }
+    const { index, jobId } = this
+    const { taskManager } = this.#place
+    if (jobId !== undefined) return { index, state: 'busy', taskManager, jobId }
+    return { index, state: this.ready ? 'free' : 'starting', taskManager }
   }
 
   start(): SlotHost {

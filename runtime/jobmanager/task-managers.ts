@@ -9,7 +9,7 @@ import { type ErrorData, errorToData, isTailraceError, TailraceError } from '../
 import type { ToJobManager, ToTaskManager } from '../rpc/messages/catalog.ts'
 import type { Registered, RegisterTaskManager } from '../rpc/messages/register-task-manager.ts'
 import { exitFromData } from '../rpc/messages/slot-ended.ts'
-import type { TaskManagerView } from '../rpc/views.ts'
+import type { ProcessInspection, TaskManagerView } from '../rpc/views.ts'
 import type { Peer } from '../rpc/wire/peer.ts'
 import { RemoteSlot } from './remote-slot.ts'
 import type { SlotPool } from './slot-pool.ts'
@@ -55,6 +55,20 @@ export class TaskManagers {
   /** A TaskManager that registered, by its id. */
   find(id: string): RegisteredTaskManager | undefined {
     return this.#registered.get(id)
+  }
+
+  /** What is asked of it over its connection; undefined: there is none of this id. */
+  inspection(id: string): ProcessInspection | undefined {
+    const peer = this.#registered.get(id)?.peer
+    if (peer === undefined) return undefined
+    return {
+      threadDump: async () => (await peer.call({ type: 'threadDump' })).threads,
+      listLogs: async () => (await peer.call({ type: 'listLogs' })).logs,
+      readLog: async (name, offset, length) => {
+        const { bytes, ...place } = await peer.call({ type: 'readLog', name, offset, length })
+        return bytes === undefined ? undefined : { bytes, ...place }
+      },
+    }
   }
 
   /** A TaskManager has connected. */
@@ -161,7 +175,7 @@ export class RegisteredTaskManager {
       nodeVersion,
       startedMs,
       registeredMs: this.#sinceMs,
-      lastHeardMs: clock.now() - (clock.monotonic() - this.#measuredMs),
+      lastHeardMs: Math.round(clock.now() - (clock.monotonic() - this.#measuredMs)),
       process: this.#process,
     }
   }

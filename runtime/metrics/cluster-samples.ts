@@ -1,6 +1,6 @@
 /** Samples of the JobManager, of jobs as it sees them, and of the TaskManagers; then all of a cluster. */
 import { createHash } from 'node:crypto'
-import { jobEnded, type MeasuredJob } from './measured.ts'
+import { jobEnded, type MeasuredJob, type MeasuredSubtask, type MeasuredTaskManager } from './measured.ts'
 import type { MetricsReader } from './reader.ts'
 import { NO_LABELS, type Sample } from './sample.ts'
 import { taskSamples } from './task-samples.ts'
@@ -23,16 +23,22 @@ export function embeddedTaskManagerId(startTime: number): string {
 /** Everything there is to know about a cluster right now; `host` is the label. */
 export function* allSamples(reader: MetricsReader, host: string): Iterable<Sample> {
   const { cluster } = reader
-  const taskManager = { host, tm_id: embeddedTaskManagerId(cluster.cluster().startTime) }
+  const embedded = { host, tm_id: embeddedTaskManagerId(cluster.cluster().startTime) }
+  const taskManagers = cluster.taskManagers()
   yield* jobManagerSamples(reader, { host })
-  yield* taskManagerSamples(reader, taskManager)
+  if (taskManagers === undefined) yield* taskManagerSamples(reader, embedded)
+  for (const one of taskManagers ?? []) yield* remoteSamples(one, { host: one.host, tm_id: one.id })
   for (const { id, status } of cluster.list()) {
     if (jobEnded(status)) continue
     const job = cluster.view(id)
     if (job === undefined) continue
     const labels = { job_id: id, job_name: job.name }
     yield* jobSamples(job, { host, ...labels }, reader.timeMs())
-    yield* taskSamples(job, reader.read(job), { ...taskManager, ...labels }, reader.nowMs())
+    const ownerOf = (subtask: MeasuredSubtask) =>
+      taskManagers === undefined
+        ? { ...embedded, ...labels }
+        : { host: subtask.host, tm_id: subtask.taskManager, ...labels }
+    yield* taskSamples(job, reader.read(job), ownerOf, reader.nowMs())
   }
 }
 
@@ -46,7 +52,7 @@ export function* jobManagerSamples(reader: MetricsReader, owner: Sample['owner']
     owner,
     labels: NO_LABELS,
   })
-  yield gauge('numRegisteredTaskManagers', 1)
+  yield gauge('numRegisteredTaskManagers', reader.cluster.taskManagers()?.length ?? 1)
   yield gauge('numPendingTaskManagers', 0)
   yield gauge('numRunningJobs', reader.cluster.list().filter(({ status }) => !jobEnded(status)).length)
   yield gauge('taskSlotsAvailable', slots.filter(({ state }) => state !== 'busy').length)
@@ -57,6 +63,12 @@ export function* jobManagerSamples(reader: MetricsReader, owner: Sample['owner']
 /** The embedded TaskManager shares the process, and so its numbers, with the JobManager. */
 export function taskManagerSamples(reader: MetricsReader, owner: Sample['owner']): Iterable<Sample> {
   return processSamples(reader, 'taskmanager', owner)
+}
+
+/** Of a TaskManager in a process of its own, as it told last. */
+export function* remoteSamples({ process }: MeasuredTaskManager, owner: Sample['owner']): Iterable<Sample> {
+  for (const [name, value] of Object.entries(process))
+    yield { scope: 'taskmanager', name, kind: 'gauge', value, owner, labels: NO_LABELS }
 }
 
 function* processSamples(reader: MetricsReader, scope: Sample['scope'], owner: Sample['owner']): Iterable<Sample> {

@@ -14,6 +14,9 @@ export interface MeasuredSubtask {
   readonly index: number
   readonly attempt: number
   readonly state: string
+  /** Id of its TaskManager, and where that is; '' for the one in this process. */
+  readonly taskManager: string
+  readonly host: string
   /** When it entered each state; -1 is never. */
   readonly timestamps: Readonly<Record<string, number>>
 }
@@ -51,7 +54,17 @@ export interface MeasuredJob {
   readonly metrics: readonly MeasuredPage[]
 }
 
+/** A TaskManager in a process of its own. */
+export interface MeasuredTaskManager {
+  readonly id: string
+  readonly host: string
+  /** Of its process, by Flink's names. */
+  readonly process: Readonly<Record<string, number>>
+}
+
 export interface MeasuredCluster {
+  /** undefined: the only one shares this process. */
+  taskManagers(): readonly MeasuredTaskManager[] | undefined
   cluster(): { readonly startTime: number; readonly slots: readonly { readonly state: string }[] }
   list(): readonly { readonly id: string; readonly status: string }[]
   view(jobId: string): MeasuredJob | undefined

@@ -6,7 +6,7 @@
  */
 import type { JobReader, MetricCell, TaskReader } from './job-reader.ts'
 import { METER_MS } from './job-reader.ts'
-import { type MeasuredJob, type MeasuredOperator, taskEnded } from './measured.ts'
+import { type MeasuredJob, type MeasuredOperator, type MeasuredSubtask, taskEnded } from './measured.ts'
 import { NO_LABELS, type Sample } from './sample.ts'
 
 /** Counters with a meter beside them. */
@@ -45,11 +45,11 @@ const OF_SINKS = new Set(['numRecordsSend', 'numRecordsSendErrors', 'numBytesSen
 /** Flink cuts operator names at this length, as they repeat in every series. */
 const OPERATOR_NAME_MAX = 80
 
-/** Samples of the subtasks that have not ended; `owner` is the labels of the job on its TaskManager. */
+/** Samples of the subtasks that have not ended; `ownerOf` gives the labels of the job on the TaskManager of a subtask. */
 export function* taskSamples(
   job: MeasuredJob,
   reader: JobReader,
-  owner: Readonly<Record<string, string>>,
+  ownerOf: (subtask: MeasuredSubtask) => Readonly<Record<string, string>>,
   nowMs: number,
 ): Iterable<Sample> {
   const plans = new Map(job.plan.vertices.map((vertex) => [vertex.id, vertex]))
@@ -57,11 +57,12 @@ export function* taskSamples(
     const plan = plans.get(id)
     if (plan === undefined) continue
     const operators = new Map(plan.operators.map((operator) => [operator.operatorId, operator]))
-    for (const { index, attempt, state } of subtasks) {
+    for (const subtask of subtasks) {
+      const { index, attempt, state } = subtask
       const task = reader.task(id, index)
       if (task === undefined || taskEnded(state)) continue
       const labels = {
-        ...owner,
+        ...ownerOf(subtask),
         task_id: id,
         task_name: plan.name,
         task_attempt_id: `${job.id}_${id}_${index}_${attempt}`,

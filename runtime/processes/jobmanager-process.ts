@@ -45,7 +45,7 @@ export interface JobManagerOptions extends Pick<DispatcherOptions, 'onPrint' | '
   startProgram?(program: ProgramRef): ProgramHost
 }
 
-export type Watch = Pick<SessionOptions, 'onJob' | 'onJobEnd'>
+export type Watch = Pick<SessionOptions, 'onJob' | 'onJobEnd' | 'jobId'>
 
 export class JobManager {
   readonly dispatcher: Dispatcher
@@ -74,6 +74,10 @@ export class JobManager {
     this.dispatcher = new Dispatcher({
       pool: this.#pool,
       waitForSlots: true,
+      taskManagers: {
+        views: () => this.taskManagers.views(),
+        inspection: (id) => this.taskManagers.inspection(id),
+      },
       newJobId: newId,
       clock,
       schedule,

@@ -58,6 +58,9 @@ export interface SubtaskView {
   state: ExecutionState
   /** Number of the cluster's slot that hosts it; -1 before scheduling. */
   slot: number
+  /** Id of the slot's TaskManager, and where that is; both '' before scheduling, the host also where all share one process. */
+  taskManager: string
+  host: string
   /** When it was deployed. */
   startTime: number
   endTime: number
@@ -65,6 +68,8 @@ export interface SubtaskView {
   duration: number
   /** When it entered each state; absent states are -1. */
   timestamps: Record<ExecutionState, number>
+  /** What it counted, once it has ended. */
+  accumulators: Readonly<Record<string, number>>
   error?: ErrorData
 }
 
@@ -92,6 +97,9 @@ export interface ExceptionView {
   vertexId?: string
   subtask?: number
   slot?: number
+  /** Of that slot, as of a subtask. */
+  taskManager?: string
+  host?: string
   /** For filters: Flink's `type` (USER or SYSTEM), and `code`. */
   labels: Record<string, string>
   /** What else failed while tasks ended because of it; these have none themselves. */
@@ -155,6 +163,8 @@ export interface SlotView {
   index: number
   /** `starting`: its thread is loading; `free`: can be deployed to at once. */
   state: 'starting' | 'free' | 'busy'
+  /** Id of its TaskManager. */
+  taskManager: string
   jobId?: string
 }
 
@@ -173,6 +183,30 @@ export interface TaskManagerView {
   lastHeardMs: number
   /** Metrics of the process by Flink's names, as told last. */
   process: Readonly<Record<string, number>>
+}
+
+export interface LogView {
+  name: string
+  /** Bytes. */
+  size: number
+  /** Milliseconds since 1970. */
+  modifiedMs: number
+}
+
+/** What a process tells of itself when it is asked. */
+export interface ProcessInspection {
+  /** A text for each thread. */
+  threadDump(): Promise<{ name: string; text: string }[]>
+  listLogs(): Promise<LogView[]>
+  /** A piece of a log from `offset` on, or from so many bytes before its end when that is negative; undefined: there is none of this name. `size` is that of the whole. */
+  readLog(name: string, offset: number, length: number): Promise<LogPiece | undefined>
+}
+
+export interface LogPiece {
+  bytes: Uint8Array
+  /** Where they begin. */
+  offset: number
+  size: number
 }
 
 /** `/overview`. */
@@ -194,13 +228,15 @@ export type {
 } from '../checkpoint/coordinator/statistics-model.ts'
 
 /** What takes its time. */
-export type OperationKind = 'checkpoint' | 'savepoint' | 'stop' | 'disposal'
+export type OperationKind = 'checkpoint' | 'savepoint' | 'stop' | 'rescale' | 'disposal'
 
 /** `triggerId` makes it harmless to ask again; `directory` is that of the configuration when it is absent. */
 export type OperationRequest =
   | { kind: 'checkpoint'; triggerId?: string }
   | { kind: 'savepoint'; triggerId?: string; directory?: string; cancelJob?: boolean }
   | { kind: 'stop'; triggerId?: string; directory?: string; drain: boolean }
+  /** The whole job; ends when it runs so. */
+  | { kind: 'rescale'; triggerId?: string; parallelism: number }
 
 /** What was taken, and where it is. */
 export interface OperationResult {
@@ -210,7 +246,7 @@ export interface OperationResult {
 
 export interface OperationView {
   status: 'IN_PROGRESS' | 'COMPLETED'
-  /** Absent for a disposal. */
+  /** Absent for a disposal and a rescale. */
   result?: OperationResult
   /** Why nothing was. */
   error?: ErrorData
@@ -231,9 +267,71 @@ export interface ParallelismBounds {
 /** What a job wants: bounds for the parallelism of each vertex, by id. */
 export type Requirements = Readonly<Record<string, ParallelismBounds>>
 
+/** Why a job gets a parallelism, in Flink's words. */
+export type RescaleCause = 'INITIAL_SCHEDULE' | 'UPDATE_REQUIREMENT' | 'NEW_RESOURCE_AVAILABLE' | 'RECOVERABLE_FAILOVER'
+
+/** How it ended, and why. */
+export interface RescaleEnd {
+  state: 'COMPLETED' | 'FAILED' | 'IGNORED'
+  reason:
+    | 'SUCCEEDED'
+    | 'EXCEPTION_OCCURRED'
+    | 'RESOURCE_REQUIREMENTS_UPDATED'
+    | 'NO_RESOURCES_OR_PARALLELISMS_CHANGE'
+    | 'JOB_FINISHED'
+    | 'JOB_FAILED'
+    | 'JOB_CANCELED'
+    | 'JOB_FAILOVER_RESTARTING'
+  atMs: number
+}
+
+export interface RescaleView {
+  /** A UUID, as is that of the requirements. */
+  id: string
+  requirementsId: string
+  /** From 1. */
+  number: number
+  cause: RescaleCause
+  startMs: number
+  vertices: {
+    id: string
+    name: string
+    slotSharingGroup: string
+    maxParallelism: number
+    bounds: ParallelismBounds
+    /** What it had; undefined: nothing. */
+    before: number | undefined
+    /** What it has got; undefined: it does not run yet. */
+    after: number | undefined
+  }[]
+  /** Of the scheduler, in Flink's words. */
+  states: { name: string; fromMs: number; untilMs?: number; exception?: string }[]
+  /** undefined: it is in progress. */
+  end: RescaleEnd | undefined
+}
+
+export interface RescalesView {
+  /** The oldest first, bounded. */
+  rescales: RescaleView[]
+  /** All of them. */
+  counts: Readonly<Record<RescaleEnd['state'], number>>
+  settings: {
+    historyMax: number
+    cooldownMs: number
+    stabilizationMs: number
+    startStabilizationMs: number
+    checkpointFailuresMax: number
+    slotsTimeoutMs: number
+  }
+}
+
 /** What an onlooker may ask of a cluster, and what it may do. The Dispatcher is one. */
 export interface Cluster {
   cluster(): ClusterView
+  /** Those that have registered; undefined where the only one shares the JobManager's process. */
+  taskManagers(): readonly TaskManagerView[] | undefined
+  /** What is asked of a TaskManager in its own process; undefined: there is none of this id. */
+  taskManagerProcess(id: string): ProcessInspection | undefined
   /** All jobs that it remembers, the newest first. */
   list(): JobSummary[]
   /** Undefined when there is no job of this id. */
@@ -244,6 +342,8 @@ export interface Cluster {
   checkpoint(jobId: string, checkpointId: number): CheckpointView | undefined
   /** Undefined when there is no job of this id. */
   requirements(jobId: string): Requirements | undefined
+  /** Undefined when there is no job of this id. */
+  rescales(jobId: string): RescalesView | undefined
   /** False when there is no job of this id. Throws TR-CLUSTER-004 when the job cannot have these. */
   setRequirements(jobId: string, wanted: Requirements): boolean
   /** Asks a job to cancel and returns at once; a job that is unknown or at its end stays as it is. */

@@ -13,6 +13,7 @@ import { exitToData } from '../rpc/messages/slot-ended.ts'
 import type { DeploymentData } from '../rpc/messages/to-slot/deploy.ts'
 import type { ToSlotData } from '../rpc/messages/to-slot.ts'
 import type { FromSlot, ProgramRef, SlotHost } from '../rpc/slot-messages.ts'
+import type { LogPiece, LogView } from '../rpc/views.ts'
 import type { Handlers } from '../rpc/wire/catalog.ts'
 import type { Peer } from '../rpc/wire/peer.ts'
 import { SlotWork } from './slot-work.ts'
@@ -30,8 +31,9 @@ export interface SessionOptions {
   onShutdown(reason: string): void
   /** Of the process, for REST. */
   threadDump(): Promise<{ name: string; text: string }[]>
-  listLogs(): Promise<{ name: string; size: number; modifiedMs: number }[]>
-  readLog(name: string, offset: number, length: number): Promise<{ bytes: Uint8Array; offset: number; size: number }>
+  listLogs(): Promise<LogView[]>
+  /** undefined: there is none of this name. */
+  readLog(name: string, offset: number, length: number): Promise<LogPiece | undefined>
 }
 
 interface Thread {
@@ -66,9 +68,16 @@ export class JobManagerSession {
       endSlot: ({ slot, thread }) => this.#end(slot, thread),
       threadDump: async () => ({ threads: await threadDump() }),
       listLogs: async () => ({ logs: await listLogs() }),
-      readLog: ({ name, offset, length }) => readLog(name, offset, length),
+      readLog: async ({ name, offset, length }) => (await readLog(name, offset, length)) ?? { offset: 0, size: 0 },
       shutdown: ({ reason }) => onShutdown(reason),
     }
+  }
+
+  /** A line for each thread, for people. */
+  threads(): string[] {
+    return [...this.#threads.values()].map(({ slot, thread, page }) => {
+      return `slot ${slot}: thread ${thread}, ${page === undefined ? 'without a job' : 'with a job'}`
+    })
   }
 
   /** Values of all pages, now. */

@@ -69,6 +69,12 @@ export const REST = {
     standard: 'true',
     text: 'Whether jobs can be rescaled on the page and by REST.',
   }),
+  rescaleHistory: option({
+    key: 'web.adaptive-scheduler.rescale-history.size',
+    type: integer({ atLeast: 0 }),
+    standard: '5',
+    text: 'Changes of a job’s parallelism that REST shows.',
+  }),
   uploadDirectory: option({
     key: 'web.upload.dir',
     older: ['jobmanager.web.upload.dir'],

@@ -80,6 +80,7 @@ export class Executing extends JobState {
       settings,
     })
     if (decision.action === 'wait') this.#stopTimer = this.after(decision.untilMs - nowMs, () => this.#look())
+    if (decision.action === 'stay') this.job.rescaleStays()
     if (decision.action === 'rescale') void this.#rescale(decision.to)
   }
 
@@ -95,6 +96,7 @@ export class Executing extends JobState {
     // Their threads load while the checkpoint is taken.
     if (!slots.reserve(this.job.program, to)) return
     this.#rescaling = true
+    this.job.rescaleBegins()
     try {
       await coordinator!.takeCheckpoint()
     } catch {

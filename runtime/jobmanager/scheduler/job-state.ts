@@ -65,6 +65,10 @@ export interface JobContext {
   /** The job is not restarted. */
   setFatal(error: ErrorData, why: string): void
   countRescale(): void
+  /** It is about to get another parallelism because there are other slots, unless somebody wants one. */
+  rescaleBegins(): void
+  /** It has what it can have of what is wanted. */
+  rescaleStays(): void
   /** Last of all. */
   finish(status: JobEndStatus): void
 }

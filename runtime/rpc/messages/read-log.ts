@@ -14,7 +14,8 @@ export const readLog = call(
     length: count.max(TEXT_CHARS_MAX),
   },
   z.strictObject({
-    bytes: bytes.refine((piece) => piece.length <= TEXT_CHARS_MAX, 'a shorter piece is wanted'),
+    /** Absent: there is none of this name. */
+    bytes: bytes.refine((piece) => piece.length <= TEXT_CHARS_MAX, 'a shorter piece is wanted').optional(),
     /** Where they begin. */
     offset: count,
     /** Of the file. */
