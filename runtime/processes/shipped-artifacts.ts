@@ -9,12 +9,22 @@ import type { JobManagerPeer } from '../taskmanager/jobmanager-session.ts'
 
 /** Of the programs that run, by hash. */
 export class ShippedArtifacts {
-  readonly #files = new Map<string, { path: string; name: string }>()
+  readonly #files = new Map<string, { path: string; name: string; users: number }>()
 
-  /** What processes elsewhere fetch in the place of `artifact`. */
-  add({ sha256, path, name }: Pick<Artifact, 'sha256' | 'path' | 'name'>, entry?: string): ArtifactRef {
-    this.#files.set(sha256, { path, name })
-    return { sha256, name, ...(entry === undefined ? {} : { entry }) }
+  /** What processes elsewhere fetch in the place of `artifact`, until `end`. */
+  add(
+    { sha256, path, name }: Pick<Artifact, 'sha256' | 'path' | 'name'>,
+    entry?: string,
+  ): { ref: ArtifactRef; end(): void } {
+    const file = this.#files.get(sha256) ?? { path, name, users: 0 }
+    file.users++
+    this.#files.set(sha256, file)
+    let ended = false
+    const end = () => {
+      if (!ended && --file.users === 0) this.#files.delete(sha256)
+      ended = true
+    }
+    return { ref: { sha256, name, ...(entry === undefined ? {} : { entry }) }, end }
   }
 
   /** Throws TR-ARTIFACT-004 when there is none of this hash. */

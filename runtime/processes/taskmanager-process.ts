@@ -13,11 +13,13 @@ import { CLUSTER, SLOTS, TASK_MANAGER } from '../config/options/processes.ts'
 import { backgroundSchedule, type Clock, type Schedule, systemClock, systemSchedule } from '../core/clock.ts'
 import { errorToData, TailraceError } from '../core/errors.ts'
 import type { Dial } from '../core/socket.ts'
+import { mainThread } from '../metrics/main-thread.ts'
 import { ProcessReader } from '../metrics/process-reader.ts'
 import { version } from '../program/running-copy.ts'
 import { threadHost } from '../rpc/host.ts'
 import { toJobManager, toTaskManager } from '../rpc/messages/catalog.ts'
 import type { ProgramRef, SlotThreadHost } from '../rpc/slot-messages.ts'
+import type { ProcessInspection } from '../rpc/views.ts'
 import { backOff } from '../rpc/wire/back-off.ts'
 import { followerFence } from '../rpc/wire/fence.ts'
 import { dialPeer } from '../rpc/wire/open.ts'
@@ -40,6 +42,8 @@ export interface TaskManagerProcessOptions {
   localProgram(program: ProgramRef, peer: JobManagerPeer): Promise<ProgramRef>
   /** A line of the log. */
   log(text: string): void
+  /** What was logged and printed. */
+  logs: Pick<ProcessInspection, 'listLogs' | 'readLog'>
   clock?: Clock
   schedule?: Schedule
   random?: () => number
@@ -188,7 +192,7 @@ export class TaskManagerProcess {
 
   /** Resolves when registered, with the loss of the connection. */
   async #register(): Promise<Promise<TailraceError>> {
-    const { configuration, dial, leader, log } = this.#options
+    const { configuration, dial, leader, log, logs } = this.#options
     const address = await leader.find()
     if (address === undefined) throw new TailraceError('TR-RPC-004', 'Cannot register: no JobManager leads')
     const { promise: another } = this.#turn
@@ -228,15 +232,15 @@ export class TaskManagerProcess {
       storeOf: (deployment) => stores?.of(deployment),
       ...(this.#options.sizes === undefined ? {} : { sizes: this.#options.sizes }),
     })
-    const session = new JobManagerSession({
+    const session: JobManagerSession = new JobManagerSession({
       peer,
       slots,
       start: (slot) => taskManager.start(slot),
       localProgram: (program) => this.#options.localProgram(program, peer),
       onShutdown: (reason) => void this.stop(reason),
-      threadDump: async () => [],
-      listLogs: async () => [],
-      readLog: async () => ({ bytes: new Uint8Array(), offset: 0, size: 0 }),
+      threadDump: async () => [mainThread(this.#process, session.threads())],
+      listLogs: () => logs.listLogs(),
+      readLog: (...piece) => logs.readLog(...piece),
     })
     peer.handle(session.handlers())
     const calling = peer.call({

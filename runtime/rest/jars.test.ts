@@ -8,7 +8,7 @@ import { artifactSettings } from '../artifacts/settings.ts'
 import { tgz } from '../artifacts/tgz.suite.ts'
 import { Uploads } from '../artifacts/uploads.ts'
 import { EmbeddedCluster } from '../embedded/cluster.ts'
-import { embeddedSubmissions } from '../embedded/submissions.ts'
+import { programSubmissions } from '../processes/submissions.ts'
 import { words } from './jars.ts'
 import { type RestServer, startRest } from './server.ts'
 
@@ -24,7 +24,7 @@ beforeAll(async () => {
     'user.artifacts.base-dir': join(dir, 'artifacts'),
     'tailrace.artifacts.max-size': '100 kb',
   })
-  const submissions = embeddedSubmissions(cluster, {
+  const submissions = programSubmissions(cluster, {
     uploads: new Uploads({ settings, dir }),
     configuration: { 'parallelism.default': '1' },
   })
@@ -131,7 +131,12 @@ describe('/jars', () => {
       status: 503,
       body: { errors: [expect.stringMatching(/^TR-CLUSTER-001: .*needs 3 slots/)] },
     })
-    expect(await call('POST', `/jars/${id}/run`, { jobId: '1'.repeat(32) })).toMatchObject({ status: 400 })
+    const jobId = '1'.repeat(32)
+    expect(await call('POST', `/jars/${id}/run`, { jobId })).toMatchObject({ status: 200, body: { jobid: jobId } })
+    expect(await call('POST', `/jars/${id}/run`, { jobId })).toMatchObject({
+      status: 400,
+      body: { errors: [expect.stringContaining('the cluster has a job of this id')] },
+    })
     for (const body of [
       { programArgsList: ['a'], programArgs: 'a' },
       { claimMode: 'CLAIM', restoreMode: 'NO_CLAIM' },
