@@ -1,13 +1,14 @@
 /** The cluster as a whole. */
-
+import { z } from 'zod'
 import { dashboard, overview } from './cluster-schemas.ts'
-import type { App, RestContext } from './common.ts'
+import { type App, type RestContext, RestError } from './common.ts'
+import { sameSiteOnly } from './same-site.ts'
 
 /** Of whose REST contract this is an implementation; clients that probe for a version read it. */
 const COMPATIBLE_WITH = '2.3'
 
 export function clusterRoutes(app: App, context: RestContext): void {
-  const { cluster, clock, version, canCancel, submissions } = context
+  const { cluster, clock, version, canCancel, canRescale, shutdown, submissions } = context
 
   app.get('/overview', { schema: { response: { 200: overview } } }, () => {
     const { slots } = cluster.cluster()
@@ -15,7 +16,7 @@ export function clusterRoutes(app: App, context: RestContext): void {
     const count = (...statuses: string[]) => jobs.filter(({ status }) => statuses.includes(status)).length
     const ended = count('FINISHED', 'CANCELED', 'FAILED')
     return {
-      taskmanagers: 1,
+      taskmanagers: cluster.taskManagers()?.length ?? 1,
       'taskmanagers-blocked': 0,
       'slots-total': slots.length,
       'slots-available': slots.filter(({ state }) => state !== 'busy').length,
@@ -30,6 +31,22 @@ export function clusterRoutes(app: App, context: RestContext): void {
     }
   })
 
+  // No data set outlives its job here.
+  app.get('/datasets', { schema: { response: { 200: z.object({ dataSets: z.array(z.never()) }) } } }, () => ({
+    dataSets: [],
+  }))
+
+  app.delete('/cluster', { onRequest: sameSiteOnly, schema: { response: { 200: z.object({}) } } }, async (_, reply) => {
+    if (shutdown === undefined || !canCancel)
+      throw new RestError(
+        403,
+        `Cannot end the cluster: ${canCancel ? 'it ends by itself' : 'that is switched off by web.cancel.enable'}`,
+      )
+    // Who asks is answered first.
+    reply.raw.once('finish', shutdown)
+    return {}
+  })
+
   app.get('/config', { schema: { response: { 200: dashboard } } }, () => ({
     'refresh-interval': 3000,
     'timezone-name': Intl.DateTimeFormat().resolvedOptions().timeZone,
@@ -41,7 +58,7 @@ export function clusterRoutes(app: App, context: RestContext): void {
     features: {
       'web-submit': submissions !== undefined,
       'web-cancel': canCancel,
-      'web-rescale': false,
+      'web-rescale': canRescale,
       'web-history': false,
     },
   }))

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Submissions } from '../artifacts/submission.ts'
 import type { Clock } from '../core/clock.ts'
 import type { MetricsReader } from '../metrics/reader.ts'
-import type { Cluster, JobView, VertexView } from '../rpc/views.ts'
+import type { Cluster, JobView, ProcessInspection, VertexView } from '../rpc/views.ts'
 import type { Unfetched } from './unfetched.ts'
 
 /** The server as resources see it: schemas of routes are zod's, and handlers are typed by them. */
@@ -25,6 +25,12 @@ export interface RestContext {
   readonly configuration: Readonly<Record<string, string>>
   /** `web.cancel.enable`. */
   readonly canCancel: boolean
+  /** `web.rescale.enable`. */
+  readonly canRescale: boolean
+  /** Ends the cluster; undefined: that is not for REST. */
+  readonly shutdown?: (() => void) | undefined
+  /** What this process tells of itself. */
+  readonly process: ProcessInspection
   /** Uploads and running them; undefined: `web.submit.enable` is false. */
   readonly submissions?: Submissions | undefined
   /** Operations whose results somebody waits for. */

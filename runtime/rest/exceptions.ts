@@ -1,10 +1,10 @@
 /** Why a job failed, or was restarted: what ended each attempt, with what else failed while its tasks ended. */
 import { z } from 'zod'
 import type { ErrorData } from '../core/errors.ts'
-import { embeddedTaskManagerId } from '../metrics/cluster-samples.ts'
 import type { ExceptionView } from '../rpc/views.ts'
 import { type App, jobOf, jobParams, list, type RestContext } from './common.ts'
 import { type ExceptionInfo, exceptions } from './jobs-schemas.ts'
+import { placeOf } from './place.ts'
 import { userLine } from './user-line.ts'
 
 const DEFAULT_MAX = 16
@@ -19,13 +19,12 @@ export function exceptionRoutes(app: App, context: RestContext): void {
     { schema: { params: jobParams, querystring, response: { 200: exceptions } } },
     ({ params, query }) => {
       const { exceptions } = jobOf(context, params.jobid)
-      const taskManagerId = embeddedTaskManagerId(context.cluster.cluster().startTime)
       const newestFirst = exceptions
         .toReversed()
         .filter((one) => query.failureLabelFilter.every(([name, value]) => one.labels[name] === value))
       const entries = newestFirst.slice(0, query.maxExceptions).map((one) => ({
-        ...infoOf(one, context.host, taskManagerId),
-        concurrentExceptions: one.concurrent.map((other) => infoOf(other, context.host, taskManagerId)),
+        ...infoOf(one, context),
+        concurrentExceptions: one.concurrent.map((other) => infoOf(other, context)),
       }))
       const truncated = entries.length < newestFirst.length
       const last = exceptions.at(-1)
@@ -50,18 +49,17 @@ const labels = list.transform((pairs = [], context): [string, string][] =>
 )
 
 function infoOf(
-  { timestamp, error, taskName, labels }: ExceptionView,
-  host: string,
-  taskManagerId: string,
+  { timestamp, error, taskName, labels, taskManager = '', host = '' }: ExceptionView,
+  context: RestContext,
 ): ExceptionInfo {
-  const ofTask = taskName !== undefined
+  const place = taskName === undefined ? undefined : placeOf(context, { taskManager, host })
   return {
     exceptionName: error.code,
     stacktrace: stackOf(error),
     timestamp,
     taskName: taskName ?? null,
-    endpoint: ofTask ? host : null,
-    taskManagerId: ofTask ? taskManagerId : null,
+    endpoint: place?.host ?? null,
+    taskManagerId: place?.id ?? null,
     failureLabels: labels,
     code: error.code,
     message: error.message,

@@ -8,6 +8,7 @@ import { readCheckpointSettings } from '../checkpoint/settings.ts'
 import { type Clock, ManualClock } from '../core/clock.ts'
 import type { ErrorData } from '../core/errors.ts'
 import type { Plan, PlanEdge, PlanOperator } from '../graph/model.ts'
+import { Rescales } from '../jobmanager/rescales.ts'
 import { type MetricName, MetricsPage, O, T, type TaskMetricName, type TaskMetrics } from '../metrics/page.ts'
 import type { JobStatus } from '../rpc/program-messages.ts'
 import {
@@ -25,8 +26,11 @@ import {
   type OperationKind,
   type OperationRequest,
   type OperationView,
+  type ProcessInspection,
   type Requirements,
+  type RescalesView,
   type SlotView,
+  type TaskManagerView,
 } from '../rpc/views.ts'
 
 export const START_MS = Date.UTC(2026, 2, 1, 12)
@@ -51,9 +55,13 @@ export class FakeCluster implements Cluster {
   /** Called when something was begun. */
   onTriggered: () => void = () => {}
   slots: SlotView[] = [
-    { index: 0, state: 'free' },
-    { index: 1, state: 'free' },
+    { index: 0, state: 'free', taskManager: 'embedded' },
+    { index: 1, state: 'free', taskManager: 'embedded' },
   ]
+  /** In processes of their own; undefined: the cluster is an embedded one. */
+  registered: TaskManagerView[] | undefined
+  /** By id of the TaskManager. */
+  readonly inspections = new Map<string, ProcessInspection>()
 
   constructor(clock: Clock = new ManualClock(START_MS)) {
     this.clock = clock
@@ -64,12 +72,18 @@ export class FakeCluster implements Cluster {
   submit(name = 'Flight delays', plan: Plan = flightPlan(name), id = hexId(0xa0 + this.jobs.length)): FakeJob {
     const job = new FakeJob(id, name, plan, this.clock)
     this.jobs.unshift(job)
-    this.slots = this.slots.map(({ index }) => ({ index, state: 'busy', jobId: job.id }))
+    this.slots = this.slots.map((slot) => ({ ...slot, state: 'busy', jobId: job.id }))
     return job
   }
 
   cluster(): ClusterView {
     return { startTime: this.startTime, slots: this.slots }
+  }
+  taskManagers(): TaskManagerView[] | undefined {
+    return this.registered
+  }
+  taskManagerProcess(id: string): ProcessInspection | undefined {
+    return this.inspections.get(id)
   }
   list(): JobSummary[] {
     return this.jobs.map((job) => {
@@ -123,6 +137,20 @@ export class FakeCluster implements Cluster {
     return this.#requirements.get(jobId)
   }
 
+  rescales(jobId: string): RescalesView | undefined {
+    const job = this.jobs.find(({ id }) => id === jobId)
+    if (job === undefined) return undefined
+    const settings = {
+      historyMax: 5,
+      cooldownMs: 1000,
+      stabilizationMs: 2000,
+      startStabilizationMs: 3000,
+      checkpointFailuresMax: 2,
+      slotsTimeoutMs: 4000,
+    }
+    return { rescales: job.rescales.views(), counts: job.rescales.counts, settings }
+  }
+
   setRequirements(jobId: string, wanted: Requirements): boolean {
     if (this.view(jobId) === undefined) return false
     this.#requirements.set(jobId, wanted)
@@ -132,7 +160,7 @@ export class FakeCluster implements Cluster {
   cancel(jobId: string): void {
     this.cancelled.push(jobId)
     this.jobs.find(({ id }) => id === jobId)?.end('CANCELED')
-    this.slots = this.slots.map(({ index }) => ({ index, state: 'free' }))
+    this.slots = this.slots.map(({ index, taskManager }) => ({ index, taskManager, state: 'free' }))
   }
 }
 
@@ -146,6 +174,7 @@ export class FakeJob {
   readonly exceptions: ExceptionView[] = []
   readonly pages: { slot: number; page: SharedArrayBuffer; names: MetricName[]; writer: MetricsPage }[]
   readonly statistics: CheckpointStatistics
+  readonly rescales = new Rescales({ max: 5 })
   readonly #clock: Clock
   readonly #tasks = new Map<string, { metrics: TaskMetrics; operators: Map<string, TaskMetrics>; slot: number }>()
   status: JobStatus = 'RUNNING'
@@ -226,6 +255,9 @@ export class FakeJob {
     this.timestamps[status] = this.endTime
   }
 
+  /** Where each subtask runs. */
+  placeOf: (subtask: number) => { taskManager: string; host: string } = () => ({ taskManager: 'embedded', host: '' })
+
   view(): JobView {
     const duration = (this.endTime < 0 ? this.#clock.now() : this.endTime) - this.startTime
     const times = { startTime: this.startTime, endTime: this.endTime, duration }
@@ -258,8 +290,10 @@ export class FakeJob {
           attempt: 0,
           state: this.state,
           slot: index,
+          ...this.placeOf(index),
           ...times,
           timestamps,
+          accumulators: this.accumulators,
         })),
       })),
       metrics: this.pages,

@@ -3,7 +3,13 @@
  * and on the aggregating paths min, max, sum, avg and skew over what is selected.
  */
 import { z } from 'zod'
-import { embeddedTaskManagerId, jobManagerSamples, jobSamples, taskManagerSamples } from '../metrics/cluster-samples.ts'
+import {
+  embeddedTaskManagerId,
+  jobManagerSamples,
+  jobSamples,
+  remoteSamples,
+  taskManagerSamples,
+} from '../metrics/cluster-samples.ts'
 import type { TaskReader } from '../metrics/job-reader.ts'
 import { formatValue, NO_LABELS, type Sample } from '../metrics/sample.ts'
 import { subtaskSamples } from '../metrics/task-samples.ts'
@@ -41,7 +47,14 @@ export function metricsRoutes(app: App, context: RestContext): void {
   const vertex = '/jobs/:jobid/vertices/:vertexid'
   const plain = { querystring: query, response: { 200: metricValues } }
   const aggregating = { querystring: aggregatingQuery, response: { 200: aggregatedMetrics } }
-  const taskManager = () => byId(taskManagerSamples(metrics, NO_LABELS))
+  /** By id. */
+  const taskManagers = (): Map<string, () => Values> => {
+    const remote = cluster.taskManagers()
+    if (remote !== undefined) return new Map(remote.map((one) => [one.id, () => byId(remoteSamples(one, NO_LABELS))]))
+    return new Map([
+      [embeddedTaskManagerId(cluster.cluster().startTime), () => byId(taskManagerSamples(metrics, NO_LABELS))],
+    ])
+  }
   const ofJob = (job: JobView) => byId(jobSamples(job, NO_LABELS, clock.now()))
   const ofSubtask = (job: JobView, { id }: VertexView, index: number): Values => {
     const task = metrics.read(job).task(id, index)
@@ -56,12 +69,15 @@ export function metricsRoutes(app: App, context: RestContext): void {
     { schema: { ...plain, params: taskManagerParams } },
     ({ params, query }) => {
       requireTaskManager(context, params.taskmanagerid)
-      return answer(taskManager(), query.get)
+      return answer(taskManagers().get(params.taskmanagerid)!(), query.get)
     },
   )
   app.get('/taskmanagers/metrics', { schema: aggregating }, ({ query }) => {
-    const id = embeddedTaskManagerId(cluster.cluster().startTime)
-    return aggregate(query.taskmanagers?.includes(id) === false ? [] : [taskManager()], query)
+    const chosen = [...taskManagers()].filter(([id]) => query.taskmanagers?.includes(id) !== false)
+    return aggregate(
+      chosen.map(([, values]) => values()),
+      query,
+    )
   })
   app.get('/jobs/metrics', { schema: aggregating }, ({ query }) => {
     const ids = query.jobs ?? cluster.list().map(({ id }) => id)
@@ -81,6 +97,11 @@ export function metricsRoutes(app: App, context: RestContext): void {
       for (const [id, value] of ofSubtask(job, found, index)) values.set(`${index}.${id}`, value)
     }
     return answer(values, query.get)
+  })
+  // The JobManager's parts of operators, which hand splits out and commit, count nothing of their own.
+  app.get(`${vertex}/jm-operator-metrics`, { schema: { ...plain, params: vertexParams } }, ({ params }) => {
+    vertexOf(jobOf(context, params.jobid), params.vertexid)
+    return { metrics: [] }
   })
   app.get(`${vertex}/subtasks/metrics`, { schema: { ...aggregating, params: vertexParams } }, ({ params, query }) => {
     const job = jobOf(context, params.jobid)

@@ -172,7 +172,7 @@ function savepointAnswer({ error, result, status }: OperationView): SavepointPro
   return { status: { id: status }, operation: result === undefined ? {} : { location: folderOf(result.path) } }
 }
 
-function causeOf(error: ErrorData): FailureCause {
+export function causeOf(error: ErrorData): FailureCause {
   return {
     class: error.code,
     'stack-trace': stackOf(error),

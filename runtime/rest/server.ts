@@ -13,12 +13,15 @@ import type { Submissions } from '../artifacts/submission.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
 import { ERRORS, isTailraceError } from '../core/errors.ts'
 import { listenOnFirst } from '../metrics/listen.ts'
+import { mainThread } from '../metrics/main-thread.ts'
 import { MetricsReader } from '../metrics/reader.ts'
-import type { Cluster } from '../rpc/views.ts'
+import type { Cluster, ProcessInspection } from '../rpc/views.ts'
+import { accumulatorRoutes } from './accumulators.ts'
 import { checkpointRoutes } from './checkpoints.ts'
 import { clusterRoutes } from './cluster.ts'
 import type { RestContext } from './common.ts'
 import { exceptionRoutes } from './exceptions.ts'
+import { inspectionRoutes, NO_LOGS } from './inspection.ts'
 import { jarRoutes } from './jars.ts'
 import { jobRoutes } from './job.ts'
 import { jobManagerRoutes } from './jobmanager.ts'
@@ -27,6 +30,7 @@ import { liveRoutes } from './live.ts'
 import { metricsRoutes } from './metrics.ts'
 import { operationRoutes } from './operations.ts'
 import { pageRoutes } from './page.ts'
+import { rescaleRoutes } from './rescales.ts'
 import { taskManagerRoutes } from './taskmanagers.ts'
 import { Unfetched } from './unfetched.ts'
 import { packageVersion } from './version.ts'
@@ -45,6 +49,12 @@ export interface RestOptions {
   configuration?: Readonly<Record<string, string>>
   /** `web.cancel.enable`. */
   canCancel?: boolean
+  /** `web.rescale.enable`. */
+  canRescale?: boolean
+  /** What `DELETE /cluster` does; absent: it is refused. */
+  shutdown?: (() => void) | undefined
+  /** Logs of this process; absent: it keeps none. */
+  logs?: Pick<ProcessInspection, 'listLogs' | 'readLog'> | undefined
   /** Uploads and running them; absent: `web.submit.enable` is false. */
   submissions?: Submissions | undefined
   /** Closing waits for so long until the results of operations are fetched; 0 by default. */
@@ -72,6 +82,9 @@ export async function startRest({
   host = '127.0.0.1',
   configuration = {},
   canCancel = true,
+  canRescale = true,
+  shutdown,
+  logs,
   submissions,
   lingerMs = 0,
 }: RestOptions): Promise<RestServer> {
@@ -84,6 +97,9 @@ export async function startRest({
     clock,
     configuration,
     canCancel,
+    canRescale,
+    shutdown,
+    process: { ...NO_LOGS, ...logs, threadDump: async () => [mainThread(reader.process)] },
     submissions,
     unfetched,
     version: packageVersion(),
@@ -142,6 +158,9 @@ export function createApp(context: RestContext) {
   metricsRoutes(app, context)
   taskManagerRoutes(app, context)
   jobManagerRoutes(app, context)
+  inspectionRoutes(app, context)
+  accumulatorRoutes(app, context)
+  rescaleRoutes(app, context)
   liveRoutes(app, context)
   app.register(pageRoutes)
   return app

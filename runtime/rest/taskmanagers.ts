@@ -1,15 +1,22 @@
-/** TaskManagers. The embedded cluster has one, which shares this process with the JobManager. */
+/** TaskManagers: those that have registered; or the one of an embedded cluster, which shares this process with the JobManager. */
 import { availableParallelism, freemem, totalmem } from 'node:os'
 import { z } from 'zod'
 import { embeddedTaskManagerId } from '../metrics/cluster-samples.ts'
+import type { SlotView, TaskManagerView } from '../rpc/views.ts'
 import { type App, type RestContext, RestError } from './common.ts'
+import { slotsOf } from './place.ts'
 import { type TaskManager, type TaskManagerDetails, taskManagerDetails, taskManagers } from './taskmanagers-schemas.ts'
 
 export const taskManagerParams = z.object({ taskmanagerid: z.string() })
 
 /** 404 unless it is the id of a TaskManager of this cluster. */
 export function requireTaskManager({ cluster }: RestContext, id: string): void {
-  if (id === embeddedTaskManagerId(cluster.cluster().startTime)) return
+  const remote = cluster.taskManagers()
+  const isThere =
+    remote === undefined
+      ? id === embeddedTaskManagerId(cluster.cluster().startTime)
+      : remote.some((one) => one.id === id)
+  if (isThere) return
   throw new RestError(
     404,
     `Cannot find TaskManager ${id}: the cluster has none of this id, GET /taskmanagers lists them`,
@@ -18,14 +25,14 @@ export function requireTaskManager({ cluster }: RestContext, id: string): void {
 
 export function taskManagerRoutes(app: App, context: RestContext): void {
   app.get('/taskmanagers', { schema: { response: { 200: taskManagers } } }, () => ({
-    taskmanagers: [embedded(context)],
+    taskmanagers: context.cluster.taskManagers()?.map((one) => registered(one, context)) ?? [embedded(context)],
   }))
   app.get(
     '/taskmanagers/:taskmanagerid',
     { schema: { params: taskManagerParams, response: { 200: taskManagerDetails } } },
     ({ params }) => {
       requireTaskManager(context, params.taskmanagerid)
-      return details(context)
+      return details(params.taskmanagerid, context)
     },
   )
 }
@@ -44,7 +51,7 @@ function embedded({ cluster, host }: RestContext): TaskManager {
     timeSinceLastHeartbeat: 0,
     slotsNumber: view.slots.length,
     freeSlots: free,
-    assignedTasks: tasksBySlot(cluster).reduce((a, b) => a + b, 0),
+    assignedTasks: assignedTasks(view.slots, tasksBySlot(cluster)),
     blocked: false,
     totalResource: resource(cores),
     freeResource: resource(cores * share),
@@ -64,15 +71,62 @@ function embedded({ cluster, host }: RestContext): TaskManager {
   }
 }
 
-function details(context: RestContext): TaskManagerDetails {
+/** One in a process of its own, with its numbers as it told them last. */
+function registered(view: TaskManagerView, context: RestContext): TaskManager {
+  const { id, host, slots, cpus, memory, lastHeardMs, process } = view
+  const own = slotsOf(context, id)
+  const free = own.filter(({ state }) => state !== 'busy').length
+  const of = (name: string) => Math.round(process[`Status.${name}`] ?? 0)
+  const all = resource(cpus, slots * memory.slotHeapBytes, slots * memory.slotNetworkBytes)
+  const share = slots === 0 ? 0 : free / slots
+  return {
+    id,
+    path: `tcp://${host}`,
+    // Each slot has a port of its own.
+    dataPort: 0,
+    jmxPort: -1,
+    timeSinceLastHeartbeat: lastHeardMs,
+    slotsNumber: slots,
+    freeSlots: free,
+    assignedTasks: assignedTasks(own, tasksBySlot(context.cluster)),
+    blocked: false,
+    totalResource: all,
+    freeResource: resource(cpus * share, free * memory.slotHeapBytes, free * memory.slotNetworkBytes),
+    hardware: {
+      cpuCores: Math.floor(cpus),
+      physicalMemory: memory.processBytes,
+      freeMemory: Math.max(0, memory.processBytes - of('Process.ResidentMemory')),
+      managedMemory: 0,
+    },
+    memoryConfiguration: {
+      frameworkHeap: of('JVM.Memory.Heap.Committed'),
+      taskHeap: all.taskHeapMemory,
+      frameworkOffHeap: of('JVM.Memory.Direct.MemoryUsed'),
+      taskOffHeap: 0,
+      networkMemory: all.networkMemory,
+      managedMemory: 0,
+      jvmMetaspace: of('JVM.Memory.Metaspace.Used'),
+      jvmOverhead: 0,
+      totalFlinkMemory: memory.processBytes,
+      totalProcessMemory: memory.processBytes,
+    },
+  }
+}
+
+function details(id: string, context: RestContext): TaskManagerDetails {
   const { cluster, metrics } = context
   const tasks = tasksBySlot(cluster)
-  const process = new Map(metrics.process.values().map(({ name, value }) => [name, value]))
+  const view = cluster.taskManagers()?.find((one) => one.id === id)
+  const process = new Map(
+    view === undefined
+      ? metrics.process.values().map(({ name, value }) => [name, value])
+      : Object.entries(view.process),
+  )
   const of = (name: string) => process.get(`Status.JVM.${name}`) ?? 0
   return {
-    ...embedded(context),
-    allocatedSlots: cluster.cluster().slots.flatMap(({ index, jobId }) => {
-      return jobId === undefined ? [] : [{ index, jobId, assignedTasks: tasks[index] ?? 0, resource: resource(0) }]
+    ...(view === undefined ? embedded(context) : registered(view, context)),
+    allocatedSlots: slotsOf(context, id).flatMap(({ index, jobId }) => {
+      return jobId === undefined ? [] : [{ index, jobId, assignedTasks: tasks.get(index) ?? 0, resource: resource(0) }]
     }),
     metrics: {
       heapUsed: of('Memory.Heap.Used'),
@@ -108,25 +162,29 @@ function details(context: RestContext): TaskManagerDetails {
   }
 }
 
-/** How many subtasks each slot hosts now. */
-function tasksBySlot(cluster: RestContext['cluster']): number[] {
-  const tasks: number[] = cluster.cluster().slots.map(() => 0)
+function assignedTasks(slots: readonly SlotView[], tasks: ReadonlyMap<number, number>): number {
+  return slots.reduce((sum, { index }) => sum + (tasks.get(index) ?? 0), 0)
+}
+
+/** How many subtasks each slot hosts now, by its number. */
+function tasksBySlot(cluster: RestContext['cluster']): Map<number, number> {
+  const tasks = new Map<number, number>()
   for (const { id, status } of cluster.list()) {
     if (status !== 'RUNNING') continue
     for (const { subtasks } of cluster.view(id)?.vertices ?? []) {
-      for (const { slot, state } of subtasks) if (state === 'RUNNING' && slot >= 0) tasks[slot] = (tasks[slot] ?? 0) + 1
+      for (const { slot, state } of subtasks) if (state === 'RUNNING') tasks.set(slot, (tasks.get(slot) ?? 0) + 1)
     }
   }
   return tasks
 }
 
-function resource(cpuCores: number): TaskManager['totalResource'] {
+function resource(cpuCores: number, taskHeapMemory = 0, networkMemory = 0): TaskManager['totalResource'] {
   return {
     cpuCores,
-    taskHeapMemory: 0,
+    taskHeapMemory,
     taskOffHeapMemory: 0,
     managedMemory: 0,
-    networkMemory: 0,
+    networkMemory,
     extendedResources: {},
   }
 }

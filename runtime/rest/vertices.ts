@@ -1,12 +1,13 @@
 /** A vertex of a job: its subtasks, their times, back-pressure and watermarks. */
-import { embeddedTaskManagerId } from '../metrics/cluster-samples.ts'
+import { countStates, vertexState } from '../jobmanager/task-states.ts'
 import type { JobReader } from '../metrics/job-reader.ts'
 import { formatValue } from '../metrics/sample.ts'
 import type { JobView, SubtaskView, VertexView } from '../rpc/views.ts'
 import { type App, jobOf, type RestContext, subtaskOf, subtaskParams, vertexOf, vertexParams } from './common.ts'
 import type { IoMetrics } from './common-schemas.ts'
-import { distribution, ioMetricsOf, tasksOf } from './io-metrics.ts'
+import { distribution, ioMetricsOf } from './io-metrics.ts'
 import { metricValues } from './metrics-schemas.ts'
+import { type Place, placeOf } from './place.ts'
 import {
   type BackPressure,
   backPressure,
@@ -19,7 +20,7 @@ import {
 } from './vertices-schemas.ts'
 
 export function vertexRoutes(app: App, context: RestContext): void {
-  const { clock, host, metrics } = context
+  const { clock, metrics } = context
   const at = '/jobs/:jobid/vertices/:vertexid'
   const find = ({ jobid, vertexid }: { jobid: string; vertexid: string }) => {
     const job = jobOf(context, jobid)
@@ -47,11 +48,11 @@ export function vertexRoutes(app: App, context: RestContext): void {
       id,
       name,
       now: clock.now(),
-      subtasks: subtasks.map(({ index, duration, timestamps }) => ({
-        subtask: index,
-        endpoint: host,
-        duration,
-        timestamps,
+      subtasks: subtasks.map((one) => ({
+        subtask: one.index,
+        endpoint: placeOf(context, one).host,
+        duration: one.duration,
+        timestamps: one.timestamps,
       })),
     }
   })
@@ -61,24 +62,20 @@ export function vertexRoutes(app: App, context: RestContext): void {
     { schema: { params: vertexParams, response: { 200: vertexTaskManagers } } },
     ({ params }) => {
       const { vertex, reader } = find(params)
-      const { subtasks, aggregated, ...about } = detailsOf(vertex, reader, context)
+      const byPlace = new Map<string, { place: Place; subtasks: SubtaskView[] }>()
+      for (const one of vertex.subtasks) {
+        const place = placeOf(context, one)
+        const found = byPlace.get(place.id) ?? { place, subtasks: [] }
+        found.subtasks.push(one)
+        byPlace.set(place.id, found)
+      }
       return {
-        id: about.id,
-        name: about.name,
-        now: about.now,
-        taskmanagers: [
-          {
-            endpoint: host,
-            status: vertex.state,
-            'start-time': vertex.startTime,
-            'end-time': vertex.endTime,
-            duration: vertex.duration,
-            metrics: ioMetricsOf(tasksOf(reader, vertex)),
-            'status-counts': vertex.tasks,
-            'taskmanager-id': subtasks[0]?.['taskmanager-id'] ?? '',
-            aggregated,
-          },
-        ],
+        id: vertex.id,
+        name: vertex.name,
+        now: clock.now(),
+        taskmanagers: [...byPlace.values()].map(({ place, subtasks }) =>
+          onTaskManager(place, { ...vertex, subtasks }, reader, context),
+        ),
       }
     },
   )
@@ -88,6 +85,26 @@ export function vertexRoutes(app: App, context: RestContext): void {
       const { vertex, reader } = find(params)
       return subtaskInfo(vertex, subtaskOf(vertex, params.subtaskindex), reader, context)
     })
+  }
+}
+
+/** @param vertex with the subtasks that are there */
+function onTaskManager(place: Place, vertex: VertexView, reader: JobReader, context: RestContext) {
+  const { subtasks } = vertex
+  const tasks = countStates(subtasks.map(({ state }) => state))
+  const starts = subtasks.map(({ startTime }) => startTime).filter((ms) => ms >= 0)
+  const startTime = starts.length === 0 ? -1 : Math.min(...starts)
+  const endTime = subtasks.every((one) => one.endTime >= 0) ? Math.max(...subtasks.map((one) => one.endTime)) : -1
+  return {
+    endpoint: place.host,
+    status: vertexState(tasks),
+    'start-time': startTime,
+    'end-time': endTime,
+    duration: startTime < 0 ? -1 : Math.max(0, (endTime < 0 ? context.clock.now() : endTime) - startTime),
+    metrics: ioMetricsOf(subtasks.map(({ index }) => reader.task(vertex.id, index))),
+    'status-counts': tasks,
+    'taskmanager-id': place.id,
+    aggregated: detailsOf(vertex, reader, context).aggregated,
   }
 }
 
@@ -117,16 +134,17 @@ function detailsOf(vertex: VertexView, reader: JobReader, context: RestContext):
 }
 
 function subtaskInfo(vertex: VertexView, one: SubtaskView, reader: JobReader, context: RestContext): Subtask {
+  const place = placeOf(context, one)
   return {
     subtask: one.index,
     status: one.state,
     attempt: one.attempt,
-    endpoint: context.host,
+    endpoint: place.host,
     'start-time': one.startTime,
     'end-time': one.endTime,
     duration: one.duration,
     metrics: ioMetricsOf([reader.task(vertex.id, one.index)]),
-    'taskmanager-id': embeddedTaskManagerId(context.cluster.cluster().startTime),
+    'taskmanager-id': place.id,
     'status-duration': statusDurations(one, context.clock.now()),
     'other-concurrent-attempts': [],
   }
