@@ -7,7 +7,9 @@ import { type ClusterClient, errorOfCause } from './cluster-client.ts'
 export interface Operation {
   /** Where it is begun. */
   begin: string
-  body: object
+  /** Absent: it is begun by PATCH and `query`. */
+  body?: object
+  query?: Record<string, string>
   /** Where its progress is asked for, without its id. */
   progress: string
   /** Completes "Cannot …": `take a savepoint of "clicks"`. */
@@ -32,11 +34,20 @@ const LONGEST_MS = 1000
 /** Times in a row that nobody may answer while it is waited for. */
 const LOST_MAX = 3
 
+/** Gives the id by which one asks about it. */
+export async function beginOperation(client: ClusterClient, { begin, body, query }: Operation): Promise<string> {
+  const triggerId = randomBytes(16).toString('hex')
+  const { 'request-id': id } =
+    body === undefined
+      ? await client.patch<Triggered>(`${begin}?${new URLSearchParams({ ...query, triggerId })}`)
+      : await client.post<Triggered>(begin, { ...body, triggerId })
+  return id
+}
+
 /** Throws what the operation failed with, and TR-CLI-002 when the cluster is gone. */
 export async function awaitOperation(client: ClusterClient, operation: Operation, sleep: Sleep): Promise<Outcome> {
-  const { begin, body, progress, what } = operation
-  const triggerId = randomBytes(16).toString('hex')
-  const { 'request-id': id } = await client.post<Triggered>(begin, { ...body, triggerId })
+  const { progress, what } = operation
+  const id = await beginOperation(client, operation)
   let lost = 0
   for (let waitMs = FIRST_MS; ; waitMs = Math.min(LONGEST_MS, waitMs * 2)) {
     await sleep(waitMs)

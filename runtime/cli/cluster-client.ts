@@ -10,14 +10,19 @@ export interface ClusterClient {
   get<T>(path: string): Promise<T>
   post<T>(path: string, body: object): Promise<T>
   patch<T>(path: string): Promise<T>
+  delete(path: string): Promise<void>
+  /** A file, as a form. */
+  upload<T>(path: string, file: Blob, name: string): Promise<T>
 }
 
 /** Throws TR-CLI-002 when nobody answers, TR-CLI-003 (or the cluster's own code) when the cluster refuses. */
 export function clusterClient(url: string, request: typeof fetch = fetch): ClusterClient {
   const call = async <T>(method: string, path: string, body?: object): Promise<T> => {
-    const json =
-      body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
-    const response = await request(`${url}${path}`, { method, ...json }).catch((error: Error) => {
+    if (body === undefined) return send(method, path, {})
+    return send(method, path, { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } })
+  }
+  const send = async <T>(method: string, path: string, content: RequestInit): Promise<T> => {
+    const response = await request(`${url}${path}`, { method, ...content }).catch((error: Error) => {
       throw unreachable(url, error)
     })
     const answer = (await response.json().catch(() => undefined)) as { errors?: string[] } | undefined
@@ -29,6 +34,12 @@ export function clusterClient(url: string, request: typeof fetch = fetch): Clust
     get: (path) => call('GET', path),
     post: (path, body) => call('POST', path, body),
     patch: (path) => call('PATCH', path),
+    delete: async (path) => void (await call('DELETE', path)),
+    upload: (path, file, name) => {
+      const body = new FormData()
+      body.append('jarfile', file, name)
+      return send('POST', path, { body })
+    },
   }
 }
 
@@ -75,6 +86,11 @@ function decoded(base64: string | undefined): ErrorData | undefined {
   } catch {
     return undefined
   }
+}
+
+/** With the cluster's own code, where it has one. */
+export function errorOfText(code: string, text: string): TailraceError {
+  return new TailraceError(isCode(code) ? code : 'TR-CLI-003', text)
 }
 
 const isCode = (text: string): text is ErrorCode => Object.hasOwn(ERRORS, text)

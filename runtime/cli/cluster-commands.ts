@@ -5,7 +5,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { errorToData, TailraceError } from '../core/errors.ts'
 import type { JobLine } from '../rest/jobs-schemas.ts'
-import { awaitOperation, type Sleep } from './await-operation.ts'
+import { awaitOperation, beginOperation, type Sleep } from './await-operation.ts'
 import { type AddressFlags, clusterUrl } from './cluster-address.ts'
 import { type ClusterClient, clusterClient } from './cluster-client.ts'
 import { EXIT } from './exit-codes.ts'
@@ -148,6 +148,45 @@ export async function checkpoint(job: string, flags: CheckpointFlags, surroundin
       { jobId: jid, jobName: name, checkpointId, location },
       `${mark(surroundings)} checkpoint ${checkpointId} of "${name}"${at}`,
     )
+  })
+}
+
+export interface RescaleFlags extends ClusterFlags {
+  parallelism?: string
+  wait: boolean
+}
+
+/** Gives a job another parallelism; `wait`: until it runs so. */
+export async function rescale(job: string, flags: RescaleFlags, surroundings: Surroundings): Promise<number> {
+  return command(flags, surroundings, async (client, say) => {
+    const { parallelism: text = '' } = flags
+    if (!/^[1-9]\d{0,5}$/.test(text))
+      throw new TailraceError(
+        'TR-CLI-001',
+        `Cannot rescale to ${text === '' ? 'nothing' : `"${text}"`}: wanted -p with a whole number of 1 or more`,
+      )
+    const parallelism = Number(text)
+    const { jid, name } = await findJob(client, job)
+    const operation = {
+      begin: `/jobs/${jid}/rescaling`,
+      query: { parallelism: text },
+      progress: `/jobs/${jid}/rescaling`,
+      what: `rescale "${name}"`,
+    }
+    if (flags.wait) await awaitOperation(client, operation, surroundings.sleep)
+    else await beginOperation(client, operation)
+    const line = flags.wait
+      ? `"${name}" runs with parallelism ${parallelism}`
+      : `"${name}" is to have parallelism ${parallelism}`
+    say({ jobId: jid, jobName: name, parallelism, running: flags.wait }, `${mark(surroundings)} ${line}`)
+  })
+}
+
+/** `DELETE /cluster`. */
+export async function shutdown(flags: ClusterFlags, surroundings: Surroundings): Promise<number> {
+  return command(flags, surroundings, async (client, say) => {
+    await client.delete('/cluster')
+    say({ stopping: client.url }, `${mark(surroundings)} the cluster at ${client.url} ends`)
   })
 }
 

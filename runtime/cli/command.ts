@@ -9,12 +9,15 @@ import type {
   CheckpointFlags,
   ClusterFlags,
   ListFlags,
+  RescaleFlags,
   SavepointFlags,
   StopFlags,
   Surroundings,
 } from './cluster-commands.ts'
 import type { ConfigurationFlags } from './configuration.ts'
 import { EXIT } from './exit-codes.ts'
+import type { LocalClusterFlags, StartFlags } from './local-cluster.ts'
+import type { RemoteRunFlags } from './remote-run.ts'
 import { type RestoreFlags, withRestoreFlags } from './restore-flags.ts'
 import { parseProperty, type RunFlags } from './settings.ts'
 
@@ -29,6 +32,8 @@ Examples:
   tailrace run job.ts -D execution.buffer-timeout.interval="1 ms"
   tailrace run job.ts -- --port 7000             here --port is the job's
   tailrace run s3://bucket/jobs/clicks.tgz       an artifact that tailrace build has made
+  tailrace run job.ts -m localhost:8081          on a cluster that runs; Ctrl-C leaves the job alone
+  tailrace run job.ts -m localhost:8081 -d       prints the id of the job and ends
 
 Exit codes:
   0 the job finished   1 it failed   2 wrong usage   130 it was cancelled (Ctrl-C, REST, the page)
@@ -75,6 +80,25 @@ Exit codes:
 const CLUSTER_EXIT = `
 Exit codes:
   0 done   1 the cluster does not answer, refuses or could not   2 wrong usage`
+
+const CLUSTER_HELP = `
+Examples:
+  tailrace cluster start                          a JobManager and a TaskManager with 2 slots
+  tailrace cluster start --taskmanagers 3 --slots 4 -D execution.checkpointing.dir=/data/checkpoints
+  tailrace run job.ts -m localhost:8081
+  tailrace cluster stop
+
+Exit codes:
+  0 done   1 it could not be started   2 wrong usage, or a cluster runs there`
+
+const RESCALE_HELP = `
+A checkpoint is taken, and the job goes on from it with the new parallelism, in the same processes. Operators that the
+program gave a parallelism of their own keep it.
+
+Examples:
+  tailrace rescale "page clicks" -p 8
+  tailrace rescale 1a2b -p 8 --wait            until all of it runs so
+${CLUSTER_EXIT}`
 
 const JOB_ARGUMENT = 'id of the job, its first digits (4 or more), or its name'
 
@@ -123,7 +147,7 @@ function build(): Command {
     .addHelpText('after', '\nBegin with: tailrace run job.ts\nHelp for one command: tailrace help run')
   program
     .command('run')
-    .description('run a job on an embedded cluster until it ends')
+    .description('run a job until it ends, on an embedded cluster or on one that runs')
     .argument('<job>', 'the job: a .ts, .mts, .js, .mjs or .tgz file, or its address (local:, file:, https:, s3:)')
     .argument('[args...]', 'arguments and parameters of the job')
     .option('-p, --parallelism <n>', 'subtasks of each operator (parallelism.default; 2, or 1 on one core)')
@@ -133,6 +157,8 @@ function build(): Command {
     .option('--port <port>', 'port of REST and the Web UI, or a range (default: 8081, or the next free one)')
     .option('--metrics-port <port>', 'port of Prometheus metrics, or a range (default: 9249, or the next free one)')
     .option('--no-web', 'serve neither REST nor the Web UI')
+    .option('-m, --jobmanager <host:port>', 'build the job, and run it on the cluster whose REST is there')
+    .option('-d, --detached', 'with -m: print the id of the job when it runs, and leave it', false)
     .option('-s, --savepoint <path>', 'go on from this checkpoint or savepoint (execution.state-recovery.path)')
     .option('-n, --allow-non-restored-state', 'leave state behind that no operator of the job takes')
     .option('--claim-mode <mode>', 'NO_CLAIM: what the job begins with stays yours; CLAIM: it becomes the job’s')
@@ -144,8 +170,14 @@ function build(): Command {
     .allowUnknownOption()
     .addHelpText('after', RUN_HELP)
     .action(async (job: string, args: string[], options: Record<string, unknown>) => {
-      const { run } = await import('./run.ts')
       const config = withRestoreFlags(await configurationOf(options), options)
+      if (options.jobmanager !== undefined) process.exit(await runRemotely(job, args, options, config))
+      if (options.detached === true)
+        throw new TailraceError(
+          'TR-CLI-001',
+          'Cannot leave a job that runs in this process: --detached wants --jobmanager',
+        )
+      const { run } = await import('./run.ts')
       process.exit(await run(job, args, { ...options, config } as unknown as RunFlags))
     })
   program
@@ -156,6 +188,7 @@ function build(): Command {
     .option('-p, --parallelism <n>', 'as for run')
     .option('--port <port>', 'port of REST and the Web UI, or a range')
     .option('--metrics-port <port>', 'port of Prometheus metrics, or a range')
+    .option('--log-dir <directory>', 'keep the log, and what jobs print, in files there')
     .option('-D <key=value>', 'a configuration value; may be repeated', parseProperty)
     .option('--config-dir <directory>', CONFIG_DIR)
     .allowUnknownOption()
@@ -164,11 +197,13 @@ function build(): Command {
         import('./jobmanager.ts'),
         import('./terminal.ts'),
       ])
-      process.exit(await jobmanager(job, args, options, processTerminal(process)))
+      const onReady = (ready: object) => void process.send?.(ready)
+      process.exit(await jobmanager(job, args, options, processTerminal(process), onReady))
     })
   program
     .command('taskmanager')
     .description('run a TaskManager: slots for the jobs of a JobManager')
+    .option('--log-dir <directory>', 'keep the log, and what jobs print, in files there')
     .option('-D <key=value>', 'a configuration value; may be repeated', parseProperty)
     .option('--config-dir <directory>', CONFIG_DIR)
     .action(async (options: Record<string, unknown>) => {
@@ -220,6 +255,7 @@ function build(): Command {
     })
   addBuild(program)
   addClusterCommands(program)
+  addLocalCluster(program)
   return program
 }
 
@@ -250,6 +286,69 @@ function addBuild(program: Command): void {
     })
 }
 
+async function runRemotely(
+  job: string,
+  args: string[],
+  options: Record<string, unknown>,
+  config: Record<string, string>,
+): Promise<number> {
+  const [{ remoteRun }, { processTerminal }] = await Promise.all([import('./remote-run.ts'), import('./terminal.ts')])
+  const interrupted = new Promise((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, resolve)
+  })
+  return await remoteRun(
+    job,
+    args,
+    { ...(options as unknown as RemoteRunFlags), config },
+    {
+      terminal: processTerminal(process),
+      sleep,
+      interrupted,
+    },
+  )
+}
+
+/** Processes in the background. */
+function addLocalCluster(program: Command): void {
+  const group = program
+    .command('cluster')
+    .description('start or stop a cluster of processes on this machine')
+    .addHelpText('after', CLUSTER_HELP)
+  const surroundings = async () => {
+    const { processTerminal } = await import('./terminal.ts')
+    const command = [process.execPath, ...process.execArgv, process.argv[1]!]
+    return { terminal: processTerminal(process), sleep, environment: process.env, command }
+  }
+  const DIR = 'where process ids and logs are (default: one of this user in the temporary directory)'
+  group
+    .command('start')
+    .description('start a JobManager and TaskManagers in the background')
+    .option('--taskmanagers <n>', 'so many', '1')
+    .option('--slots <n>', 'slots of each TaskManager (taskmanager.numberOfTaskSlots; default: 2)')
+    .option('--port <port>', 'port of REST and the Web UI, or a range (default: 8081, or the next free one)')
+    .option('--metrics-port <port>', 'port of Prometheus metrics, or a range')
+    .option('--dir <directory>', DIR)
+    .option('-D <key=value>', 'a configuration value; may be repeated', parseProperty)
+    .option('--config-dir <directory>', CONFIG_DIR)
+    .option('--json', 'print JSON', false)
+    .action(async (options: StartFlags) => {
+      const { startLocalCluster } = await import('./local-cluster.ts')
+      const config = await configurationOf(options)
+      process.exit(await startLocalCluster({ ...options, config }, await surroundings()))
+    })
+  group
+    .command('stop')
+    .description('end the processes that start has made')
+    .option('--dir <directory>', DIR)
+    .option('--json', 'print JSON', false)
+    .action(async (options: LocalClusterFlags) => {
+      const { stopLocalCluster } = await import('./local-cluster.ts')
+      process.exit(await stopLocalCluster(options, await surroundings()))
+    })
+}
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
 type Options = Record<string, unknown> & ConfigurationFlags
 
 /** Commands to a cluster that runs. */
@@ -270,7 +369,6 @@ function addClusterCommands(program: Command): void {
       import('./cluster-commands.ts'),
       import('./terminal.ts'),
     ])
-    const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
     const flags = { ...options, config: await configurationOf(options, { quiet: true }) } as F
     process.exit(await run(commands, flags, { terminal: processTerminal(process), sleep }))
   }
@@ -309,6 +407,17 @@ function addClusterCommands(program: Command): void {
     .action((job: string, options: Options) =>
       act<CheckpointFlags>(options, ({ checkpoint }, flags, around) => checkpoint(job, flags, around)),
     )
+  add('rescale', 'give a running job another parallelism')
+    .argument('<job>', JOB_ARGUMENT)
+    .requiredOption('-p, --parallelism <n>', 'subtasks of each operator')
+    .option('--wait', 'until the job runs with it', false)
+    .addHelpText('after', RESCALE_HELP)
+    .action((job: string, options: Options) =>
+      act<RescaleFlags>(options, ({ rescale }, flags, around) => rescale(job, flags, around)),
+    )
+  add('shutdown', 'end a cluster: its jobs, its TaskManagers and its JobManager')
+    .addHelpText('after', CLUSTER_EXIT)
+    .action((options: Options) => act<ClusterFlags>(options, ({ shutdown }, flags, around) => shutdown(flags, around)))
   add('cancel', 'cancel a job: it stops at once, without a savepoint')
     .argument('<job>', JOB_ARGUMENT)
     .addHelpText('after', CLUSTER_EXIT)

@@ -45,7 +45,7 @@ export async function openJob(
 }
 
 /** Anything but a module of this machine. */
-function isArtifact(job: string): boolean {
+export function isArtifact(job: string): boolean {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(job)?.[1]?.toLowerCase()
   if (scheme !== undefined && scheme !== 'file') return true
   return job.includes('#sha256=') || /\.(tgz|tar\.gz|sql|jar)$/i.test(job)
@@ -72,7 +72,7 @@ function programUrl(job: string, cwd: string): string {
 }
 
 /** The `--` that ends the options of tailrace is not the job's. */
-function withoutSeparator(args: readonly string[]): string[] {
+export function withoutSeparator(args: readonly string[]): string[] {
   const at = args.indexOf('--')
   return at < 0 ? [...args] : args.toSpliced(at, 1)
 }

@@ -4,6 +4,7 @@
  * With high availability several of them may run for one cluster, of which one leads. A leader that is none any more ends at once, whatever it does: what it had begun is fenced. One
  * that is told to end gives the lead away, and leaves TaskManagers and jobs to the next.
  */
+import type { Artifact } from '../artifacts/fetch-artifact.ts'
 import { ConfigValues } from '../config/option.ts'
 import { JOB_MANAGER } from '../config/options/processes.ts'
 import { errorToData } from '../core/errors.ts'
@@ -17,6 +18,7 @@ import { type ConfigurationFlags, commandConfiguration } from './configuration.t
 import { EXIT } from './exit-codes.ts'
 import { openJob } from './job-program.ts'
 import { type Candidacy, standForElection } from './leadership.ts'
+import { openProcessLog } from './process-log.ts'
 import { type Servers, startServers } from './servers.ts'
 import { resolveSettings } from './settings.ts'
 import type { Terminal } from './terminal.ts'
@@ -25,6 +27,16 @@ export interface JobManagerFlags extends ConfigurationFlags {
   parallelism?: string
   port?: string
   metricsPort?: string
+  logDir?: string
+}
+
+/** Where it is, once it leads. */
+export interface JobManagerReady {
+  type: 'ready'
+  /** Of REST and the page. */
+  webUrl: string | undefined
+  /** `host:port` for TaskManagers. */
+  rpc: string
 }
 
 /** Of the program of an application cluster, in the registry of jobs. */
@@ -40,8 +52,9 @@ export async function jobmanager(
   args: string[],
   flags: JobManagerFlags,
   terminal: Terminal,
+  onReady: (ready: JobManagerReady) => void = () => {},
 ): Promise<number> {
-  const log = (text: string) => terminal.error(`${new Date().toISOString()} ${text}\n`)
+  const { log, logs, print } = openProcessLog('jobmanager', flags.logDir, terminal)
   const config = await commandConfiguration(flags, {
     environment: process.env,
     cwd: terminal.cwd,
@@ -50,7 +63,8 @@ export async function jobmanager(
   const settings = resolveSettings({ ...flags, web: true, config })
   const shipped = new ShippedArtifacts()
   const tls = internalTls(settings.options)
-  const signal = Promise.withResolvers<'signal'>()
+  /** `shutdown`: by REST, of the whole cluster. */
+  const signal = Promise.withResolvers<'signal' | 'shutdown'>()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => signal.resolve('signal'))
   let leaves = false
   const onLost = (why: string) => {
@@ -77,7 +91,7 @@ export async function jobmanager(
     return code
   }
   const elected = await Promise.race([candidacy.led, signal.promise])
-  if (elected === 'signal') return leave(EXIT.finished)
+  if (typeof elected === 'string') return leave(EXIT.finished)
   const cluster = JobManager.start({
     configuration: settings.options,
     environment: process.env,
@@ -86,20 +100,32 @@ export async function jobmanager(
     leadership: elected.leadership,
     onLost,
     readArtifact: (...piece) => shipped.read(...piece),
-    onPrint: (stream, text) => (stream === 'stdout' ? terminal.out(text) : terminal.error(text)),
+    onPrint: print,
     historyMax: settings.historyMax,
     operationKeptMs: settings.operationKeptMs,
     log,
   })
   let servers: Servers | undefined
   try {
-    servers = await startServers(cluster.dispatcher, { ...settings, restPorts: elected.restPorts })
+    servers = await startServers(
+      cluster.dispatcher,
+      { ...settings, restPorts: elected.restPorts },
+      {
+        ...(job === undefined
+          ? { programs: cluster, ship: (artifact: Artifact, entry?: string) => shipped.add(artifact, entry) }
+          : {}),
+        shutdown: () => signal.resolve('shutdown'),
+        logs,
+      },
+    )
     if (servers.webUrl !== undefined) log(`REST and the page on ${servers.webUrl}`)
+    const { host: bound, port: rpcPort } = port.address
+    onReady({ type: 'ready', webUrl: servers.webUrl, rpc: `${bound}:${rpcPort}` })
     if (job === undefined) {
-      await signal.promise
-      if (candidacy.availability !== undefined) return await leave(EXIT.finished)
+      const why = await signal.promise
+      if (why === 'signal' && candidacy.availability !== undefined) return await leave(EXIT.finished)
       await cluster.stop({ shutdown: 'the cluster was stopped' })
-      return EXIT.finished
+      return await leave(EXIT.finished)
     }
     const before = await endOfEarlierRun(cluster, candidacy)
     if (before !== undefined) {
@@ -108,13 +134,13 @@ export async function jobmanager(
       return await leave(EXIT_OF[before])
     }
     const { program, artifact } = await openJob(job, args, settings.options, terminal)
-    if (artifact !== undefined) program.artifact = shipped.add(artifact)
+    if (artifact !== undefined) program.artifact = shipped.add(artifact).ref
     const session = await cluster.runKept(APPLICATION, program)
     const end = await Promise.race([session.ended, signal.promise])
-    if (end === 'signal') {
-      if (candidacy.availability !== undefined) return await leave(EXIT.finished)
+    if (typeof end === 'string') {
+      if (end === 'signal' && candidacy.availability !== undefined) return await leave(EXIT.finished)
       await cluster.stop({ shutdown: 'the cluster was stopped' })
-      return EXIT.cancelled
+      return await leave(EXIT.cancelled)
     }
     const { status, error } = end
     log(`The application has ended: ${status}${error === undefined ? '' : ` ${error.code} ${error.message}`}`)

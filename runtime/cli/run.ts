@@ -46,7 +46,8 @@ export async function run(job: string, args: string[], flags: RunFlags): Promise
       },
     })
     const interrupts = cancelOnSignals(session)
-    startServers(cluster.dispatcher, settings, cluster).then(servers.resolve, servers.reject)
+    const shutdown = () => session.cancel()
+    startServers(cluster.dispatcher, settings, { programs: cluster, shutdown }).then(servers.resolve, servers.reject)
     const end = await Promise.race([session.ended, failureOf(servers.promise)])
     if (end.status === 'CANCELED') process.stderr.write(`${style.dim('■')} cancelled\n`)
     await servers.promise.then(

@@ -1,11 +1,12 @@
-/** What an embedded cluster lets onlookers see: REST and the page on one port, Prometheus on another. Loaded while the program does. */
+/** What a cluster lets onlookers see: REST and the page on one port, Prometheus on another. Loaded while the program does. */
 import type { Submissions } from '../artifacts/submission.ts'
 import { ConfigValues } from '../config/option.ts'
 import { SLOTS } from '../config/options/processes.ts'
 import { REST } from '../config/options/rest.ts'
 import { systemClock } from '../core/clock.ts'
-import type { EmbeddedCluster } from '../embedded/cluster.ts'
 import type { Dispatcher } from '../jobmanager/dispatcher.ts'
+import type { Programs, SubmissionOptions } from '../processes/submissions.ts'
+import type { RestOptions } from '../rest/server.ts'
 import type { ClusterSettings } from './settings.ts'
 
 export interface Servers {
@@ -17,18 +18,22 @@ export interface Servers {
 /** Who has stopped the last job may ask for so long where its savepoint is. */
 const LINGER_MS = 5000
 
-/** @param cluster of `dispatcher`, which runs what is uploaded */
+export interface ServersOptions extends Pick<RestOptions, 'shutdown' | 'logs'>, Pick<SubmissionOptions, 'ship'> {
+  /** Runs what is uploaded; absent: nothing is. */
+  programs?: Programs
+}
+
 export async function startServers(
   dispatcher: Dispatcher,
   settings: ClusterSettings,
-  cluster?: EmbeddedCluster,
+  { programs, ship, shutdown, logs }: ServersOptions = {},
 ): Promise<Servers> {
   const { metricsPorts, restPorts, restAddress: host, options } = settings
   const { MetricsReader } = await import('../metrics/reader.ts')
   const metrics = new MetricsReader(dispatcher, systemClock)
   metrics.start()
   const submissions =
-    cluster === undefined || restPorts === undefined ? undefined : await submissionsOf(cluster, options)
+    programs === undefined || restPorts === undefined ? undefined : await submissionsOf(programs, ship, options)
   const servers = await Promise.all([
     restPorts === undefined
       ? undefined
@@ -40,6 +45,9 @@ export async function startServers(
             host,
             configuration: { ...options, [SLOTS.perTaskManager.key]: String(settings.slots) },
             canCancel: settings.canCancel,
+            canRescale: settings.canRescale,
+            shutdown,
+            logs,
             submissions,
             lingerMs: LINGER_MS,
           }),
@@ -60,13 +68,14 @@ export async function startServers(
 
 /** undefined: `web.submit.enable` says so. */
 async function submissionsOf(
-  cluster: EmbeddedCluster,
+  programs: Programs,
+  ship: SubmissionOptions['ship'],
   options: Readonly<Record<string, string>>,
 ): Promise<Submissions | undefined> {
   const read = new ConfigValues(options, 'TR-CONFIG-001')
   if (!read.get(REST.canSubmit)) return undefined
-  const [{ embeddedSubmissions }, { Uploads }, { artifactSettings }] = await Promise.all([
-    import('../embedded/submissions.ts'),
+  const [{ programSubmissions }, { Uploads }, { artifactSettings }] = await Promise.all([
+    import('../processes/submissions.ts'),
     import('../artifacts/uploads.ts'),
     import('../artifacts/settings.ts'),
   ])
@@ -75,5 +84,5 @@ async function submissionsOf(
     dir: read.get(REST.uploadDirectory),
     sizeMax: read.get(REST.contentLength),
   })
-  return embeddedSubmissions(cluster, { uploads, configuration: options })
+  return programSubmissions(programs, { uploads, configuration: options, ship })
 }

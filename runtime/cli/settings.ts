@@ -31,6 +31,8 @@ export interface ClusterSettings {
   operationKeptMs: number
   /** Whether REST and the page can cancel jobs. */
   canCancel: boolean
+  /** Whether REST can change the parallelism of jobs. */
+  canRescale: boolean
   /** Configuration of the job. */
   options: Record<string, string>
 }
@@ -59,6 +61,7 @@ export function resolveSettings(flags: RunFlags): ClusterSettings {
     historyMax: read.get(REST.endedJobs),
     operationKeptMs: read.get(REST.operationKept),
     canCancel: read.get(REST.canCancel),
+    canRescale: read.get(REST.canRescale),
     options: { ...config, [JOB.parallelism.key]: String(parallelism ?? slots ?? SLOTS_DEFAULT) },
   }
 }

@@ -9,10 +9,15 @@ import { internalTls } from '../rpc/tls/internal-tls.ts'
 import { tcpDial } from '../rpc/wire/tcp.ts'
 import { type ConfigurationFlags, commandConfiguration } from './configuration.ts'
 import { EXIT } from './exit-codes.ts'
+import { openProcessLog } from './process-log.ts'
 import type { Terminal } from './terminal.ts'
 
-export async function taskmanager(flags: ConfigurationFlags, terminal: Terminal): Promise<number> {
-  const log = (text: string) => terminal.error(`${new Date().toISOString()} ${text}\n`)
+export interface TaskManagerFlags extends ConfigurationFlags {
+  logDir?: string
+}
+
+export async function taskmanager(flags: TaskManagerFlags, terminal: Terminal): Promise<number> {
+  const { log, logs } = openProcessLog('taskmanager', flags.logDir, terminal)
   const configuration = await commandConfiguration(flags, {
     environment: process.env,
     cwd: terminal.cwd,
@@ -28,6 +33,7 @@ export async function taskmanager(flags: ConfigurationFlags, terminal: Terminal)
     dial: tcpDial(internalTls(configuration)),
     localProgram: (program, peer) => fetchProgram(program, peer, { settings, cache }),
     log,
+    logs,
   })
   log(`TaskManager ${taskManager.id} starts`)
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => void taskManager.stop(`it got ${name}`))
