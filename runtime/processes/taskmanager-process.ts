@@ -42,8 +42,8 @@ export interface TaskManagerProcessOptions {
   localProgram(program: ProgramRef, peer: JobManagerPeer): Promise<ProgramRef>
   /** A line of the log. */
   log(text: string): void
-  /** What was logged and printed. */
-  logs: Pick<ProcessInspection, 'listLogs' | 'readLog'>
+  /** What was logged and printed; nothing unless given. */
+  logs?: Pick<ProcessInspection, 'listLogs' | 'readLog'>
   clock?: Clock
   schedule?: Schedule
   random?: () => number
@@ -238,9 +238,9 @@ export class TaskManagerProcess {
       start: (slot) => taskManager.start(slot),
       localProgram: (program) => this.#options.localProgram(program, peer),
       onShutdown: (reason) => void this.stop(reason),
-      threadDump: async () => [mainThread(this.#process, session.threads())],
-      listLogs: () => logs.listLogs(),
-      readLog: (...piece) => logs.readLog(...piece),
+      threadDump: async () => [mainThread(this.#machine.metrics, session.threads())],
+      listLogs: async () => (await logs?.listLogs()) ?? [],
+      readLog: async (...piece) => await logs?.readLog(...piece),
     })
     peer.handle(session.handlers())
     const calling = peer.call({
