@@ -14,6 +14,7 @@ import {
   describeStrike,
   HEARTBEAT_MS,
   HEARTBEAT_TIMEOUT_MS,
+  LEASE_MS,
   makeClusterChaos,
 } from './cluster-schedule.ts'
 import { makeKafkaScene } from './kafka-scene.ts'
@@ -68,6 +69,7 @@ export async function clusterRun(
     logFile,
     args: argsOf(scene, chaos, place),
     configuration: CONFIGURATION,
+    ...(kind === 'standby' ? { standby: join(folder, 'ha') } : {}),
   })
   const strikes = new Strikes({ cluster, place, outcome, logFile })
   strikes.plan(chaos.blows)
@@ -98,6 +100,9 @@ const CONFIGURATION = {
   'heartbeat.timeout': `${HEARTBEAT_TIMEOUT_MS} ms`,
   'cluster.registration.max-timeout': '500 ms',
   'pekko.tcp.timeout': '2 s',
+  'high-availability.kubernetes.leader-election.lease-duration': `${LEASE_MS} ms`,
+  'high-availability.kubernetes.leader-election.renew-deadline': '1200 ms',
+  'high-availability.kubernetes.leader-election.retry-period': '300 ms',
 }
 
 function argsOf(scene: Scene, { parallelism, intervalMs, pace }: ClusterChaos, place: CheckpointPlace): string[] {
@@ -194,12 +199,18 @@ class Strikes {
         this.#mendAfter(blow.ms, `TaskManager ${blow.node} goes on`, () => cluster.continueTaskManager(blow.node))
         break
       case 'jobmanager':
-        cluster.killJobManager()
+        cluster.killJobManager(blow.which)
         outcome.processesKilled++
         this.#after(blow.afterMs, () => {
           if (place.ended()) this.#end(0)
-          else cluster.startJobManager()
+          else cluster.startJobManager(blow.which)
         })
+        break
+      case 'stop jobmanager':
+        cluster.signalJobManager(blow.which, 'SIGSTOP')
+        this.#mendAfter(blow.ms, `JobManager ${blow.which} goes on`, () =>
+          cluster.signalJobManager(blow.which, 'SIGCONT'),
+        )
         break
       case 'rescale':
         void rescale(cluster.restPort, blow.parallelism).then((what) => this.#note(what))

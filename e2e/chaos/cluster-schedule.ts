@@ -5,9 +5,10 @@ import { between, pick, type Random } from './random.ts'
 
 /**
  * A JobManager and TaskManagers, each a process. `taskmanager`: TaskManagers are killed, and come back or others do, or are stopped (SIGSTOP) for shorter and longer than `heartbeat.timeout`. `links`: connections between
- * them are cut, slow, or fall silent. `cluster`: both, and the JobManager is killed, and the parallelism changed. `cluster-kafka`: the same from Kafka to Kafka.
+ * them are cut, slow, or fall silent. `cluster`: both, and the JobManager is killed, and the parallelism changed. `cluster-kafka`: the same from Kafka to Kafka. `standby`: two JobManagers,
+ * of which one leads, are killed and stopped, for shorter and longer than their lease.
  */
-export const CLUSTER_KINDS = ['taskmanager', 'links', 'cluster', 'cluster-kafka'] as const
+export const CLUSTER_KINDS = ['taskmanager', 'links', 'cluster', 'cluster-kafka', 'standby'] as const
 export type ClusterKind = (typeof CLUSTER_KINDS)[number]
 
 /** Who comes instead of a TaskManager that was killed: it again, one with another id, or nobody, as there are slots enough. */
@@ -18,7 +19,8 @@ export type Strike =
   | { what: 'stop'; node: number; ms: number }
   /** `rpc`: between TaskManager and JobManager. `data`: what other TaskManagers have opened to its slots. */
   | { what: 'cut' | 'silent' | 'slow'; node: number; link: 'rpc' | 'data'; ms: number }
-  | { what: 'jobmanager'; afterMs: number }
+  | { what: 'jobmanager'; which: number; afterMs: number }
+  | { what: 'stop jobmanager'; which: number; ms: number }
   | { what: 'rescale'; parallelism: number }
 
 /** After the n-th checkpoint of the run appears in the store, or after the strike before it. */
@@ -41,6 +43,8 @@ export interface ClusterChaos {
 /** Of the processes of a run: short, so that runs are. */
 export const HEARTBEAT_MS = 250
 export const HEARTBEAT_TIMEOUT_MS = 1_500
+/** Of the JobManager that leads where there are two. */
+export const LEASE_MS = 2_000
 
 export function makeClusterChaos(random: Random, kind: ClusterKind): ClusterChaos {
   const taskManagers = between(random, 2, 3)
@@ -79,11 +83,18 @@ export function makeClusterChaos(random: Random, kind: ClusterKind): ClusterChao
     link: pick(random, ['rpc', 'data'] as const),
     ms: between(random, 200, 1_500),
   })
+  const jobManager = (which = 0): Strike => ({ what: 'jobmanager', which, afterMs: between(random, 0, 600) })
+  const stopJobManager = (): Strike => ({
+    what: 'stop jobmanager',
+    which: between(random, 0, 1),
+    ms: pick(random, [between(random, 100, 900), between(random, LEASE_MS + 800, LEASE_MS + 2_000)]),
+  })
   const strikes: Record<ClusterKind, readonly (() => Strike)[]> = {
     taskmanager: [kill, kill, stop],
     links: [link],
-    cluster: [kill, stop, link, link, () => ({ what: 'jobmanager', afterMs: between(random, 0, 600) }), rescale],
-    'cluster-kafka': [kill, stop, link, () => ({ what: 'jobmanager', afterMs: between(random, 0, 600) })],
+    cluster: [kill, stop, link, link, () => jobManager(), rescale],
+    'cluster-kafka': [kill, stop, link, () => jobManager()],
+    standby: [() => jobManager(between(random, 0, 1)), stopJobManager, kill],
   }
   function rescale(): Strike {
     return { what: 'rescale', parallelism: between(random, 1, Math.min(4, total)) }
@@ -109,8 +120,10 @@ export function describeStrike(strike: Strike): string {
       return `kill TaskManager ${strike.node}, back: ${strike.back}${strike.back === 'never' ? '' : ` after ${strike.afterMs} ms`}`
     case 'stop':
       return `stop TaskManager ${strike.node} for ${strike.ms} ms`
+    case 'stop jobmanager':
+      return `stop JobManager ${strike.which} for ${strike.ms} ms`
     case 'jobmanager':
-      return `kill the JobManager, back after ${strike.afterMs} ms`
+      return `kill JobManager ${strike.which}, back after ${strike.afterMs} ms`
     case 'rescale':
       return `rescale to ${strike.parallelism}`
     default:

@@ -7,6 +7,7 @@ it.each<[seed: number, kind: ClusterKind]>([
   [44, 'taskmanager'],
   [32, 'links'],
   [53, 'cluster'],
+  [2, 'standby'],
 ])('a cluster of processes loses and doubles nothing: seed %i, kind %s', { timeout: 180_000 }, async (seed, kind) => {
   const outcome = await clusterRun(seed, kind)
   // Else the rest proves little.

@@ -1,5 +1,5 @@
 /**
- * `npm run chaos -- --runs N [--seed S] [--kind slot|process|store|kafka|broker|network|taskmanager|links|cluster|cluster-kafka]`: a real job, from files to exactly-once files or from Kafka to Kafka, in a process of its own
+ * `npm run chaos -- --runs N [--seed S] [--kind slot|process|store|kafka|broker|network|taskmanager|links|cluster|cluster-kafka|standby]`: a real job, from files to exactly-once files or from Kafka to Kafka, in a process of its own
  * whose slot threads are ended, which is killed (SIGKILL) and started again, and whose store, broker and network fail; or in a cluster of processes, of which each may die or stand still, and whose connections fail. At the end
  * its output is what an oracle says, nothing lost and nothing doubled.
  *

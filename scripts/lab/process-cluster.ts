@@ -17,6 +17,8 @@ export interface ProcessClusterOptions {
   args: readonly string[]
   /** Of all processes. */
   configuration: Readonly<Record<string, string>>
+  /** Two JobManagers are elected by a lock file in this directory; else there is one, and its TaskManagers reach it by proxies. */
+  standby?: string
   logFile: string
   /** The job's module. */
   job: string
@@ -36,6 +38,8 @@ interface Node {
   child: ChildProcess | undefined
 }
 
+/** Exit code of a JobManager when another leads. */
+const DEPOSED = 4
 /** How long processes have to end after their JobManager. */
 const END_MS = 5_000
 
@@ -51,7 +55,7 @@ export class ProcessCluster {
   readonly #end: (code: number) => void
   readonly #live = new Map<ChildProcess, Promise<void>>()
   readonly #killed = new WeakSet<ChildProcess>()
-  #jobManager: ChildProcess | undefined
+  readonly #jobManagers: (ChildProcess | undefined)[] = []
   #closing = false
 
   private constructor(options: ProcessClusterOptions, ports: number[], nodes: Node[]) {
@@ -83,28 +87,54 @@ export class ProcessCluster {
       nodes.push({ id: `tm-${i}`, others: 0, rpc, data, ports: bound, child: undefined })
     }
     const cluster = new ProcessCluster(options, own, nodes)
-    cluster.startJobManager()
+    for (let i = 0; i < cluster.jobManagers; i++) cluster.startJobManager(i)
     for (const node of nodes.keys()) cluster.startTaskManager(node)
     return cluster
   }
 
-  /** On the same ports as the last one, when that was killed. */
-  startJobManager(): void {
-    if (this.#closing || (this.#jobManager !== undefined && !this.#killed.has(this.#jobManager))) return
-    const { args, job } = this.#options
-    const child = this.#start('jm', [
-      ...['jobmanager', job, '--port', String(this.restPort), '--metrics-port', '0'],
-      ...this.#configuration({ 'jobmanager.rpc.port': String(this.#rpcPort) }),
+  get jobManagers(): number {
+    return this.#options.standby === undefined ? 1 : 2
+  }
+
+  /** Of the same identity as the last one, when that has gone. */
+  startJobManager(which = 0): void {
+    const last = this.#jobManagers[which]
+    if (this.#closing || (last !== undefined && this.#live.has(last) && !this.#killed.has(last))) return
+    const { args, job, standby } = this.#options
+    const id = `jm-${which}`
+    const own = standby === undefined ? { 'jobmanager.rpc.port': String(this.#rpcPort) } : this.#elected
+    const child = this.#start(id, [
+      ...['jobmanager', job, '--port', standby === undefined ? String(this.restPort) : '0', '--metrics-port', '0'],
+      ...this.#configuration({ ...own, 'jobmanager.resource-id': id }),
       ...args,
     ])
-    this.#jobManager = child
+    this.#jobManagers[which] = child
     child.once('close', (code) => {
-      if (!this.#killed.has(child)) this.#end(code ?? -1)
+      if (this.#killed.has(child)) return
+      // It stood still for longer than its lease, and another leads.
+      if (code === DEPOSED) this.startJobManager(which)
+      else this.#end(code ?? -1)
     })
   }
 
-  killJobManager(): void {
-    if (this.#jobManager !== undefined) this.#kill(this.#jobManager)
+  killJobManager(which = 0): void {
+    const child = this.#jobManagers[which]
+    if (child !== undefined) this.#kill(child)
+  }
+
+  /** All of it stands still, until the signal SIGCONT; sockets stay open. */
+  signalJobManager(which: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#jobManagers[which]?.kill(signal)
+  }
+
+  get #elected(): Record<string, string> {
+    const { standby } = this.#options
+    if (standby === undefined) return {}
+    return {
+      'high-availability.type': 'file',
+      'high-availability.storageDir': standby,
+      'jobmanager.rpc.port': '0',
+    }
   }
 
   /** @param other under an id that nobody has had */
@@ -123,6 +153,7 @@ export class ProcessCluster {
         'taskmanager.data.port': one.data.map(({ port }) => port).join(','),
         'taskmanager.data.bind-port': one.ports.join(','),
         'jobmanager.rpc.port': String(one.rpc.port),
+        ...this.#elected,
       }),
     ])
     one.child = child
@@ -157,6 +188,8 @@ export class ProcessCluster {
   /** Ends what is left, and proxies. TaskManagers end by themselves when their JobManager has told them. */
   async close(): Promise<void> {
     this.#closing = true
+    // One that stands by would wait for the lease of the last leader.
+    for (const child of this.#jobManagers) if (child !== undefined) this.#kill(child)
     const timer = setTimeout(() => this.#killAll(), END_MS)
     await Promise.all(this.#live.values())
     clearTimeout(timer)
