@@ -155,6 +155,9 @@ class Totals {
   #checkpoints = 0
   #processes = 0
   #deployments = 0
+  #registrations = 0
+  #rescales = 0
+  #restarts = 0
   #longest: Report | undefined
   readonly #topologies = new Map<string, number>()
   readonly #jobs = new Map<string, number>()
@@ -168,6 +171,9 @@ class Totals {
     this.#checkpoints += checkpoints
     this.#processes += processes
     this.#deployments += deployments
+    this.#registrations += report.registrations
+    this.#rescales += report.rescales
+    this.#restarts += report.restarts
     this.#topologies.set(topology, (this.#topologies.get(topology) ?? 0) + 1)
     this.#jobs.set(job, (this.#jobs.get(job) ?? 0) + 1)
     for (const fault of faults) this.#faults.set(fault, (this.#faults.get(fault) ?? 0) + 1)
@@ -177,7 +183,7 @@ class Totals {
     const table = (counts: Map<string, number>) =>
       [...counts].sort(([, a], [, b]) => b - a).map(([name, count]) => `  ${String(count).padStart(6)}  ${name}`)
     return [
-      `${(this.#virtualMs / 60_000).toFixed(1)} minutes of clusters: ${this.#processes} processes, ${this.#deployments - this.seeds} jobs stopped and begun again, ${this.#checkpoints} checkpoints`,
+      `${(this.#virtualMs / 60_000).toFixed(1)} minutes of clusters: ${this.#processes} processes, ${this.#deployments - this.seeds} jobs stopped and begun again, ${this.#checkpoints} checkpoints, ${this.#restarts} restarts, ${this.#rescales} rescales, ${this.#registrations} registrations`,
       `The job that ended last after all that went wrong: ${((this.#longest?.leftAloneMs ?? 0) / 1000).toFixed(1)} s, seed ${this.#longest?.seed}`,
       `Topologies:\n${table(this.#topologies).join('\n')}`,
       `Jobs:\n${table(this.#jobs).join('\n')}`,

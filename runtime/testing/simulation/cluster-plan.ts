@@ -1,4 +1,5 @@
 /** What a cluster of processes is made of, drawn from the seed. */
+import type { Compression } from '../../network/remote/remote-output.ts'
 import type { Random } from './random.ts'
 
 export interface ClusterPlan {
@@ -11,6 +12,10 @@ export interface ClusterPlan {
   sameHosts: boolean
   /** How writes arrive. */
   pieces: 'whole' | 'cut'
+  /** Of records between slots. */
+  compression: Compression
+  /** A process that has died is found out within this time. */
+  foundOutMs: number
   /** Of all processes. */
   configuration: Readonly<Record<string, string>>
   /** Of the job, beside those that every job has. */
@@ -23,7 +28,8 @@ export function drawCluster(random: Random, slotsMin: number): ClusterPlan {
   const least = Math.ceil(slotsMin / count)
   const slots = Array.from({ length: count }, () => least + random.below(2))
   const lateMs = random.pick([50, 50, 300, 1500])
-  const intervalMs = random.pick([100, 300, 1000])
+  const intervalMs = random.pick([50, 100, 300])
+  const timeoutMs = intervalMs * random.pick([4, 6])
   const adaptive = 'jobmanager.adaptive-scheduler'
   const ms = (most: number) => `${random.whole(0, most)} ms`
   return {
@@ -32,9 +38,11 @@ export function drawCluster(random: Random, slotsMin: number): ClusterPlan {
     sameIds: random.chance(0.5),
     sameHosts: random.chance(0.5),
     pieces: random.pick(['whole', 'cut']),
+    compression: random.pick(['none', 'none', 'lz4']),
+    foundOutMs: timeoutMs + 3 * intervalMs + 1_000,
     configuration: {
       'heartbeat.interval': `${intervalMs} ms`,
-      'heartbeat.timeout': `${intervalMs * random.pick([3, 5])} ms`,
+      'heartbeat.timeout': `${timeoutMs} ms`,
       'cluster.registration.initial-timeout': '30 ms',
       'cluster.registration.max-timeout': `${random.pick([100, 1000])} ms`,
       'pekko.ask.timeout': random.pick(['150 ms', '2 s', '10 s']),

@@ -20,6 +20,13 @@ export interface ClusterOptions {
   store(party: Party, url: string): ObjectStore
 }
 
+/** A TaskManager that has died. */
+export interface Gone {
+  id: string
+  startedMs: number
+  atMs: number
+}
+
 /** A TaskManager that is gone is replaced after up to this time. */
 const REPLACE_MAX_MS = 400
 
@@ -33,6 +40,8 @@ export class Cluster {
   /** What passes takes up to so much longer. */
   slowMs = 0
   #started = 0
+  /** Those that are gone, with the time. */
+  readonly #gone: Gone[] = []
 
   constructor(options: ClusterOptions) {
     const { world, plan } = options
@@ -77,7 +86,15 @@ export class Cluster {
   kill(one: SimulatedTaskManager, silently: boolean, replaceMs: number): void {
     const place = this.#places.indexOf(one)
     one.kill(silently)
+    this.#isGone(one)
     this.#fate.after(replaceMs, 'a machine is there', () => this.#start(place))
+  }
+
+  #isGone({ id, startedMs }: SimulatedTaskManager): void {
+    this.#gone.push({ id, startedMs, atMs: this.#options.world.nowMs })
+  }
+  get gone(): readonly Gone[] {
+    return this.#gone
   }
 
   #start(place: number): void {
@@ -92,6 +109,7 @@ export class Cluster {
       host: plan.sameHosts ? `host-${place}` : name,
       slots: plan.slots[place]!,
       configuration: plan.configuration,
+      compression: plan.compression,
       net: this.net,
       network,
       planted,
@@ -99,6 +117,7 @@ export class Cluster {
       mainOf,
       store,
       onEnd: () => {
+        this.#isGone(one)
         const ms = world.random.between(0, REPLACE_MAX_MS)
         this.#fate.after(ms, 'a machine is there', () => this.#start(place))
       },

@@ -25,6 +25,8 @@ export type PlantedBug =
   | 'threads outlive their registration'
   /** The JobManager does not hear that a thread of a TaskManager has ended. */
   | 'the end of a thread is not told'
+  /** The JobManager does not hear that the connection to a TaskManager is lost. */
+  | 'a lost TaskManager is not noticed'
 
 /** Every so many files is forgotten. */
 const FORGETS = 5
@@ -76,6 +78,7 @@ export function messageWith(bug: PlantedBug | undefined, message: FromSlotThread
 
 /** A connection of the JobManager to a TaskManager with `bug`. */
 export function plantInPeer(bug: PlantedBug | undefined, peer: Peer<ToJobManager, ToTaskManager>): void {
+  if (bug === 'a lost TaskManager is not noticed') peer.onLost = () => {}
   if (bug !== 'the end of a thread is not told') return
   const handle = peer.handle.bind(peer)
   peer.handle = (handlers) => handle({ ...handlers, slotEnded: () => {} })

@@ -87,6 +87,8 @@ export class SimulatedProcess {
   /** Of one that leads other processes. */
   jobManager: JobManager | undefined
   ended = false
+  /** TaskManagers that have connected. */
+  registrations = 0
   #sockets: SocketHost | undefined
   #leaves = false
 
@@ -106,6 +108,8 @@ export class SimulatedProcess {
   get paused(): boolean {
     return this.main.paused
   }
+  /** When it last went on after a pause. */
+  wentOnMs = 0
   /** That have not ended. */
   get slots(): readonly SimulatedSlot[] {
     return this.#slots.filter(({ party }) => !party.dead)
@@ -139,6 +143,7 @@ export class SimulatedProcess {
   }
   resume(): void {
     for (const party of this.#parties()) if (party.paused && !party.dead) party.resume()
+    this.wentOnMs = this.#options.world.nowMs
   }
 
   #parties(): Party[] {
@@ -205,12 +210,16 @@ export class SimulatedProcess {
 
   /** Hears what the JobManager says to threads of its TaskManagers, when it says it. */
   #watchPeers({ taskManagers }: JobManager, onPost: (to: ThreadRef, message: ToSlotData) => void): void {
+    const { world } = this.#options
     const serve = taskManagers.serve.bind(taskManagers)
     taskManagers.serve = (peer) => {
+      this.registrations++
+      world.happenings.tell('a TaskManager registers')
       const send = peer.send.bind(peer)
       peer.send = (message) => {
         if (message.type === 'toSlot') {
           const { slot, thread } = message
+          world.happenings.tell(`${message.message.type} is posted`)
           onPost({ taskManager: peer.hello.instanceId, slot, thread }, message.message)
         }
         send(message)
@@ -334,6 +343,7 @@ export class SimulatedProcess {
       }
     }
     far.onMessage((message) => {
+      if (message.type === 'jobStatus') this.#options.world.happenings.tell(`the job is ${message.status}`)
       if (message.type === 'run') void run(context)
       else context.receive(message)
     })

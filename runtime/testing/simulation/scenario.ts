@@ -71,6 +71,21 @@ const MOMENTS = [
   'results are shown',
 ] as const
 
+/** … between processes. */
+const CLUSTER_MOMENTS = [
+  'a TaskManager registers',
+  'ready is sent',
+  'deploy is posted',
+  'start is posted',
+  'cancel is posted',
+  'retire is posted',
+  'triggerCheckpoint is posted',
+  'checkpointComplete is posted',
+  'the job is RESTARTING',
+  'the job is CREATED',
+  'the job is RUNNING',
+] as const
+
 export interface PlannedFault {
   fault: Fault
   /** When it happens: after so many milliseconds, or so long after a moment has come for the nth time. */
@@ -112,7 +127,7 @@ export function drawScenario(random: Random, topology: Topology = 'one process')
   const sinks = SINK_KINDS.filter((kind) => kind !== 'direct' || job.sums !== true)
   const sink = random.pick(sinks)
   const mode = job.stateless === true && random.chance(0.2) ? 'AT_LEAST_ONCE' : 'EXACTLY_ONCE'
-  const pace = { eventsMax: random.whole(1, 6), pauseMaxMs: random.between(2, 12) }
+  const pace = { eventsMax: random.whole(1, 6), pauseMaxMs: random.between(2, isCluster ? 40 : 12) }
   const options = drawOptions(random, mode)
   const parallelismMax = random.whole(1, isCluster ? 4 : 3)
   return {
@@ -125,7 +140,9 @@ export function drawScenario(random: Random, topology: Topology = 'one process')
     exactly: sink !== 'direct' && mode === 'EXACTLY_ONCE',
     options,
     parallelismMax,
-    faults: drawFaults(random, isCluster ? [...FAULTS, ...CLUSTER_FAULTS, ...CLUSTER_FAULTS] : FAULTS),
+    faults: isCluster
+      ? drawFaults(random, [...FAULTS, ...CLUSTER_FAULTS, ...CLUSTER_FAULTS], [...MOMENTS, ...CLUSTER_MOMENTS])
+      : drawFaults(random, FAULTS, MOMENTS),
     cluster: isCluster ? drawCluster(random, parallelismMax) : undefined,
   }
 }
@@ -169,14 +186,14 @@ function drawOptions(random: Random, mode: Scenario['mode']): Record<string, str
   }
 }
 
-function drawFaults(random: Random, faults: readonly Fault[]): PlannedFault[] {
+function drawFaults(random: Random, faults: readonly Fault[], moments: readonly string[]): PlannedFault[] {
   const count = random.pick([0, 1, 2, 3, 4, 6, 8, 12])
   const spanMs = random.pick([300, 800, 2000])
   return Array.from({ length: count }, (): PlannedFault => {
     const soonMs = random.chance(0.5) ? 0 : random.between(0, 3)
     const when = random.chance(0.4)
       ? { afterMs: random.between(5, spanMs) }
-      : { afterMs: soonMs, moment: { name: random.pick(MOMENTS), nth: random.whole(1, random.pick([2, 10, 40])) } }
+      : { afterMs: soonMs, moment: { name: random.pick(moments), nth: random.whole(1, random.pick([2, 10, 40])) } }
     return { fault: random.pick(faults), when, forMs: random.between(1, random.pick([10, 100, 600, 3000])) }
   })
 }

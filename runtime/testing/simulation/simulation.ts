@@ -64,6 +64,11 @@ export interface Report {
   processes: number
   /** Checkpoints that were complete. */
   checkpoints: number
+  /** Of all processes: how often the job got another parallelism; how often it began again. */
+  rescales: number
+  restarts: number
+  /** Registrations of TaskManagers. */
+  registrations: number
   /** A number that tells this run from any other. */
   fingerprint: number
 }
@@ -121,6 +126,9 @@ export async function simulate({
     deployments: run.deployments,
     processes: run.processes.length + run.taskManagers,
     checkpoints: run.objects.completeCount,
+    rescales: run.count(({ job }) => job?.view().numRescales),
+    restarts: run.count(({ job }) => job?.view().numRestarts),
+    registrations: run.count(({ registrations }) => registrations),
     fingerprint: world.random.below(2 ** 32),
   }
 }
@@ -169,7 +177,7 @@ class Run {
     this.#results = new Results(world, job.expected(inputs.first, inputs.second), { exactly, sums, mayLack })
     this.#ledger = new Ledger(world, (values, by) => this.#results.shown(values, by))
     this.#fate = world.party('fate')
-    this.#slotInvariants = new SlotInvariants(world)
+    this.#slotInvariants = new SlotInvariants(world, scenario.cluster?.foundOutMs ?? 0)
     this.#cluster = scenario.cluster === undefined ? undefined : this.#newCluster(scenario.cluster)
     for (const fault of faults) this.#plan(fault)
     this.#newPlace(undefined)
@@ -179,7 +187,7 @@ class Run {
   async toTheEnd(): Promise<void> {
     const check = () => {
       this.#place.invariants.check()
-      this.#slotInvariants.check(this.#process)
+      this.#slotInvariants.check(this.#process, this.#cluster?.gone ?? [])
       if (this.leftAloneMs > LEFT_ALONE_MAX_MS)
         this.#world.fail(`the job has not ended, though nothing has gone wrong for ${LEFT_ALONE_MAX_MS / 1000} s`)
     }
@@ -199,6 +207,10 @@ class Run {
   get deployments(): number {
     return this.#places.length
   }
+  count(of: (process: SimulatedProcess) => number | undefined): number {
+    return this.processes.reduce((sum, process) => sum + (of(process) ?? 0), 0)
+  }
+
   /** Processes with slots, so far. */
   get taskManagers(): number {
     return this.#cluster?.started ?? 0

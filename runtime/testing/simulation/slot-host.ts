@@ -4,6 +4,7 @@
 import { oneCopy } from '../../core/hot-copy.ts'
 import type { KeepAlive } from '../../network/remote/connection.ts'
 import { DataPort } from '../../network/remote/data-port.ts'
+import type { Compression } from '../../network/remote/remote-output.ts'
 import type { HostExit } from '../../rpc/host.ts'
 import type { FromSlotThread, SlotThreadHost, ToSlotThread } from '../../rpc/slot-messages.ts'
 import { Slot, type SlotData, type SlotOptions } from '../../taskmanager/slot.ts'
@@ -23,6 +24,7 @@ export interface SimulatedSlotOptions {
   buildGraph: SlotOptions['buildGraph']
   /** To slots of other processes; absent where there are none. */
   sockets?: SocketHost
+  compression?: Compression
   /** Hears what the JobManager says to it, when it says it. */
   onPost(message: ToSlotThread): void
   /** Hears what it says, when it says it. */
@@ -37,7 +39,9 @@ export class SimulatedSlot implements SlotThreadHost {
   readonly #onExit: ((exit: HostExit) => void)[] = []
   #exit: HostExit | undefined
 
-  constructor({ main, party, network, planted, buildGraph, sockets, onPost, onSay = () => {} }: SimulatedSlotOptions) {
+  constructor(options: SimulatedSlotOptions) {
+    const { main, party, network, planted, buildGraph, sockets, compression = 'none', onPost } = options
+    const { onSay = () => {} } = options
     this.party = party
     this.#main = main
     this.sockets = sockets
@@ -71,7 +75,7 @@ export class SimulatedSlot implements SlotThreadHost {
       const { clock } = party
       const more = { clock, pace, random: random.next, snapshotBuffersMax, copies: oneCopy, buildGraph }
       if (sockets === undefined) new Slot({ port, ...more })
-      else void this.#begin(sockets, (data) => new Slot({ port, ...more, data }))
+      else void this.#begin(sockets, (data) => new Slot({ port, ...more, data: { ...data, compression } }))
     })
   }
 

@@ -4,29 +4,37 @@
  * - a thread has at most one part of an attempt, and a part is in one thread;
  * - a slot is leased to a job that runs, or to none: none is lost with a job that has ended;
  * - a job has no more slots of the pool than it knows of;
- * - the pool has no slots but those of TaskManagers that are registered.
+ * - the pool has no slots but those of TaskManagers that are registered;
+ * - a TaskManager that has died is not registered for longer than heartbeats take to tell.
  */
 import type { JobMaster } from '../../jobmanager/job-master.ts'
 import { isEnd } from '../../jobmanager/job-status.ts'
 import type { JobManager } from '../../processes/jobmanager-process.ts'
 import type { ToSlotData } from '../../rpc/messages/to-slot.ts'
+import type { TaskManagerView } from '../../rpc/views.ts'
+import type { Gone } from './cluster.ts'
 import type { ThreadRef } from './process.ts'
 import type { World } from './world.ts'
 
 export interface SlotOwner {
   readonly name: string
   readonly dead: boolean
+  readonly paused: boolean
+  readonly wentOnMs: number
   readonly jobManager: JobManager | undefined
   readonly job: JobMaster | undefined
 }
 
 export class SlotInvariants {
   readonly #world: World
+  readonly #foundOutMs: number
   /** By process and job: parts of the attempt that was deployed last, by thread. */
   readonly #deployed = new Map<string, { attempt: number; parts: Map<string, number> }>()
 
-  constructor(world: World) {
+  /** @param foundOutMs a process that has died is found out within this time */
+  constructor(world: World, foundOutMs: number) {
     this.#world = world
+    this.#foundOutMs = foundOutMs
   }
 
   /** The JobManager of a process says this to a thread. */
@@ -48,7 +56,8 @@ export class SlotInvariants {
   }
 
   /** After each event. */
-  check({ name, dead, jobManager, job }: SlotOwner): void {
+  check(owner: SlotOwner, gone: readonly Gone[]): void {
+    const { name, dead, jobManager, job } = owner
     if (dead || jobManager === undefined || job === undefined) return
     const { slots } = jobManager.dispatcher.cluster()
     let busy = 0
@@ -56,9 +65,20 @@ export class SlotInvariants {
     if (busy > 0 && isEnd(job.status)) this.#world.fail(`${name} holds ${busy} slots for a job that has ended`)
     else if (busy > job.slots.held)
       this.#world.fail(`${name} has leased ${busy} slots, and its job has ${job.slots.held}`)
+    const views = jobManager.taskManagers.views()
     let registered = 0
-    for (const view of jobManager.taskManagers.views()) registered += view.slots
+    for (const view of views) registered += view.slots
     if (slots.length > registered)
       this.#world.fail(`${name} has ${slots.length} slots of TaskManagers that have ${registered}`)
+    if (gone.length > 0 && !owner.paused) this.#checkGone(owner, views, gone)
+  }
+
+  #checkGone({ name, wentOnMs }: SlotOwner, views: TaskManagerView[], gone: readonly Gone[]): void {
+    const { nowMs } = this.#world
+    for (const { id, startedMs, atMs } of gone) {
+      if (nowMs - Math.max(atMs, wentOnMs) < this.#foundOutMs) continue
+      if (views.some((view) => view.id === id && view.startedMs === startedMs))
+        this.#world.fail(`${name} counts on ${id}, which has died ${(nowMs - atMs).toFixed(0)} ms ago`)
+    }
   }
 }

@@ -6,6 +6,7 @@
  */
 import { StreamExecutionEnvironment } from '../../api/environment.ts'
 import type { ObjectStore } from '../../checkpoint/object-store.ts'
+import type { Compression } from '../../network/remote/remote-output.ts'
 import { type Machine, TaskManagerProcess } from '../../processes/taskmanager-process.ts'
 import { rebuild } from '../../program/load.ts'
 import type { ProgramRef } from '../../rpc/slot-messages.ts'
@@ -25,6 +26,7 @@ export interface SimulatedTaskManagerOptions {
   host: string
   slots: number
   configuration: Readonly<Record<string, string>>
+  compression: Compression
   net: SocketNet
   network: Network
   planted: PlantedBug | undefined
@@ -58,6 +60,8 @@ export class SimulatedTaskManager {
   readonly #options: SimulatedTaskManagerOptions
   readonly #sockets: SocketHost
   readonly #threads: Thread[] = []
+  /** By its own clock, as it says. */
+  startedMs = 0
   #connections = 0
   #spawned = 0
 
@@ -80,6 +84,9 @@ export class SimulatedTaskManager {
   /** Its address in the network. */
   get host(): string {
     return this.#options.host
+  }
+  get id(): string {
+    return this.#options.id
   }
   /** That have not ended. */
   get slots(): readonly SimulatedSlot[] {
@@ -115,6 +122,7 @@ export class SimulatedTaskManager {
     const { clock, schedule } = this.main
     const pause = (what: string) =>
       new Promise<void>((resolve) => void this.main.after(world.latencyMs(), what, resolve))
+    this.startedMs = clock.now()
     const process = TaskManagerProcess.start({
       configuration: {
         ...configuration,
@@ -165,7 +173,7 @@ export class SimulatedTaskManager {
   }
 
   #thread(slot: number): SimulatedSlot {
-    const { world, network, planted, mainOf } = this.#options
+    const { world, network, planted, compression, mainOf } = this.#options
     const registration = this.#connections
     const party = world.party(`${this.name}/slot-${slot}.${this.#spawned++}`, this.main.skewMs)
     const host = new SimulatedSlot({
@@ -173,6 +181,7 @@ export class SimulatedTaskManager {
       party,
       network,
       planted,
+      compression,
       sockets: this.#sockets.thread(socketTime(party)),
       onPost: () => {},
       onSay: ({ type }) => {
