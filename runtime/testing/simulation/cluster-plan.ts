@@ -51,6 +51,8 @@ export function drawCluster(random: Random, slotsMin: number): ClusterPlan {
       'slot.deploy.timeout': '5 s',
     },
     options: {
+      // Messages take longer than within a process: with less, no checkpoint may ever be in time.
+      'execution.checkpointing.timeout': `${random.whole(80, 1500)} ms`,
       'jobmanager.scheduler': random.pick(['Adaptive', 'Default']),
       [`${adaptive}.submission.resource-stabilization-timeout`]: ms(random.pick([0, 300])),
       [`${adaptive}.executing.resource-stabilization-timeout`]: ms(random.pick([0, 300])),

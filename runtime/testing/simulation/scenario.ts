@@ -140,9 +140,7 @@ export function drawScenario(random: Random, topology: Topology = 'one process')
     exactly: sink !== 'direct' && mode === 'EXACTLY_ONCE',
     options,
     parallelismMax,
-    faults: isCluster
-      ? drawFaults(random, [...FAULTS, ...CLUSTER_FAULTS, ...CLUSTER_FAULTS], [...MOMENTS, ...CLUSTER_MOMENTS])
-      : drawFaults(random, FAULTS, MOMENTS),
+    faults: drawFaults(random, isCluster ? IN_CLUSTERS : IN_ONE_PROCESS),
     cluster: isCluster ? drawCluster(random, parallelismMax) : undefined,
   }
 }
@@ -186,14 +184,35 @@ function drawOptions(random: Random, mode: Scenario['mode']): Record<string, str
   }
 }
 
-function drawFaults(random: Random, faults: readonly Fault[], moments: readonly string[]): PlannedFault[] {
-  const count = random.pick([0, 1, 2, 3, 4, 6, 8, 12])
+interface FaultKinds {
+  counts: readonly number[]
+  faults: readonly Fault[]
+  moments: readonly string[]
+  /** A fault waits for a moment to come at most so often. */
+  nths: readonly number[]
+}
+
+const IN_ONE_PROCESS: FaultKinds = {
+  counts: [0, 1, 2, 3, 4, 6, 8, 12],
+  faults: FAULTS,
+  moments: MOMENTS,
+  nths: [2, 10, 40],
+}
+const IN_CLUSTERS: FaultKinds = {
+  counts: [0, 1, 4, 8, 12, 16],
+  faults: [...FAULTS, ...CLUSTER_FAULTS, ...CLUSTER_FAULTS, 'a TaskManager dies', 'other requirements are set'],
+  moments: [...MOMENTS, ...CLUSTER_MOMENTS],
+  nths: [2, 6, 20],
+}
+
+function drawFaults(random: Random, { counts, faults, moments, nths }: FaultKinds): PlannedFault[] {
+  const count = random.pick(counts)
   const spanMs = random.pick([300, 800, 2000])
   return Array.from({ length: count }, (): PlannedFault => {
     const soonMs = random.chance(0.5) ? 0 : random.between(0, 3)
     const when = random.chance(0.4)
       ? { afterMs: random.between(5, spanMs) }
-      : { afterMs: soonMs, moment: { name: random.pick(moments), nth: random.whole(1, random.pick([2, 10, 40])) } }
+      : { afterMs: soonMs, moment: { name: random.pick(moments), nth: random.whole(1, random.pick(nths)) } }
     return { fault: random.pick(faults), when, forMs: random.between(1, random.pick([10, 100, 600, 3000])) }
   })
 }
