@@ -142,6 +142,8 @@ export interface PlanVertex {
   maxParallelism: number
   /** False where it is the default for the parallelism. */
   maxParallelismSet: boolean
+  /** It works on the whole stream in one place: no other parallelism than 1. */
+  nonParallel?: true
   slotSharingGroup: string
   isSource: boolean
   operators: PlanOperator[]

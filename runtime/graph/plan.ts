@@ -15,6 +15,7 @@ export function buildPlan(graph: JobGraph): Plan {
       parallelism: vertex.parallelism,
       maxParallelism: vertex.maxParallelism,
       maxParallelismSet: vertex.maxParallelismSet,
+      ...(vertex.operators.some(({ node }) => node.forceNonParallel) ? { nonParallel: true } : {}),
       slotSharingGroup: vertex.slotSharingGroup,
       isSource: vertex.operators[0]!.node.isSource,
       operators: vertex.operators.map(({ operatorId, name, parent, tag, node }): PlanOperator => {

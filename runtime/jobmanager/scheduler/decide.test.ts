@@ -76,6 +76,16 @@ describe('requirements', () => {
     expect(requirementsFor(plan, 5)).toEqual(bounds([5, 5], [1, 1]))
   })
 
+  it('leave what works on the whole stream in one place at that: a global committer of which there are two waits for reports that go to the first', () => {
+    const plan = planOf(1)
+    plan.vertices[1]!.nonParallel = true
+    expect(requirementsFor(plan, 2)).toEqual(bounds([2, 2], [1, 1]))
+    expect(() => checkRequirements(plan, requirementsFor(plan, 2))).not.toThrow()
+    expect(() => checkRequirements(plan, bounds([2, 2], [1, 2]))).toThrow(
+      `"${plan.vertices[1]!.name}" wants 1 to 2, and 1 is possible: it works on the whole stream in one place`,
+    )
+  })
+
   it('are refused with all that is wrong, by the names of vertices', () => {
     const plan = planOf(2)
     const [a] = plan.vertices

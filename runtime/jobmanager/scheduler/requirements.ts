@@ -23,13 +23,17 @@ export function initialRequirements(plan: Plan): Requirements {
 /** Throws TR-CLUSTER-004 with the names of what cannot be. All vertices of the job are wanted. */
 export function checkRequirements(plan: Plan, wanted: Requirements): void {
   const problems: string[] = []
-  for (const { id, name, maxParallelism } of plan.vertices) {
+  for (const { id, name, maxParallelism, nonParallel } of plan.vertices) {
     const bounds = wanted[id]
     if (bounds === undefined) problems.push(`vertex ${id} ("${name}") is missing`)
     else {
       const { lowerBound, upperBound } = bounds
       const whole = [lowerBound, upperBound].every((bound) => Number.isInteger(bound) && bound >= 1)
-      if (!whole || lowerBound > upperBound || upperBound > maxParallelism)
+      if (nonParallel === true && (lowerBound !== 1 || upperBound !== 1))
+        problems.push(
+          `"${name}" wants ${lowerBound} to ${upperBound}, and 1 is possible: it works on the whole stream in one place`,
+        )
+      else if (!whole || lowerBound > upperBound || upperBound > maxParallelism)
         problems.push(
           `"${name}" wants ${lowerBound} to ${upperBound}, and bounds from 1 to ${maxParallelism} (its max parallelism) are possible, the lower one first`,
         )
@@ -44,11 +48,12 @@ export function checkRequirements(plan: Plan, wanted: Requirements): void {
     )
 }
 
-/** Bounds in which the job as a whole gets this parallelism: vertices that the program gave another one keep theirs, as do those that cannot have it. */
+/** Bounds in which the job as a whole gets this parallelism: vertices that the program gave another one keep theirs, as do those that cannot have it, or no other than 1. */
 export function requirementsFor(plan: Plan, parallelism: number): Requirements {
   return Object.fromEntries(
     plan.vertices.map((vertex) => {
-      const own = vertex.parallelism !== plan.config.parallelism || parallelism > vertex.maxParallelism
+      const { maxParallelism, nonParallel = false } = vertex
+      const own = nonParallel || vertex.parallelism !== plan.config.parallelism || parallelism > maxParallelism
       const upperBound = own ? vertex.parallelism : parallelism
       return [vertex.id, { lowerBound: upperBound, upperBound }]
     }),

@@ -542,8 +542,8 @@ class Run {
 /** Bounds that the cluster can fulfil once all are there. */
 function drawRequirements({ program }: JobMaster, { slotsMax }: Cluster, random: Random): Requirements {
   return Object.fromEntries(
-    program.vertices.map(({ id, maxParallelism }) => {
-      const upperBound = random.whole(1, Math.min(maxParallelism, slotsMax))
+    program.vertices.map(({ id, maxParallelism, nonParallel }) => {
+      const upperBound = random.whole(1, nonParallel === true ? 1 : Math.min(maxParallelism, slotsMax))
       return [id, { lowerBound: random.pick([1, upperBound]), upperBound }]
     }),
   )

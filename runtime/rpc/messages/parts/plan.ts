@@ -43,6 +43,7 @@ const vertex = schemaOf<PlanVertex>()(
     parallelism: count,
     maxParallelism: count,
     maxParallelismSet: z.boolean(),
+    nonParallel: z.literal(true).optional(),
     slotSharingGroup: z.string(),
     isSource: z.boolean(),
     operators: list(operator),
