@@ -16,7 +16,7 @@ import { internalTls } from '../rpc/tls/internal-tls.ts'
 import { tcpListen } from '../rpc/wire/tcp.ts'
 import { type ConfigurationFlags, commandConfiguration } from './configuration.ts'
 import { EXIT } from './exit-codes.ts'
-import { openJob } from './job-program.ts'
+import { type Job, openJob } from './job-program.ts'
 import { type Candidacy, standForElection } from './leadership.ts'
 import { openProcessLog } from './process-log.ts'
 import { type Servers, startServers } from './servers.ts'
@@ -80,6 +80,14 @@ export async function jobmanager(
     log,
   })
   log(`JobManager listens on ${port.address.host}:${port.address.port}`)
+  let opened: Job | undefined
+  try {
+    if (job !== undefined) opened = await openJob(job, args, settings.options, terminal)
+  } catch (error) {
+    const { code, message } = errorToData(error)
+    log(`${code} ${message}`)
+    return EXIT.failed
+  }
   const host = new ConfigValues(settings.options, 'TR-CONFIG-001').get(JOB_MANAGER.address)
   const candidacy = await standForElection({ port, settings, host, environment: process.env, onLost, log }, APPLICATION)
   /** Another may lead, and go on with what runs. */
@@ -121,7 +129,7 @@ export async function jobmanager(
     if (servers.webUrl !== undefined) log(`REST and the page on ${servers.webUrl}`)
     const { host: bound, port: rpcPort } = port.address
     onReady({ type: 'ready', webUrl: servers.webUrl, rpc: `${bound}:${rpcPort}` })
-    if (job === undefined) {
+    if (opened === undefined) {
       const why = await signal.promise
       if (why === 'signal' && candidacy.availability !== undefined) return await leave(EXIT.finished)
       await cluster.stop({ shutdown: 'the cluster was stopped' })
@@ -133,7 +141,7 @@ export async function jobmanager(
       await cluster.stop({ shutdown: `the application has ended: ${before}` })
       return await leave(EXIT_OF[before])
     }
-    const { program, artifact } = await openJob(job, args, settings.options, terminal)
+    const { program, artifact } = opened
     if (artifact !== undefined) program.artifact = shipped.add(artifact).ref
     const session = await cluster.runKept(APPLICATION, program)
     const end = await Promise.race([session.ended, signal.promise])

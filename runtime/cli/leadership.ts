@@ -38,6 +38,8 @@ export async function standForElection(options: LeadOptions, programId: string):
     const leadership: Leadership = { epoch: Date.now(), refuseUnlessLeader: () => {} }
     return { led: Promise.resolve({ leadership, restPorts }), endedBefore: undefined, availability }
   }
+  // What it needs when it leads: then every moment counts.
+  void Promise.all([import('../rest/server.ts'), import('../metrics/server.ts'), import('../metrics/reader.ts')])
   const endedBefore = await ended(availability, programId, log)
   let leader: string | undefined
   const rest =
