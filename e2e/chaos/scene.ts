@@ -87,7 +87,7 @@ export function differences(found: string[], wanted: string[]): string[] {
 }
 
 /** Lines of all part files that a reader may see, sorted. */
-function committedLines(out: string): string[] {
+export function committedLines(out: string): string[] {
   if (!existsSync(out)) return []
   return readdirSync(out, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !/^[._]/.test(entry.name))

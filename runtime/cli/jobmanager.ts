@@ -4,13 +4,16 @@
  * With high availability several of them may run for one cluster, of which one leads. A leader that is none any more ends at once, whatever it does: what it had begun is fenced. One
  * that is told to end gives the lead away, and leaves TaskManagers and jobs to the next.
  */
+import { openArtifactCache } from '../artifacts/cache.ts'
 import type { Artifact } from '../artifacts/fetch-artifact.ts'
+import { artifactSettings } from '../artifacts/settings.ts'
 import { ConfigValues } from '../config/option.ts'
 import { JOB_MANAGER } from '../config/options/processes.ts'
 import { errorToData } from '../core/errors.ts'
 import type { JobEndStatus } from '../jobmanager/job-status.ts'
 import { JobManagerPort } from '../processes/jobmanager-port.ts'
 import { JobManager } from '../processes/jobmanager-process.ts'
+import { SessionPrograms } from '../processes/session-programs.ts'
 import { ShippedArtifacts } from '../processes/shipped-artifacts.ts'
 import { internalTls } from '../rpc/tls/internal-tls.ts'
 import { tcpListen } from '../rpc/wire/tcp.ts'
@@ -113,6 +116,11 @@ export async function jobmanager(
     operationKeptMs: settings.operationKeptMs,
     log,
   })
+  const artifacts = async () => {
+    const local = artifactSettings(settings.options)
+    return { settings: local, cache: await openArtifactCache({ dir: local.dir, sizeMax: local.cacheMax }) }
+  }
+  const programs = new SessionPrograms({ cluster, shipped, artifacts, log })
   let servers: Servers | undefined
   try {
     servers = await startServers(
@@ -120,7 +128,7 @@ export async function jobmanager(
       { ...settings, restPorts: elected.restPorts },
       {
         ...(job === undefined
-          ? { programs: cluster, ship: (artifact: Artifact, entry?: string) => shipped.add(artifact, entry) }
+          ? { programs, ship: (artifact: Artifact, entry?: string) => shipped.add(artifact, entry) }
           : {}),
         shutdown: () => signal.resolve('shutdown'),
         logs,
@@ -129,7 +137,9 @@ export async function jobmanager(
     if (servers.webUrl !== undefined) log(`REST and the page on ${servers.webUrl}`)
     const { host: bound, port: rpcPort } = port.address
     onReady({ type: 'ready', webUrl: servers.webUrl, rpc: `${bound}:${rpcPort}` })
+    await cluster.cleanUp()
     if (opened === undefined) {
+      await programs.goOn()
       const why = await signal.promise
       if (why === 'signal' && candidacy.availability !== undefined) return await leave(EXIT.finished)
       await cluster.stop({ shutdown: 'the cluster was stopped' })
@@ -174,6 +184,5 @@ async function endOfEarlierRun(cluster: JobManager, { endedBefore }: Candidacy):
     await programs.forget(APPLICATION)
     return undefined
   }
-  await programs.cleanUp(APPLICATION)
   return entry.outcome.status
 }

@@ -74,6 +74,8 @@ export interface JobRegistry {
 
   program(programId: string): Promise<ProgramRef>
   plan(jobId: string): Promise<Plan>
+  /** What was given to {@link endJob}. */
+  result(jobId: string): Promise<{ error?: ErrorData }>
   /** What a program sees again up to an execute: results of those before it, undefined for one that has not ended, and all values of env.once() so far. */
   replay(programId: string, executeIndex: number): Promise<ProgramReplay>
   /** Waits for deletions. The object store stays open: it is the caller's. */
@@ -315,6 +317,10 @@ class OwnedRegistry implements JobRegistry {
 
   async plan(jobId: string): Promise<Plan> {
     return (await this.#read(this.#job(jobId).plan)) as Plan
+  }
+
+  async result(jobId: string): Promise<{ error?: ErrorData }> {
+    return (await this.#read(this.#job(jobId).outcome!.result)) as { error?: ErrorData }
   }
 
   async replay(programId: string, executeIndex: number): Promise<ProgramReplay> {

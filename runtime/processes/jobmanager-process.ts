@@ -54,6 +54,7 @@ export class JobManager {
   readonly #options: JobManagerOptions
   /** What outlives this process; undefined: nothing. */
   readonly programs: KeptPrograms | undefined
+  readonly #openStorage: OpenStorage
   readonly #port: JobManagerPort
   readonly #sessions = new Set<ProgramSession>()
 
@@ -70,7 +71,12 @@ export class JobManager {
     const { newId = () => randomBytes(16).toString('hex'), random = Math.random } = options
     const storage = { clock, schedule, random, newOwner: newId, environment, cwd, warn: log }
     const { onPrint, historyMax, operationKeptMs } = options
-    const openStorage = options.openStorage ?? jobStorage(storage)
+    const openJobStorage = options.openStorage ?? jobStorage(storage)
+    this.#openStorage = async (job) => {
+      // Its claim would depose whoever leads now.
+      refuseUnlessLeader(`take over the checkpoints of job ${job.jobId}`)
+      return openJobStorage(job)
+    }
     this.dispatcher = new Dispatcher({
       pool: this.#pool,
       waitForSlots: true,
@@ -87,11 +93,7 @@ export class JobManager {
         deployMs: read.get(SLOTS.deployTimeout),
         cancelMs: read.get(JOB.cancellationTimeout),
       },
-      openStorage: async (job) => {
-        // Its claim would depose whoever leads now.
-        refuseUnlessLeader(`take over the checkpoints of job ${job.jobId}`)
-        return openStorage(job)
-      },
+      openStorage: this.#openStorage,
       disposeSavepoint: savepointDisposer(storage, configuration),
       ...(onPrint === undefined ? {} : { onPrint }),
       ...(historyMax === undefined ? {} : { historyMax }),
@@ -111,6 +113,11 @@ export class JobManager {
   /** Takes TaskManagers from now on. */
   static start(options: JobManagerOptions): JobManager {
     return new JobManager(options)
+  }
+
+  /** Cleans up what earlier leaders could not, of jobs that had ended. Before any program runs. */
+  async cleanUp(): Promise<void> {
+    await this.programs?.cleanUp(this.#openStorage)
   }
 
   /** Runs a program in a thread of this process; the session ends when it and its jobs have. */

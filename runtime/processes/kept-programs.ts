@@ -8,6 +8,8 @@ import type { Schedule } from '../core/clock.ts'
 import { ERRORS, errorToData, type TailraceError } from '../core/errors.ts'
 import type { JobRegistry } from '../ha/registry.ts'
 import type { ProgramEntry } from '../ha/registry-state.ts'
+import { cleanUpAfter } from '../jobmanager/clean-up.ts'
+import type { OpenStorage } from '../jobmanager/job-checkpoints.ts'
 import type { JobEnd } from '../jobmanager/job-master.ts'
 import type { JobEndStatus } from '../jobmanager/job-status.ts'
 import type { ProgramRecord } from '../jobmanager/program-record.ts'
@@ -91,10 +93,44 @@ export class KeptPrograms {
     }
   }
 
-  /** Of one that has ended: what interrupted leaders have left of it is nobody's business any more. */
-  async cleanUp(programId: string): Promise<void> {
-    for (const { jobId } of this.find(programId)?.jobs ?? [])
-      await this.#keep(`keep that job ${jobId} is cleaned up`, () => this.#options.registry.cleanJob(jobId))
+  /** Cleans up what interrupted leaders have left of jobs that had ended; before any program runs. What cannot be cleaned up is told of, and stays. */
+  async cleanUp(openStorage: OpenStorage): Promise<void> {
+    const { registry, log } = this.#options
+    for (const { jobs } of registry.programs) {
+      // A later job of the program may go on in the folder of the one before.
+      const last = jobs.at(-1)
+      for (const job of jobs) {
+        if (job.outcome === undefined || job.cleaned) continue
+        const { jobId, outcome } = job
+        try {
+          if (job === last) {
+            const { error } = await registry.result(jobId)
+            await cleanUpAfter(
+              { jobId, plan: await registry.plan(jobId), status: outcome.status, code: error?.code },
+              openStorage,
+            )
+          }
+          await this.#keep(`keep that job ${jobId} is cleaned up`, () => registry.cleanJob(jobId))
+        } catch (error) {
+          log(`Cannot clean up what is left of job ${jobId}: ${errorToData(error).message}`)
+        }
+      }
+    }
+  }
+
+  /** A program that has ended and that nobody asks about, with its artifact if no other runs from it. One that has not ended stays. */
+  async drop(programId: string): Promise<void> {
+    const { registry, log } = this.#options
+    const entry = this.find(programId)
+    if (entry?.outcome === undefined) return
+    try {
+      await this.forget(programId)
+      const { artifact } = entry
+      if (artifact !== null && !registry.programs.some((one) => one.artifact === artifact))
+        await this.#keep(`remove the artifact ${artifact}`, () => registry.removeArtifact(artifact))
+    } catch (error) {
+      log(errorToData(error).message)
+    }
   }
 
   /** Its results are not wanted any more. */

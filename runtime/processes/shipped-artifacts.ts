@@ -27,6 +27,11 @@ export class ShippedArtifacts {
     return { ref: { sha256, name, ...(entry === undefined ? {} : { entry }) }, end }
   }
 
+  /** undefined: there is none of this hash. */
+  pathOf(sha256: string): string | undefined {
+    return this.#files.get(sha256)?.path
+  }
+
   /** Throws TR-ARTIFACT-004 when there is none of this hash. */
   async read(sha256: string, offset: number, length: number): Promise<ArtifactPiece> {
     const found = this.#files.get(sha256)
