@@ -4,12 +4,13 @@ import { Exits } from '../rpc/host.ts'
 import type { FromProgram, ToProgram } from '../rpc/program-messages.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { fakePool, twoVertexPlan } from './fake-slots.suite.ts'
+import type { ProgramRecord } from './program-record.ts'
 import { ProgramSession, type SessionEnd } from './program-session.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-function begin(slots = 2) {
+function begin(slots = 2, record?: ProgramRecord) {
   const { pool, spawned } = fakePool(slots)
   let n = 0
   const dispatcher = new Dispatcher({ pool, newJobId: () => `j${n++}` })
@@ -25,6 +26,7 @@ function begin(slots = 2) {
     },
     program: { url: 'file:///job.ts', args: [], parameters: {}, options: {} },
     dispatcher,
+    record,
   })
   let end: SessionEnd | undefined
   void session.ended.then((value) => {
@@ -126,5 +128,93 @@ describe('ProgramSession', () => {
     const end = await ended()
     expect(end?.status).toBe(status)
     expect(end?.error?.code).toBe(status === 'FAILED' ? 'TR-PROGRAM-002' : undefined)
+  })
+})
+
+describe('ProgramSession with a record', () => {
+  const result = { jobId: 'old', jobName: 'x', netRuntimeMs: 1, accumulators: {} }
+
+  /** What was asked to be kept, in order; each waits for `kept()`. */
+  function recorded(known: ReturnType<ProgramRecord['job']>[] = []) {
+    const asked: string[] = []
+    const waiting: (() => void)[] = []
+    const keep = (what: string) => {
+      asked.push(what)
+      return new Promise<void>((resolve) => void waiting.push(resolve))
+    }
+    const record: ProgramRecord = {
+      once: { seed: 7 },
+      job: (executeIndex) => known[executeIndex],
+      addOnce: (name) => keep(`once ${name}`),
+      addJob: ({ jobId, executeIndex }) => keep(`job ${executeIndex} is ${jobId}`),
+      endJob: (jobId, { status }) => keep(`${jobId} ${status}`),
+      cleanJob: (jobId) => keep(`${jobId} cleaned`),
+      endProgram: ({ status }) => keep(`program ${status}`),
+    }
+    const kept = async () => {
+      for (const resolve of waiting.splice(0)) resolve()
+      await vi.advanceTimersByTimeAsync(0)
+    }
+    return { record, asked, kept }
+  }
+
+  it('does nothing that is not kept first', async () => {
+    const { record, asked, kept } = recorded()
+    const { ended, finishJob, heard, say, submit } = begin(2, record)
+    expect(heard).toMatchObject([{ type: 'run', kept: { seed: 7 } }])
+    say({ type: 'once', name: 'other', value: 1 })
+    expect(types(heard)).toEqual(['run'])
+    await kept()
+    expect(types(heard)).toEqual(['run', 'onceKept'])
+    submit(0)
+    expect(types(heard).at(-1)).toBe('onceKept')
+    await kept()
+    expect(types(heard)).toContain('submitted')
+    finishJob(0)
+    await kept()
+    expect(types(heard)).toContain('jobEnded')
+    say({ type: 'finished', executes: 1 })
+    expect(await ended()).toBeUndefined()
+    await kept()
+    expect(await ended()).toMatchObject({ status: 'FINISHED' })
+    expect(asked).toEqual(['once other', 'job 0 is j0', 'j0 FINISHED', 'j0 cleaned', 'program FINISHED'])
+  })
+
+  it('tells no end that is not kept', async () => {
+    const { record, kept } = recorded()
+    const { finishJob, heard, submit } = begin(2, record)
+    submit(0)
+    await kept()
+    finishJob(0)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(types(heard)).not.toContain('jobEnded')
+  })
+
+  it('gives a job the id that it had, and tells of one that has ended without running it', async () => {
+    const { record, asked, kept } = recorded([
+      { jobId: 'old', end: { status: 'FINISHED', result } },
+      { jobId: 'younger' },
+    ])
+    const { dispatcher, heard, submit } = begin(2, record)
+    submit(0)
+    expect(heard.slice(1)).toEqual([
+      { type: 'submitted', executeIndex: 0, jobId: 'old' },
+      { type: 'jobEnded', executeIndex: 0, jobId: 'old', status: 'FINISHED', result },
+    ])
+    expect(dispatcher.list()).toEqual([])
+    submit(1)
+    await kept()
+    expect(dispatcher.list()).toMatchObject([{ id: 'younger' }])
+    expect(asked).toEqual(['job 1 is younger'])
+  })
+
+  it('keeps nothing of an end that is the cluster’s', async () => {
+    const { record, asked, kept } = recorded()
+    const { ended, session, submit } = begin(2, record)
+    submit(0)
+    await kept()
+    session.stop()
+    expect(await ended()).toMatchObject({ status: 'CANCELED' })
+    expect(asked).toEqual(['job 0 is j0'])
   })
 })

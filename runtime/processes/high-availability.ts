@@ -13,7 +13,7 @@ import { AVAILABILITY } from '../config/options/availability.ts'
 import { CHECKPOINTING } from '../config/options/checkpointing.ts'
 import { JOB_MANAGER } from '../config/options/processes.ts'
 import { systemClock, systemSchedule } from '../core/clock.ts'
-import { errorToData, TailraceError } from '../core/errors.ts'
+import { ERRORS, errorToData, TailraceError } from '../core/errors.ts'
 import type { SocketAddress } from '../core/socket.ts'
 import type { Election, LeaseTiming, Term } from '../ha/election.ts'
 import { openElection } from '../ha/lease-election.ts'
@@ -143,8 +143,7 @@ export class HighAvailability {
         return { epoch: registry.epoch, registry, refuseUnlessLeader: (what) => refuse(term, what, onLost) }
       } catch (error) {
         const { code, message } = errorToData(error)
-        // Others are broken, or another's.
-        if (code !== 'TR-CHECKPOINT-005') throw error
+        if (!ERRORS[code].retry) throw error
         log(`${code} ${message}`)
         await new Promise<void>((resolve) => void systemSchedule(REGISTRY_RETRY_MS, resolve))
       }

@@ -46,6 +46,29 @@ describe('SubmitContext', () => {
     expect([await client.status(), context.pending, context.executes]).toEqual(['FINISHED', 0, 1])
   })
 
+  it('has values of env.once() when they are kept, and computes none again', async () => {
+    const { context, graph, posted } = begin({ kept: { old: 1 } })
+    expect(await context.once('old', () => 2)).toBe(1)
+    let value: unknown
+    void context
+      .once('new', () => 3)
+      .then((computed) => {
+        value = computed
+      })
+    await tick()
+    expect(posted).toEqual([{ type: 'once', name: 'new', value: 3 }])
+    expect(value).toBeUndefined()
+    context.receive({ type: 'onceKept', name: 'new' })
+    await tick()
+    expect(value).toBe(3)
+    void context.submit(graph(), {})
+    expect(posted.at(-1)).toMatchObject({ type: 'submit', once: { old: 1, new: 3 } })
+    const refused = context.once('bad', () => 4)
+    await tick()
+    context.receive({ type: 'onceKept', name: 'bad', error: errorToData(new TailraceError('TR-HA-004', 'no')) })
+    await expect(refused).rejects.toMatchObject({ code: 'TR-HA-004' })
+  })
+
   it('makes the enumerators anew for each attempt, once the ones before are closed', async () => {
     const { context, graph, posted } = begin()
     const submitted = context.submit(graph(), {})

@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest'
+import { type MemoryFault, MemoryObjects, memoryStore } from '../checkpoint/memory-store.ts'
+import { ManualClock } from '../core/clock.ts'
+import { TailraceError } from '../core/errors.ts'
+import type { Plan } from '../graph/model.ts'
+import { type JobRegistry, openRegistry } from '../ha/registry.ts'
+import type { ProgramRef } from '../rpc/slot-messages.ts'
+import { KeptPrograms } from './kept-programs.ts'
+
+const PROGRAM: ProgramRef = { url: 'file:///job.ts', args: [], parameters: {}, options: {} }
+const plan = { config: { jobName: 'fraud', options: {} }, vertices: [], edges: [], hash: 'h' } as unknown as Plan
+const result = { jobId: 'j0', jobName: 'fraud', netRuntimeMs: 7, accumulators: { rows: 3 } }
+
+function setUp() {
+  const objects = new MemoryObjects()
+  let leaders = 0
+  /** A JobManager that is elected now. */
+  const lead = async (fault?: (operation: { kind: string; key: string }) => MemoryFault | undefined) => {
+    const epoch = ++leaders
+    const registry = await openRegistry({
+      store: memoryStore(objects, fault && { fault }),
+      folder: 'c',
+      owner: `owner-${epoch}`,
+      leaderEpoch: epoch,
+      clock: new ManualClock(1_790_000_000_000),
+      warn: () => {},
+    })
+    const lost: string[] = []
+    const log: string[] = []
+    const guard = { leads: true }
+    const programs = new KeptPrograms({
+      registry,
+      refuseUnlessLeader: (what) => {
+        if (!guard.leads) throw new TailraceError('TR-HA-001', `Cannot ${what}`)
+      },
+      onLost: (why) => lost.push(why),
+      schedule: (_, callback) => {
+        queueMicrotask(callback)
+        return () => {}
+      },
+      log: (text) => log.push(text),
+    })
+    return { registry, programs, lost, log, guard }
+  }
+  return { lead }
+}
+
+const added = (jobId: string, executeIndex: number) => ({ jobId, executeIndex, jobName: 'fraud', plan })
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+describe('KeptPrograms', () => {
+  it('gives the next leader the jobs, the ends and the values that a program had', async () => {
+    const { lead } = setUp()
+    const first = await (await lead()).programs.record('p', PROGRAM)
+    expect(first.once).toEqual({})
+    expect(first.job(0)).toBeUndefined()
+    await first.addOnce('seed', 7n)
+    await first.addJob(added('j0', 0))
+    await first.endJob('j0', { status: 'FINISHED', result })
+    await first.addJob(added('j1', 1))
+
+    const second = await lead()
+    expect(second.programs.toRun()).toMatchObject([{ programId: 'p' }])
+    expect(await second.programs.program('p')).toEqual(PROGRAM)
+    const record = await second.programs.record('p', PROGRAM)
+    expect(record.once).toEqual({ seed: 7n })
+    expect(record.job(0)).toEqual({ jobId: 'j0', end: { status: 'FINISHED', result } })
+    expect(record.job(1)).toEqual({ jobId: 'j1' })
+    const error = { code: 'TR-TASK-001', name: 'TailraceError', message: 'no', stack: '' } as const
+    await record.endJob('j1', { status: 'FAILED', error })
+    await record.endProgram({ status: 'FAILED', error })
+
+    const third = await lead()
+    expect(third.programs.toRun()).toEqual([])
+    expect((await third.programs.record('p', PROGRAM)).job(1)).toEqual({
+      jobId: 'j1',
+      end: { status: 'FAILED', error },
+    })
+  })
+
+  it('forgets a program that has ended with its artifact, unless another runs from it', async () => {
+    const { lead } = setUp()
+    const { programs, registry } = await lead()
+    const bytes = new TextEncoder().encode('an archive')
+    await programs.storeArtifact('fraud.tgz', bytes)
+    const { sha256 } = registry.artifacts[0]!
+    const [p, q] = [await programs.record('p', PROGRAM, sha256), await programs.record('q', PROGRAM, sha256)]
+    await programs.drop('p')
+    expect(programs.find('p')).toBeDefined()
+    await p.endProgram({ status: 'FINISHED' })
+    await programs.drop('p')
+    expect(programs.find('p')).toBeUndefined()
+    expect(await programs.readArtifact(sha256)).toEqual(bytes)
+    await q.endProgram({ status: 'FINISHED' })
+    await programs.drop('q')
+    expect(registry.artifacts).toEqual([])
+  })
+
+  it('tries again while the store does not answer', async () => {
+    const { lead } = setUp()
+    let failures = 0
+    const { programs, log, lost } = await lead(({ kind, key }) =>
+      kind === 'putIfAbsent' && key.includes('journal/1/2') && ++failures < 3 ? { fail: 'before' as const } : undefined,
+    )
+    await programs.record('p', PROGRAM)
+    expect(programs.find('p')).toBeDefined()
+    expect([failures, log.length, lost]).toEqual([3, 1, []])
+  })
+
+  it.each(['another has taken over the registry', 'its term is over'])('lets nothing follow when %s', async (how) => {
+    const { lead } = setUp()
+    const old = await lead()
+    const record = await old.programs.record('p', PROGRAM)
+    await record.addJob(added('j0', 0))
+    let next: { registry: JobRegistry } | undefined
+    if (how.startsWith('another')) next = await lead()
+    else old.guard.leads = false
+    let told = false
+    void record.endJob('j0', { status: 'FINISHED', result }).finally(() => {
+      told = true
+    })
+    await expect.poll(() => old.lost.length).toBe(1)
+    await settled()
+    expect(told).toBe(false)
+    const { registry } = next ?? (await lead())
+    expect(registry.programs[0]!.jobs[0]!.outcome).toBeUndefined()
+  })
+
+  it('refuses a value that cannot be kept', async () => {
+    const { lead } = setUp()
+    const { programs, lost } = await lead()
+    const record = await programs.record('p', PROGRAM)
+    await expect(record.addOnce('seed', () => 1)).rejects.toMatchObject({ code: 'TR-HA-004' })
+    expect(lost).toEqual([])
+  })
+})

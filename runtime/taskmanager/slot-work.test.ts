@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest'
+import { slotInventory } from '../rpc/messages/parts/slot-inventory.ts'
+import type { DeploymentData } from '../rpc/messages/to-slot/deploy.ts'
+import type { FromSlot } from '../rpc/slot-messages.ts'
+import { SlotWork } from './slot-work.ts'
+
+const source = { vertexId: 'source', subtask: 0 }
+const sink = { vertexId: 'sink', subtask: 1 }
+const deployment = {
+  ...{ jobId: 'j', attempt: 2, slotIndex: 1, plan: { hash: 'h' }, subtasks: [source, sink] },
+} as unknown as DeploymentData
+const acked = (of: object, checkpointId: number) => ({ type: 'checkpointAck', ...of, checkpointId }) as FromSlot
+
+it('what a slot runs is told with states, newest barriers and what is not committed', () => {
+  const work = new SlotWork(deployment, 5)
+  work.said({ type: 'taskState', ...source, state: 'RUNNING' })
+  for (const id of [3, 4, 5]) work.said(acked(source, id))
+  work.told({ type: 'checkpointAborted', checkpointId: 4 })
+  work.told({ type: 'checkpointComplete', checkpointId: 3 })
+  const told = work.inventory(0, 9)
+  expect(told).toEqual({
+    ...{ slot: 0, thread: 9, jobId: 'j', attempt: 2, slotIndex: 1, epoch: 5, planHash: 'h' },
+    subtasks: [
+      { ...source, state: 'RUNNING', splits: [], lastBarrier: 5, pendingCommits: [5] },
+      { ...sink, state: 'INITIALIZING', splits: [], pendingCommits: [] },
+    ],
+  })
+  expect(slotInventory.parse(told)).toEqual(told)
+})
