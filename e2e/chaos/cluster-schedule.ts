@@ -105,7 +105,7 @@ export function makeClusterChaos(random: Random, kind: ClusterKind): ClusterChao
         ? { since: 'strike', ms: pick(random, [0, between(random, 0, 400), between(random, 0, 2_500)]) }
         : {
             since: 'checkpoint',
-            nth: between(random, 1, 4) + 5 * i,
+            nth: between(random, 1, 4) + 3 * i,
             ms: pick(random, [between(random, 0, 12), between(random, 0, 140)]),
           }
     return { ...pick(random, strikes[kind])(), at }

@@ -3,7 +3,6 @@
  * it out of here: catalogue.test.ts holds the list to what the sources read.
  */
 export const PENDING: ReadonlySet<string> = new Set([
-  'cluster.registration.error-delay',
   'cluster.registration.refused-registration-delay',
   'cluster.services.shutdown-timeout',
   'execution.checkpointing.local-backup.dirs',

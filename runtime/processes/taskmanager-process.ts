@@ -147,7 +147,8 @@ export class TaskManagerProcess {
   /** One registration after the other. */
   async #serve(): Promise<void> {
     const firstMs = this.#read.get(CLUSTER.registrationFirst)
-    const mostMs = this.#read.get(CLUSTER.registrationLongest)
+    // A JobManager that is started again must not wait for its TaskManagers.
+    const mostMs = Math.min(this.#read.get(CLUSTER.registrationLongest), this.#read.get(CLUSTER.registrationErrorDelay))
     const { random = Math.random } = this.#options
     const leaderlessMs = this.#read.get(TASK_MANAGER.leaderlessTimeout)
     let pause = backOff({ firstMs, mostMs, random })

@@ -200,19 +200,19 @@ export const CLUSTER = {
     key: `${REGISTRATION}initial-timeout`,
     type: duration({ atLeastMs: 1 }),
     standard: '100 ms',
-    text: 'Of the first attempt to register; each next one gets twice as long.',
+    text: 'Before a TaskManager tries again to register, the first time; each next time it is twice as long.',
   }),
   registrationLongest: option({
     key: `${REGISTRATION}max-timeout`,
     type: duration({ atLeastMs: 1 }),
     standard: '30 s',
-    text: 'The longest of these.',
+    text: 'The longest of these pauses, unless `cluster.registration.error-delay` is shorter.',
   }),
   registrationErrorDelay: option({
     key: `${REGISTRATION}error-delay`,
     type: duration(),
     standard: '1 s',
-    text: 'After an attempt that failed.',
+    text: 'The longest pause while the JobManager cannot be reached.',
   }),
   registrationRefusedDelay: option({
     key: `${REGISTRATION}refused-registration-delay`,
