@@ -46,14 +46,14 @@ export async function beginOperation(client: ClusterClient, { begin, body, query
 
 /** Throws what the operation failed with, and TR-CLI-002 when the cluster is gone. */
 export async function awaitOperation(client: ClusterClient, operation: Operation, sleep: Sleep): Promise<Outcome> {
-  const { progress, what } = operation
+  const { what } = operation
   const id = await beginOperation(client, operation)
   let lost = 0
   for (let waitMs = FIRST_MS; ; waitMs = Math.min(LONGEST_MS, waitMs * 2)) {
     await sleep(waitMs)
-    let answer: Progress
+    let answer: Outcome | undefined
     try {
-      answer = await client.get<Progress>(`${progress}/${id}`)
+      answer = await progressOf(client, operation, id)
       lost = 0
     } catch (error) {
       if (!isTailraceError(error) || error.code !== 'TR-CLI-002') throw error
@@ -64,9 +64,19 @@ export async function awaitOperation(client: ClusterClient, operation: Operation
         { cause: error },
       )
     }
-    if (answer.status.id === 'IN_PROGRESS') continue
-    const cause = answer.operation?.['failure-cause'] ?? answer.operation?.failureCause
-    if (cause !== undefined) throw errorOfCause(cause)
-    return answer.operation ?? {}
+    if (answer !== undefined) return answer
   }
+}
+
+/** What it came to; undefined while it goes on. Throws what it failed with. */
+export async function progressOf(
+  client: ClusterClient,
+  { progress }: Operation,
+  id: string,
+): Promise<Outcome | undefined> {
+  const { status, operation } = await client.get<Progress>(`${progress}/${id}`)
+  if (status.id === 'IN_PROGRESS') return undefined
+  const cause = operation?.['failure-cause'] ?? operation?.failureCause
+  if (cause !== undefined) throw errorOfCause(cause)
+  return operation ?? {}
 }

@@ -4,7 +4,7 @@ import { ManualClock } from '../core/clock.ts'
 import { errorToData, TailraceError } from '../core/errors.ts'
 import { FakeCluster, type FakeJob, START_MS } from '../rest/fake-cluster.suite.ts'
 import { type RestServer, startRest } from '../rest/server.ts'
-import { cancel, checkpoint, dispose, list, savepoint, stop } from './cluster-commands.ts'
+import { cancel, checkpoint, dispose, list, rescale, savepoint, shutdown, stop } from './cluster-commands.ts'
 import { styleFor } from './style.ts'
 
 let clock: ManualClock
@@ -247,5 +247,41 @@ describe('the cluster of a command', () => {
   it('is found by the keys of the configuration', async () => {
     expect(await list(flags({ address: undefined, config: { 'rest.port': String(rest.port) } }), surroundings)).toBe(0)
     expect(output.out).toContain('Flight delays')
+  })
+})
+
+describe('tailrace rescale', () => {
+  it('asks for another parallelism, and with --wait until the job runs so', async () => {
+    expect(await rescale(job.id, flags({ parallelism: '4', wait: false }), surroundings)).toBe(0)
+    expect(output.out).toBe('✔ "Flight delays" is to have parallelism 4\n')
+    output.out = ''
+    finishing({})
+    expect(await rescale(job.id, flags({ parallelism: '3', wait: true, json: true }), surroundings)).toBe(0)
+    expect(JSON.parse(output.out)).toEqual({ jobId: job.id, jobName: 'Flight delays', parallelism: 3, running: true })
+    expect(cluster.triggered).toMatchObject([
+      { kind: 'rescale', parallelism: 4 },
+      { kind: 'rescale', parallelism: 3 },
+    ])
+  })
+
+  it('says why it cannot be', async () => {
+    const error = errorToData(new TailraceError('TR-CLUSTER-004', 'Cannot run it with parallelism 4'))
+    cluster.onTriggered = () => cluster.finish({ error })
+    expect(await rescale(job.id, flags({ parallelism: '4', wait: false }), surroundings)).toBe(1)
+    expect(output.error).toContain('TR-CLUSTER-004: Cannot run it with parallelism 4')
+    for (const parallelism of ['0', 'many', undefined])
+      expect(await rescale(job.id, flags({ parallelism, wait: false }), surroundings)).toBe(2)
+  })
+})
+
+describe('tailrace shutdown', () => {
+  it('ends the cluster, if REST may', async () => {
+    expect(await shutdown(flags(), surroundings)).toBe(1)
+    expect(output.error).toContain('Cannot end the cluster')
+    await rest.close()
+    let ended = 0
+    rest = await startRest({ dispatcher: cluster, clock, port: 0, shutdown: () => void ended++ })
+    expect(await shutdown(flags(), surroundings)).toBe(0)
+    expect(ended).toBe(1)
   })
 })

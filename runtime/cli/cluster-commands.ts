@@ -5,7 +5,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { errorToData, TailraceError } from '../core/errors.ts'
 import type { JobLine } from '../rest/jobs-schemas.ts'
-import { awaitOperation, beginOperation, type Sleep } from './await-operation.ts'
+import { awaitOperation, beginOperation, progressOf, type Sleep } from './await-operation.ts'
 import { type AddressFlags, clusterUrl } from './cluster-address.ts'
 import { type ClusterClient, clusterClient } from './cluster-client.ts'
 import { EXIT } from './exit-codes.ts'
@@ -153,7 +153,7 @@ export async function checkpoint(job: string, flags: CheckpointFlags, surroundin
 
 export interface RescaleFlags extends ClusterFlags {
   parallelism?: string
-  wait: boolean
+  wait?: boolean
 }
 
 /** Gives a job another parallelism; `wait`: until it runs so. */
@@ -174,11 +174,11 @@ export async function rescale(job: string, flags: RescaleFlags, surroundings: Su
       what: `rescale "${name}"`,
     }
     if (flags.wait) await awaitOperation(client, operation, surroundings.sleep)
-    else await beginOperation(client, operation)
+    else await beginOperation(client, operation).then((id) => progressOf(client, operation, id))
     const line = flags.wait
       ? `"${name}" runs with parallelism ${parallelism}`
       : `"${name}" is to have parallelism ${parallelism}`
-    say({ jobId: jid, jobName: name, parallelism, running: flags.wait }, `${mark(surroundings)} ${line}`)
+    say({ jobId: jid, jobName: name, parallelism, running: flags.wait === true }, `${mark(surroundings)} ${line}`)
   })
 }
 

@@ -13,7 +13,7 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigValues } from '../config/option.ts'
 import { AVAILABILITY } from '../config/options/availability.ts'
-import { SLOTS } from '../config/options/processes.ts'
+import { JOB_MANAGER, SLOTS } from '../config/options/processes.ts'
 import { errorToData, TailraceError } from '../core/errors.ts'
 import type { Sleep } from './await-operation.ts'
 import { clusterClient } from './cluster-client.ts'
@@ -92,10 +92,18 @@ export async function startLocalCluster(flags: StartFlags, surroundings: LocalSu
       const web = [['--port', flags.port] as const, ['--metrics-port', flags.metricsPort] as const]
       const webFlags = web.flatMap(([name, value]) => (value === undefined ? [] : [name, value]))
       const jobManager = launch('jobmanager', ['jobmanager', ...webFlags, ...own])
-      for (let n = 1; n <= count; n++)
-        launch(`taskmanager-${n}`, ['taskmanager', ...own, '-D', `taskmanager.resource-id=taskmanager-${n}`])
+      const launchTaskManagers = (...more: string[]) => {
+        for (let n = 1; n <= count; n++)
+          launch(`taskmanager-${n}`, ['taskmanager', ...own, '-D', `taskmanager.resource-id=taskmanager-${n}`, ...more])
+      }
+      // They come to the JobManager as soon as it is there, unless it takes any port.
+      const { key } = JOB_MANAGER.port
+      const isAnyPort = flags.config[key] === '0'
+      if (!isAnyPort) launchTaskManagers()
+      const readyOrNot = [readyOf(jobManager), ...processes.map(({ name, child }) => endOf(name, child, dir))]
+      const ready = await Promise.race([...readyOrNot, late(surroundings)])
+      if (isAnyPort) launchTaskManagers('-D', `${key}=${ready.rpc.split(':').at(-1)}`)
       const failed = Promise.race(processes.map(({ name, child }) => endOf(name, child, dir)))
-      const ready = await Promise.race([readyOf(jobManager), failed, late(surroundings)])
       if (ready.webUrl === undefined) throw new TailraceError('TR-CLI-002', 'Cannot start a cluster without REST')
       await Promise.race([registered(ready.webUrl, count, surroundings), failed, late(surroundings)])
       const facts: Started = {

@@ -200,9 +200,14 @@ export class JobMaster implements JobContext {
   }
 
   /** Gives the job as a whole another parallelism, and resolves when it runs so. Throws as {@link setRequirements}, also when the job ends before. */
-  rescale(parallelism: number): Promise<void> {
+  async rescale(parallelism: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const wanted = requirementsFor(this.program, parallelism)
+    if (!Object.values(wanted).some(({ upperBound }) => upperBound === parallelism))
+      throw new TailraceError(
+        'TR-CLUSTER-004',
+        `Cannot run the job "${this.name}" with parallelism ${parallelism}: each of its vertices has a parallelism of its own, or a max parallelism that is less`,
+      )
     this.setRequirements(wanted)
     const one = {
       wanted,

@@ -5,7 +5,10 @@
 import type { ProcessReader } from './process-reader.ts'
 
 /** @param more lines of whoever knows more */
-export function mainThread(reader: Pick<ProcessReader, 'values'>, more: readonly string[] = []): { name: string; text: string } {
+export function mainThread(
+  reader: Pick<ProcessReader, 'values'>,
+  more: readonly string[] = [],
+): { name: string; text: string } {
   const values = new Map(reader.values().map(({ name, value }) => [name, value]))
   const resources = new Map<string, number>()
   for (const one of process.getActiveResourcesInfo()) resources.set(one, (resources.get(one) ?? 0) + 1)

@@ -84,7 +84,7 @@ export async function startRest({
   canCancel = true,
   canRescale = true,
   shutdown,
-  logs,
+  logs = NO_LOGS,
   submissions,
   lingerMs = 0,
 }: RestOptions): Promise<RestServer> {
@@ -99,7 +99,11 @@ export async function startRest({
     canCancel,
     canRescale,
     shutdown,
-    process: { ...NO_LOGS, ...logs, threadDump: async () => [mainThread(reader.process)] },
+    process: {
+      listLogs: () => logs.listLogs(),
+      readLog: (...piece) => logs.readLog(...piece),
+      threadDump: async () => [mainThread(reader.process)],
+    },
     submissions,
     unfetched,
     version: packageVersion(),
