@@ -119,6 +119,7 @@ const OTHER_DEFAULTS: Record<string, string> = {
     'Flink compresses batch exchanges only; records of streams travel as they are',
   'taskmanager.numberOfTaskSlots': 'as many as the parallelism asks for',
   'user.artifacts.base-dir': 'in the working directory, without a text for it',
+  'web.adaptive-scheduler.rescale-history.size': 'they are few, and small',
 }
 
 const data = load()
