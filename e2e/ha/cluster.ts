@@ -84,6 +84,11 @@ export class HaCluster {
     return this.#start(id, ['jobmanager', ...(file === undefined ? [] : [file]), ...flags, ...ports, ...args])
   }
 
+  /** Another command, with nothing of the cluster's configuration. */
+  command(name: string, args: string[]): Process {
+    return this.#start(name, args)
+  }
+
   taskManager(id: string, slots = 1): Process {
     const options = { 'taskmanager.resource-id': id, 'taskmanager.numberOfTaskSlots': String(slots) }
     return this.#start(id, ['taskmanager', ...this.#flags(options)])
