@@ -32,7 +32,13 @@ it('jobs of a session cluster go on under the next leader', { timeout: 120_000 }
   const uploads = join(scene.folder, 'uploads')
   cluster = new HaCluster({ folder: scene.folder })
   const artifact = join(scene.folder, 'job.mjs')
-  const built = cluster.command('build', ['build', join(import.meta.dirname, '../chaos/job.ts'), '-o', artifact, '--no-check'])
+  const built = cluster.command('build', [
+    'build',
+    join(import.meta.dirname, '../chaos/job.ts'),
+    '-o',
+    artifact,
+    '--no-check',
+  ])
   expect(await built.exited).toBe(0)
   for (const id of ['tm-1', 'tm-2']) cluster.taskManager(id)
   const first = cluster.jobManager('jm-a', [], { 'web.upload.dir': uploads })

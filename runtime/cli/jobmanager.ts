@@ -142,6 +142,7 @@ export async function jobmanager(
       await programs.goOn()
       const why = await signal.promise
       if (why === 'signal' && candidacy.availability !== undefined) return await leave(EXIT.finished)
+      await cluster.programs?.endAll()
       await cluster.stop({ shutdown: 'the cluster was stopped' })
       return await leave(EXIT.finished)
     }
@@ -157,6 +158,7 @@ export async function jobmanager(
     const end = await Promise.race([session.ended, signal.promise])
     if (typeof end === 'string') {
       if (end === 'signal' && candidacy.availability !== undefined) return await leave(EXIT.finished)
+      await cluster.programs?.endAll()
       await cluster.stop({ shutdown: 'the cluster was stopped' })
       return await leave(EXIT.cancelled)
     }

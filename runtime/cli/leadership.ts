@@ -69,7 +69,8 @@ async function ended(
 ): Promise<number | undefined> {
   try {
     const found = (await availability.registry()).programs.find((one) => one.programId === programId)
-    const inPeace = found?.outcome !== undefined && found.jobs.every(({ cleaned }) => cleaned)
+    const inPeace =
+      found?.outcome !== undefined && found.jobs.every(({ cleaned, outcome }) => cleaned || outcome === undefined)
     return inPeace ? found.submittedMs : undefined
   } catch (error) {
     // It is being written: then there is a leader, and nothing has ended in peace.

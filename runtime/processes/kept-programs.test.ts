@@ -96,6 +96,17 @@ describe('KeptPrograms', () => {
     expect(registry.artifacts).toEqual([])
   })
 
+  it('leaves nothing to the next leader of a cluster that is ended', async () => {
+    const { lead } = setUp()
+    const { programs } = await lead()
+    const record = await programs.record('p', PROGRAM)
+    await record.addJob(added('j0', 0))
+    await programs.endAll()
+    const next = await lead()
+    expect(next.programs.toRun()).toEqual([])
+    expect(next.programs.find('p')!.outcome).toMatchObject({ status: 'CANCELED' })
+  })
+
   it('tries again while the store does not answer', async () => {
     const { lead } = setUp()
     let failures = 0

@@ -5,7 +5,7 @@
  */
 
 import type { Schedule } from '../core/clock.ts'
-import { ERRORS, errorToData, type TailraceError } from '../core/errors.ts'
+import { ERRORS, errorToData, TailraceError } from '../core/errors.ts'
 import type { JobRegistry } from '../ha/registry.ts'
 import type { ProgramEntry } from '../ha/registry-state.ts'
 import { cleanUpAfter } from '../jobmanager/clean-up.ts'
@@ -116,6 +116,15 @@ export class KeptPrograms {
         }
       }
     }
+  }
+
+  /** The whole cluster is ended on purpose: nobody is to go on with what runs. */
+  async endAll(): Promise<void> {
+    const error = errorToData(new TailraceError('TR-CLUSTER-002', 'The cluster was stopped'))
+    for (const { programId } of this.toRun())
+      await this.#keep(`keep the end of the program "${programId}"`, () =>
+        this.#options.registry.endProgram(programId, { status: 'CANCELED', error }),
+      )
   }
 
   /** A program that has ended and that nobody asks about, with its artifact if no other runs from it. One that has not ended stays. */
