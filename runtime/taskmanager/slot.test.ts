@@ -49,6 +49,40 @@ describe('Slot', () => {
     expect(outcome.states).toEqual(['RUNNING', 'FINISHED'])
   })
 
+  it('begins the next attempt when a task of the one before that has failed is closed, however long that takes', async () => {
+    const life: string[] = []
+    const close = Promise.withResolvers<void>()
+    const opened = Promise.withResolvers<void>()
+    let lost = true
+    const fn = {
+      open() {
+        life.push('open')
+        if (!lost) opened.resolve()
+      },
+      map(n: number) {
+        if (lost) throw new Error('the connection is gone')
+        return n
+      },
+      async close() {
+        await close.promise
+        life.push('closed')
+      },
+    }
+    const job = await run(1, (add) => {
+      const source = add('numbers', 'source', numbers(10))
+      const map = add('map', 'map', { fn }, source)
+      add('collect', 'collect', { collectId: 'c' }, map, { kind: 'auto' }, true)
+    })
+    lost = false
+    job.again()
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+    expect([job.states, life]).toEqual([['RUNNING', 'FAILED'], ['open']])
+    close.resolve()
+    await opened.promise
+    expect(life).toEqual(['open', 'closed', 'open'])
+    job.cancel()
+  })
+
   it('cuts keys into as many groups as the deployed plan says, on both sides of the edge', async () => {
     const build: Build = (add) => {
       const source = add('numbers', 'source', numbers(500))

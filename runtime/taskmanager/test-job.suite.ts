@@ -153,6 +153,17 @@ export class TestJob {
     this.#toAll({ type: 'cancel' })
   }
 
+  /** Its slots are told to run the next attempt. */
+  again(): void {
+    const wiring = allocateWiring(
+      this.plan,
+      this.#slots,
+      this.#ports.map(() => true),
+    )
+    for (const [slotIndex, port] of this.#ports.entries())
+      port.post({ type: 'deploy', deployment: { ...this.#deployment(slotIndex, wiring), attempt: 1 } })
+  }
+
   /** Takes a checkpoint of all that runs and completes it; what the coordinator of the job does, without its reasons. */
   async checkpoint(
     checkpointId: number,

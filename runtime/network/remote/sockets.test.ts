@@ -159,6 +159,14 @@ describe('slots over TCP', () => {
     close(sides)
   })
 
+  it('tells others another address, where something between passes connections on', async () => {
+    const port = await DataPort.listen({
+      ...{ host: '127.0.0.1', advertised: 'gateway', port: [0], advertisedPort: [7130] },
+    })
+    expect(port.address).toEqual({ host: 'gateway', port: 7130 })
+    port.close()
+  })
+
   it('take the first port that is free, and say so when none is', async () => {
     const first = await DataPort.listen({ host: '127.0.0.1', port: 0 })
     const { port } = first.address
