@@ -13,7 +13,7 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigValues } from '../config/option.ts'
 import { AVAILABILITY } from '../config/options/availability.ts'
-import { JOB_MANAGER, SLOTS } from '../config/options/processes.ts'
+import { JOB_MANAGER, SLOTS, TASK_MANAGER } from '../config/options/processes.ts'
 import { errorToData, TailraceError } from '../core/errors.ts'
 import type { Sleep } from './await-operation.ts'
 import { clusterClient } from './cluster-client.ts'
@@ -157,6 +157,10 @@ function shared({ D = {}, config, configDir, slots }: StartFlags): string[] {
   const more: Record<string, string> = {}
   if (AVAILABILITY.clusterId.key in config === false)
     more[AVAILABILITY.clusterId.key] = `local-${randomBytes(6).toString('hex')}`
+  // Nobody else has to reach it, unless it is told where it is.
+  if (JOB_MANAGER.address.key in config === false)
+    for (const { key } of [JOB_MANAGER.bindHost, TASK_MANAGER.bindHost])
+      if (key in config === false) more[key] = '127.0.0.1'
   const perTaskManager = slots === undefined ? (read.get(SLOTS.perTaskManager) ?? 2) : wholeNumber(slots, '--slots')
   more[SLOTS.perTaskManager.key] = String(perTaskManager)
   const properties = Object.entries({ ...D, ...more }).flatMap(([key, value]) => ['-D', `${key}=${value}`])
