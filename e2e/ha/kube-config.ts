@@ -1,10 +1,9 @@
 /** A kubeconfig in a file, for processes that are to find an API server as a user's tools do. */
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The environment of such a process. */
-export function kubeConfig(server: string, namespace: string): Record<string, string> {
+/** The environment of such a process. The file is in `folder`. */
+export function kubeConfig(folder: string, server: string, namespace: string): Record<string, string> {
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
@@ -13,7 +12,7 @@ export function kubeConfig(server: string, namespace: string): Record<string, st
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'test', namespace } }],
     'current-context': 'test',
   }
-  const file = join(mkdtempSync(join(tmpdir(), 'kube-config-')), 'config')
+  const file = join(folder, 'kube-config.json')
   writeFileSync(file, JSON.stringify(config))
   return { KUBECONFIG: file }
 }

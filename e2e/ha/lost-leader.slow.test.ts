@@ -106,10 +106,9 @@ it('a leader that is told to end gives its job away', { timeout: 120_000 }, asyn
 it('the same with a Lease of Kubernetes', { timeout: 120_000 }, async () => {
   const server = new ApiServer()
   const url = await server.start()
-  const job = begin('lease', {
-    configuration: { 'high-availability.type': 'kubernetes' },
-    environment: kubeConfig(url, 'jobs'),
-  })
+  const environment: Record<string, string> = {}
+  const job = begin('lease', { configuration: { 'high-availability.type': 'kubernetes' }, environment })
+  Object.assign(environment, kubeConfig(scene.folder, url, 'jobs'))
   const taskManagers = ['tm-1', 'tm-2'].map((id) => cluster.taskManager(id))
   const first = cluster.jobManager('jm-a', job)
   await runs(first)
