@@ -14,7 +14,7 @@ import { runTests } from './run-tests.ts'
 
 const root = dirname(import.meta.dirname)
 const STEP_TIMEOUT_MS = 5 * 60_000
-/** Of simulated clusters, about 30 s on two cores. */
+/** Of simulated clusters, about a minute on two cores. */
 const SEEDS = 1000
 
 interface Outcome {

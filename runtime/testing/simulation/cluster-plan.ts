@@ -10,6 +10,8 @@ export interface ClusterPlan {
   /** Whether what comes in the place of a TaskManager has its id, as pods of a StatefulSet; and its address. */
   sameIds: boolean
   sameHosts: boolean
+  /** JobManagers are elected; else whoever is started leads. */
+  isElected: boolean
   /** How writes arrive. */
   pieces: 'whole' | 'cut'
   /** Of records between slots. */
@@ -37,6 +39,7 @@ export function drawCluster(random: Random, slotsMin: number): ClusterPlan {
     comesMs: slots.map(() => random.between(0, lateMs)),
     sameIds: random.chance(0.5),
     sameHosts: random.chance(0.5),
+    isElected: random.chance(0.5),
     pieces: random.pick(['whole', 'cut']),
     compression: random.pick(['none', 'none', 'lz4']),
     foundOutMs: timeoutMs + 3 * intervalMs + 1_000,

@@ -2,6 +2,7 @@
 import type { ObjectStore } from '../../checkpoint/object-store.ts'
 import type { ProgramRef } from '../../rpc/slot-messages.ts'
 import type { ClusterPlan } from './cluster-plan.ts'
+import type { Elections } from './elections.ts'
 import type { Main } from './main.ts'
 import type { PlantedBug } from './planted.ts'
 import type { Network } from './ports.ts'
@@ -16,6 +17,7 @@ export interface ClusterOptions {
   network: Network
   planted: PlantedBug | undefined
   leader(): string | undefined
+  elections: Elections | undefined
   mainOf(program: ProgramRef): Main
   store(party: Party, url: string): ObjectStore
 }
@@ -98,7 +100,7 @@ export class Cluster {
   }
 
   #start(place: number): void {
-    const { world, plan, network, planted, leader, mainOf, store } = this.#options
+    const { world, plan, network, planted, leader, elections, mainOf, store } = this.#options
     const number = ++this.#started
     const name = `t${number}`
     world.note('machines', `${name} is started`)
@@ -114,6 +116,7 @@ export class Cluster {
       network,
       planted,
       leader,
+      elections,
       mainOf,
       store,
       onEnd: () => {

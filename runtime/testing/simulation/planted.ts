@@ -1,10 +1,13 @@
 /**
  * Bugs that a run can be given, so that a test can show that it would find them: a simulation that never fails proves nothing.
  */
+
 import type { ObjectStore, StoredObject } from '../../checkpoint/object-store.ts'
+import type { Clock } from '../../core/clock.ts'
 import type { ToJobManager, ToTaskManager } from '../../rpc/messages/catalog.ts'
 import type { FromSlotThread } from '../../rpc/slot-messages.ts'
 import type { Peer } from '../../rpc/wire/peer.ts'
+import type { Party } from './world.ts'
 
 export type PlantedBug =
   /** A sink shows a batch when it is prepared, before the checkpoint is complete. */
@@ -27,6 +30,8 @@ export type PlantedBug =
   | 'the end of a thread is not told'
   /** The JobManager does not hear that the connection to a TaskManager is lost. */
   | 'a lost TaskManager is not noticed'
+  /** The clock of the first JobManager goes slowly, so it thinks that it leads for longer than it may. */
+  | 'a clock goes slowly'
 
 /** Every so many files is forgotten. */
 const FORGETS = 5
@@ -63,6 +68,12 @@ export function storeWith(bug: PlantedBug | undefined, store: ObjectStore): Obje
     default:
       return store
   }
+}
+
+/** The clock of a party with `bug`. */
+export function clockWith(bug: PlantedBug | undefined, { name, clock }: Party): Clock {
+  if (bug !== 'a clock goes slowly' || name !== 'p1/main') return clock
+  return { ...clock, monotonic: () => clock.monotonic() / 10 }
 }
 
 /** What a slot says with `bug`; undefined: nothing. */

@@ -9,13 +9,16 @@ import { openCheckpointStore } from '../../checkpoint/open-checkpoint-store.ts'
 import { savepointsOf } from '../../checkpoint/savepoints.ts'
 import { TaskStateStore } from '../../checkpoint/task-state-store.ts'
 import { errorToData } from '../../core/errors.ts'
+import type { Election, Term } from '../../ha/election.ts'
 import { Dispatcher } from '../../jobmanager/dispatcher.ts'
 import type { JobStorage, OpenStorage } from '../../jobmanager/job-checkpoints.ts'
 import type { JobMaster } from '../../jobmanager/job-master.ts'
 import { type ProgramHost, ProgramSession, type SessionEnd } from '../../jobmanager/program-session.ts'
 import { SlotPool } from '../../jobmanager/slot-pool.ts'
+import type { Leadership } from '../../processes/high-availability.ts'
 import { JobManagerPort } from '../../processes/jobmanager-port.ts'
 import { JobManager } from '../../processes/jobmanager-process.ts'
+import { parseAddress } from '../../processes/leader-address.ts'
 import type { ExecutionContext } from '../../program/context.ts'
 import { programError, rebuild } from '../../program/load.ts'
 import { SubmitContext } from '../../program/submit-context.ts'
@@ -23,6 +26,7 @@ import type { ToSlotData } from '../../rpc/messages/to-slot.ts'
 import type { FromProgram, ToProgram } from '../../rpc/program-messages.ts'
 import type { Deployment, ProgramRef, SlotHost, StateStorage, ToSlotThread } from '../../rpc/slot-messages.ts'
 import { TaskManager } from '../../taskmanager/task-manager.ts'
+import type { Elections } from './elections.ts'
 import type { Main } from './main.ts'
 import { type PlantedBug, plantInPeer } from './planted.ts'
 import { type Network, simulatedPorts } from './ports.ts'
@@ -57,8 +61,11 @@ export interface ProcessOptions {
 export interface Leads {
   net: SocketNet
   configuration: Readonly<Record<string, string>>
-  /** Above that of all before. */
+  /** Above that of all before, where there are no elections. */
   epoch: number
+  elections: Elections | undefined
+  /** It has lost its lead, and is gone. */
+  onGone(): void
   /** It says this to a thread of a TaskManager. */
   onPost(process: SimulatedProcess, to: ThreadRef, message: ToSlotData): void
 }
@@ -73,8 +80,6 @@ export interface ThreadRef {
 export const CHECKPOINTS = '/checkpoints'
 /** How long bytes may lie that nobody names; longer than checkpoints take here. */
 const GRACE_MS = 60_000
-/** For a process that was deposed to end in order. */
-const DEPOSED_MS = 1_000
 
 export class SimulatedProcess {
   readonly name: string
@@ -87,6 +92,8 @@ export class SimulatedProcess {
   /** Of one that leads other processes. */
   jobManager: JobManager | undefined
   ended = false
+  /** It has been elected. */
+  term: Term | undefined
   /** TaskManagers that have connected. */
   registrations = 0
   #sockets: SocketHost | undefined
@@ -129,13 +136,13 @@ export class SimulatedProcess {
       else link.cut()
   }
 
-  /** Another one leads: it stops what it does and ends. */
-  depose(): void {
-    if (this.#leaves || this.dead || this.jobManager === undefined) return
+  /** Another one leads: it ends in the middle of whatever it does. */
+  depose(why: string): void {
+    if (this.#leaves || this.dead) return
     this.#leaves = true
-    this.#options.world.note(this.main.name, 'is deposed')
-    this.main.after(DEPOSED_MS, 'ends at last', () => this.kill())
-    void this.jobManager.stop().then(() => this.main.after(0, 'ends', () => this.kill()))
+    this.#options.world.note(this.main.name, `leads no more: ${why}`)
+    this.kill()
+    if (!this.ended) this.#options.leads?.onGone()
   }
   /** @param alone only the JobManager stands still */
   pause(alone: boolean): void {
@@ -156,7 +163,7 @@ export class SimulatedProcess {
     else void this.#lead(ref, this.#options.leads)
   }
 
-  async #lead(ref: ProgramRef, { net, configuration, epoch, onPost }: Leads): Promise<void> {
+  async #lead(ref: ProgramRef, { net, configuration, epoch, elections, onPost }: Leads): Promise<void> {
     const { world, onEnd } = this.#options
     const { clock, schedule } = this.main
     const sockets = net.host(this.name, socketTime(this.main))
@@ -173,14 +180,21 @@ export class SimulatedProcess {
       clock,
       schedule,
     }
-    const port = await JobManagerPort.open({ ...options, listen: sockets.listen, onDeposed: () => this.depose() })
+    const port = await JobManagerPort.open({
+      ...options,
+      listen: sockets.listen,
+      onDeposed: (newer) => this.depose(`epoch ${newer} has begun`),
+    })
+    const election = elections?.open(this.main)
+    const leadership =
+      election === undefined ? { epoch, refuseUnlessLeader: () => {} } : await this.#elected(election, port)
     const jobManager = JobManager.start({
       ...options,
       environment: {},
       cwd: '/',
       port,
-      leadership: { epoch, refuseUnlessLeader: () => {} },
-      onLost: () => this.depose(),
+      leadership,
+      onLost: (why) => this.depose(why),
       readArtifact: async () => {
         throw new Error('no program of the simulation is an artifact')
       },
@@ -204,8 +218,32 @@ export class SimulatedProcess {
       onEnd(this, end)
       const shutdown = world.random.chance(0.5) ? { shutdown: 'the application has ended' } : {}
       await jobManager.stop(shutdown)
+      if (world.random.chance(0.7)) await election?.close()
       this.main.after(0, 'ends', () => this.kill())
     })
+  }
+
+  /** Resolves when it leads. */
+  #elected(election: Election, port: JobManagerPort): Promise<Leadership> {
+    const stopWatching = election.watch((now) => port.follow(now && parseAddress(now.address)))
+    const { promise, resolve } = Promise.withResolvers<Leadership>()
+    const candidate = { identity: this.name, startId: this.name, address: `${this.name}:${RPC_PORT}` }
+    election.campaign(candidate, {
+      elected: (term) => {
+        this.#options.world.note(this.main.name, `leads epoch ${term.epoch}`)
+        this.term = term
+        stopWatching()
+        resolve({
+          epoch: term.epoch,
+          refuseUnlessLeader: (what) => {
+            if (!term.isLeaderNow()) this.depose(`cannot ${what}`)
+            term.refuseUnlessLeader(what)
+          },
+        })
+      },
+      lost: ({ text }) => this.depose(text),
+    })
+    return promise
   }
 
   /** Hears what the JobManager says to threads of its TaskManagers, when it says it. */

@@ -231,10 +231,10 @@ export function describeScenario(scenario: Scenario): string {
   return lines.join('\n')
 }
 
-function describeCluster({ slots, comesMs, sameIds, sameHosts, pieces }: ClusterPlan): string {
+function describeCluster({ slots, comesMs, sameIds, sameHosts, pieces, isElected }: ClusterPlan): string {
   const each = slots.map((n, i) => `${n} slots at ${comesMs[i]!.toFixed(0)} ms`).join(', ')
   const again = [sameIds ? 'the same id' : 'another id', sameHosts ? 'the same address' : 'another address']
-  return `TaskManagers: ${each}; who replaces one has ${again.join(' and ')}; writes arrive ${pieces}`
+  return `TaskManagers: ${each}; who replaces one has ${again.join(' and ')}; writes arrive ${pieces}; JobManagers ${isElected ? 'are elected' : 'lead when they are started'}`
 }
 
 export function describeFault({ fault, when: { afterMs, moment }, forMs }: PlannedFault): string {

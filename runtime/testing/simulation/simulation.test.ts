@@ -39,6 +39,7 @@ describe('seeds', () => {
     const clusters = Array.from({ length: 200 }, (_, seed) => drawScenario(new Random(seed), 'cluster'))
     expect(new Set(clusters.map(({ cluster }) => cluster!.slots.length))).toEqual(new Set([1, 2, 3, 4]))
     for (const { cluster, parallelismMax } of clusters) {
+      expect(cluster!.isElected).toBeTypeOf('boolean')
       const slots = cluster!.slots.reduce((sum, n) => sum + n, 0)
       expect(slots).toBeGreaterThanOrEqual(parallelismMax)
     }
@@ -78,6 +79,7 @@ const PLANTED_IN_CLUSTERS: [PlantedBug, number, RegExp][] = [
   ['a sink commits early', 1, /is shown too often/],
   ['threads outlive their registration', 4, /was started by an earlier registration, and lives beside one of a later/],
   ['a lost TaskManager is not noticed', 5, /p\d+ counts on t\d+, which has died \d+ ms ago/],
+  ['a clock goes slowly', 85, /p1 and p\d+ lead at once/],
   ['the end of a thread is not told', 11, /the job has not ended/],
 ]
 const SEEDS_MAX = 100

@@ -13,6 +13,7 @@ import type { SessionEnd } from '../../jobmanager/program-session.ts'
 import type { Requirements } from '../../rpc/views.ts'
 import { Cluster } from './cluster.ts'
 import type { ClusterPlan } from './cluster-plan.ts'
+import { Elections } from './elections.ts'
 import { Hazards } from './hazards.ts'
 import type { Here } from './here.ts'
 import { type Event, inEventTime, laneSource } from './input.ts'
@@ -157,6 +158,7 @@ class Run {
   readonly #placeOf = new Map<SimulatedProcess, Place>()
   readonly #programs = new Map<string, Main>()
   readonly #slotInvariants: SlotInvariants
+  readonly #elections: Elections | undefined
   /** TaskManagers in processes of their own. */
   readonly #cluster: Cluster | undefined
   /** What starts processes and plans faults; never dead. */
@@ -178,6 +180,7 @@ class Run {
     this.#ledger = new Ledger(world, (values, by) => this.#results.shown(values, by))
     this.#fate = world.party('fate')
     this.#slotInvariants = new SlotInvariants(world, scenario.cluster?.foundOutMs ?? 0)
+    this.#elections = scenario.cluster?.isElected === true ? new Elections(world, this.#trouble, planted) : undefined
     this.#cluster = scenario.cluster === undefined ? undefined : this.#newCluster(scenario.cluster)
     for (const fault of faults) this.#plan(fault)
     this.#newPlace(undefined)
@@ -187,6 +190,7 @@ class Run {
   async toTheEnd(): Promise<void> {
     const check = () => {
       this.#place.invariants.check()
+      this.#checkLeaders()
       this.#slotInvariants.check(this.#process, this.#cluster?.gone ?? [])
       if (this.leftAloneMs > LEFT_ALONE_MAX_MS)
         this.#world.fail(`the job has not ended, though nothing has gone wrong for ${LEFT_ALONE_MAX_MS / 1000} s`)
@@ -215,8 +219,10 @@ class Run {
   get taskManagers(): number {
     return this.#cluster?.started ?? 0
   }
+  /** That leads, or led last; else the newest. */
   get #process(): SimulatedProcess {
-    return this.processes.at(-1)!
+    const elected = this.processes.filter(({ dead, term }) => !dead && term !== undefined)
+    return elected.at(-1) ?? this.processes.at(-1)!
   }
   get #place(): Place {
     return this.#places.at(-1)!
@@ -238,6 +244,7 @@ class Run {
       network: this.#network,
       planted: this.#planted,
       leader: () => this.#leader(),
+      elections: this.#elections,
       mainOf: ({ url }) => this.#programs.get(url)!,
       store: (party, url) => this.#store(party, url),
     })
@@ -280,13 +287,13 @@ class Run {
     this.#placeOf.set(process, place)
     this.#programs.set(process.url, main)
     this.processes.push(process)
-    if (this.#cluster === undefined || before === undefined) return
+    if (this.#cluster === undefined || this.#elections !== undefined || before === undefined) return
     // Whoever led hears of it in the end.
     const hears = (): void => {
       if (before.dead || before.ended) return
       if (before.paused || before.jobManager === undefined)
         this.#fate.after(HEARS_MS, `${before.name} has heard nothing`, hears)
-      else before.depose()
+      else before.depose('another one was started')
     }
     this.#fate.after(random.between(0, HEARS_MS), `${before.name} may hear that another one leads`, hears)
   }
@@ -299,6 +306,8 @@ class Run {
         net: this.#cluster.net,
         configuration: cluster.configuration,
         epoch: this.processes.length + 1,
+        elections: this.#elections,
+        onGone: () => this.#whatNext(),
         onPost: (process, to, message) => {
           invariants.toSlot(process, message)
           this.#slotInvariants.posted(process, to, message)
@@ -356,7 +365,8 @@ class Run {
     this.#world.note(process.name, `ends ${status}${error === undefined ? '' : `: ${error.message}`}`)
     if (status !== 'FINISHED' && !FAILURES.includes(error?.code ?? ''))
       this.#world.fail(`${process.name} ends ${status}: ${error?.message}`)
-    if (place === this.#place && (status === 'FINISHED' || process === this.#process)) this.#whatNext()
+    const concerns = status === 'FINISHED' || process === this.#process || this.#elections !== undefined
+    if (place === this.#place && concerns) this.#whatNext()
   }
 
   /** A process has ended, or died: after a while somebody looks, and starts what is missing. */
@@ -369,9 +379,27 @@ class Run {
       if (stoppedAt !== undefined) {
         this.#newPlace(stoppedAt)
         this.#start()
-      } else if (over) this.#finished = true
-      else if (this.#process.dead || this.#process.ended) this.#start()
+      } else if (over) this.#finish()
+      else if (this.#isMissing) this.#start()
     })
+  }
+
+  get #isMissing(): boolean {
+    const isGone = (process: SimulatedProcess) => process.dead || process.ended
+    return this.#elections === undefined ? isGone(this.#process) : this.processes.every(isGone)
+  }
+
+  #finish(): void {
+    this.#finished = true
+    // Those that stand by are not needed any more.
+    if (this.#elections === undefined) return
+    for (const process of this.processes) if (!process.dead && !process.ended) process.kill()
+  }
+
+  #checkLeaders(): void {
+    if (this.#elections === undefined) return
+    const leaders = this.processes.filter(({ dead, term }) => !dead && term?.isLeaderNow() === true)
+    if (leaders.length > 1) this.#world.fail(`${leaders.map(({ name }) => name).join(' and ')} lead at once`)
   }
 
   // --- what goes wrong

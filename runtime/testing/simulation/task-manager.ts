@@ -7,9 +7,11 @@
 import { StreamExecutionEnvironment } from '../../api/environment.ts'
 import type { ObjectStore } from '../../checkpoint/object-store.ts'
 import type { Compression } from '../../network/remote/remote-output.ts'
+import { electedAddress, type LeaderAddress } from '../../processes/leader-address.ts'
 import { type Machine, TaskManagerProcess } from '../../processes/taskmanager-process.ts'
 import { rebuild } from '../../program/load.ts'
 import type { ProgramRef } from '../../rpc/slot-messages.ts'
+import type { Elections } from './elections.ts'
 import type { Main } from './main.ts'
 import type { PlantedBug } from './planted.ts'
 import type { Network } from './ports.ts'
@@ -32,6 +34,8 @@ export interface SimulatedTaskManagerOptions {
   planted: PlantedBug | undefined
   /** Where the JobManager that leads is, as far as one knows. */
   leader(): string | undefined
+  /** undefined: {@link leader} says. */
+  elections: Elections | undefined
   mainOf(program: ProgramRef): Main
   store(party: Party, url: string): ObjectStore
   onEnd(): void
@@ -118,11 +122,21 @@ export class SimulatedTaskManager {
   }
 
   #start(): void {
-    const { world, id, host, slots, configuration, leader, store, onEnd } = this.#options
+    const { world, id, host, slots, configuration, leader, elections, store, onEnd } = this.#options
     const { clock, schedule } = this.main
     const pause = (what: string) =>
       new Promise<void>((resolve) => void this.main.after(world.latencyMs(), what, resolve))
     this.startedMs = clock.now()
+    const toldLeader: LeaderAddress = {
+      find: async () => {
+        await pause('looks who leads')
+        const at = leader()
+        return at === undefined ? undefined : { host: at, port: RPC_PORT }
+      },
+      // It finds out by asking again.
+      watch: () => () => {},
+      close: async () => {},
+    }
     const process = TaskManagerProcess.start({
       configuration: {
         ...configuration,
@@ -131,16 +145,7 @@ export class SimulatedTaskManager {
         'taskmanager.numberOfTaskSlots': String(slots),
       },
       environment: {},
-      leader: {
-        find: async () => {
-          await pause('looks who leads')
-          const at = leader()
-          return at === undefined ? undefined : { host: at, port: RPC_PORT }
-        },
-        // It finds out by asking again.
-        watch: () => () => {},
-        close: async () => {},
-      },
+      leader: elections === undefined ? toldLeader : electedAddress(elections.open(this.main)),
       dial: (address, timeoutMs) => {
         this.#connections++
         return this.#sockets.dial(address, timeoutMs)
