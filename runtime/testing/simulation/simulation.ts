@@ -358,7 +358,8 @@ class Run {
     this.#world.note('fate', `${process.name} came after the end`)
     place.invariants.over()
     process.kill()
-    if (place === this.#place) this.#whatNext()
+    // One that stood by since the deployment before may have been the last.
+    if (place === this.#place || this.#elections !== undefined) this.#whatNext()
   }
 
   #ended(process: SimulatedProcess, place: Place, { status, error }: SessionEnd): void {
