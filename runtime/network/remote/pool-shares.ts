@@ -2,12 +2,12 @@
  * Deals out the floating buffers of a slot's pool to its channels from other processes. A buffer that is granted to a channel is taken from
  * the pool at once, so what the senders may send always has a place.
  *
- * A channel gets as many as its sender says it could use, up to FLOATING_MAX; while remote channels hold less than half of the pool also some
+ * A channel gets as many as its sender says it could use, up to REMOTE_FLOATING_MAX; while remote channels hold less than half of the pool also some
  * ahead: one from the start, its share of that half once records have come. Channels that wanted one and found the pool empty are served in turn; meanwhile the
  * senders are asked to give back what they do not need (RECALL).
  */
 import type { BufferPool } from '../buffer-pool.ts'
-import { FLOATING_MAX } from '../channel-ends.ts'
+import { REMOTE_FLOATING_MAX } from '../channel-ends.ts'
 import type { RemoteInput } from './remote-input.ts'
 
 export class PoolShares {
@@ -30,7 +30,7 @@ export class PoolShares {
 
   /** Buffers that a channel may have ahead. */
   get share(): number {
-    return Math.max(1, Math.min(FLOATING_MAX, Math.floor(this.#aheadMax / this.#channels)))
+    return Math.max(1, Math.min(REMOTE_FLOATING_MAX, Math.floor(this.#aheadMax / this.#channels)))
   }
 
   /** Buffers may be granted that nobody has asked for. */

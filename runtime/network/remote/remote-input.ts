@@ -2,7 +2,7 @@
  * The receiving end of a channel from a slot of another process: a ring of entries like that of a channel in shared memory, filled by the peer's
  * link. Batches lie in two exclusive buffers of its own or in floating ones of the slot's pool, which are granted to the sender ahead.
  *
- * Memory: 1,088 bytes of entries and 8,192 of exclusive buffers, and at most FLOATING_MAX buffers of 32 KB of the pool, which is bounded as a
+ * Memory: 1,088 bytes of entries and 8,192 of exclusive buffers, and at most REMOTE_FLOATING_MAX buffers of 32 KB of the pool, which is bounded as a
  * whole. A sender that goes beyond any of this breaks the protocol.
  */
 
@@ -15,16 +15,18 @@ import {
   type EntryType,
   EXCLUSIVE_BYTES,
   FLOATING_FIRST,
-  FLOATING_MAX,
   FRAGMENT,
   type InputEnd,
   NO_BUFFER,
+  REMOTE_FLOATING_MAX,
 } from '../channel-ends.ts'
 import { badFrame, FLAG_EXCLUSIVE } from './frames.ts'
 import type { PoolShares } from './pool-shares.ts'
 
 /** Of a batch that comes in parts: one record of this size is no record. */
 const BATCH_BYTES_MAX = 2 ** 30
+/** Fewer new grants can wait while there are entries to read. */
+const NEWS_MIN = 4
 
 export class RemoteInput implements InputEnd {
   type: EntryType = DATA
@@ -127,7 +129,7 @@ export class RemoteInput implements InputEnd {
   /** Grants what the sender wants, or may have ahead. */
   grant(): void {
     if (this.#closed) return
-    while (this.#held < FLOATING_MAX) {
+    while (this.#held < REMOTE_FLOATING_MAX) {
       const wanted = ((this.#wanted - this.#granted) | 0) > 0
       if (!wanted && !(this.#reserved.length < this.#ahead && this.#shares.generous)) return
       // Behind those who wait already.
@@ -140,8 +142,8 @@ export class RemoteInput implements InputEnd {
 
   /** The shares have a buffer for who waits. */
   grantOne(): void {
-    if (this.#closed || this.#held >= FLOATING_MAX || ((this.#wanted - this.#granted) | 0) <= 0) return
-    if (!this.#take() || (((this.#wanted - this.#granted) | 0) > 0 && this.#held < FLOATING_MAX))
+    if (this.#closed || this.#held >= REMOTE_FLOATING_MAX || ((this.#wanted - this.#granted) | 0) <= 0) return
+    if (!this.#take() || (((this.#wanted - this.#granted) | 0) > 0 && this.#held < REMOTE_FLOATING_MAX))
       this.#shares.queue(this)
   }
 
@@ -163,7 +165,8 @@ export class RemoteInput implements InputEnd {
 
   wants(total: number): void {
     const more = ((total | 0) - this.#granted) | 0
-    if (more > FLOATING_MAX) throw badFrame(`channel ${this.key} wants ${more} buffers, it may have ${FLOATING_MAX}`)
+    if (more > REMOTE_FLOATING_MAX)
+      throw badFrame(`channel ${this.key} wants ${more} buffers, it may have ${REMOTE_FLOATING_MAX}`)
     this.#wanted = total | 0
     this.#asked = true
     this.#say()
@@ -291,7 +294,7 @@ export class RemoteInput implements InputEnd {
 
   /**
    * Whether it is time to tell the sender what there is; a frame for each batch would cost more than the batch. So: when what is new is as much as
-   * what the sender has left and half of what it may have, or nothing else is to be read here; when it has asked and all it sent is taken; when half of
+   * what the sender has left and no less than NEWS_MIN, or nothing else is to be read here; when it has asked and all it sent is taken; when half of
    * the entries are used up. A sender that waits has asked, and sooner or later all it sent is taken: it is never kept waiting.
    */
   get urgent(): boolean {
@@ -299,7 +302,7 @@ export class RemoteInput implements InputEnd {
     const news = (this.#granted - this.#toldGranted) | 0
     const empty = this.queued === 0
     return (
-      (news > 0 && left <= news && (empty || news >= FLOATING_MAX / 2)) ||
+      (news > 0 && left <= news && (empty || news >= NEWS_MIN)) ||
       (empty && this.#asked && this.#toldRead !== this.#read) ||
       (left === 0 && this.#toldFreed !== this.#exclusiveFreed) ||
       ((this.#written - this.#toldRead) | 0) >= ENTRIES / 2

@@ -14,9 +14,9 @@ import {
   type EntryType,
   EXCLUSIVE_BYTES,
   FLOATING_FIRST,
-  FLOATING_MAX,
   NO_BUFFER,
   type OutputEnd,
+  REMOTE_FLOATING_MAX,
 } from '../channel-ends.ts'
 import type { ExchangeSettings } from '../settings.ts'
 import { badFrame, DATA_FRAME, EVENT, EVENT_BYTES, FLAG_EXCLUSIVE, FLAG_LZ4, RETURN, WANT } from './frames.ts'
@@ -113,7 +113,7 @@ export class RemoteOutput implements OutputEnd {
 
   #takeFloating(): number {
     if (this.#granted === this.#used) {
-      this.#want(FLOATING_MAX)
+      this.#want(REMOTE_FLOATING_MAX)
       return NO_BUFFER
     }
     this.#used = (this.#used + 1) | 0
@@ -170,7 +170,7 @@ export class RemoteOutput implements OutputEnd {
   }
 
   #want(buffers: number): void {
-    const wanted = (this.#used + Math.min(buffers, FLOATING_MAX)) | 0
+    const wanted = (this.#used + Math.min(buffers, REMOTE_FLOATING_MAX)) | 0
     if (this.#outbox === undefined || ((wanted - this.#granted) | 0) <= 0 || wanted === this.#wanted) return
     this.#wanted = wanted
     this.#outbox.frame(0, WANT, 0, 0, this.index, wanted)
@@ -191,8 +191,10 @@ export class RemoteOutput implements OutputEnd {
       throw badFrame(`channel ${this.key} freed ${newlyFree} exclusive buffers, ${this.#published.length} were sent`)
     }
     const newlyGranted = (granted - this.#granted) | 0
-    if (newlyGranted < 0 || ((granted - this.#used) | 0) > FLOATING_MAX) {
-      throw badFrame(`channel ${this.key} granted ${newlyGranted} more buffers, at most ${FLOATING_MAX} may be free`)
+    if (newlyGranted < 0 || ((granted - this.#used) | 0) > REMOTE_FLOATING_MAX) {
+      throw badFrame(
+        `channel ${this.key} granted ${newlyGranted} more buffers, at most ${REMOTE_FLOATING_MAX} may be free`,
+      )
     }
     this.#read = read
     // They come back in the order they went.

@@ -8,7 +8,7 @@
  *
  * Memory of a slot: its pool of floating buffers; for each channel 9,280 bytes where it receives and 8,192 where it sends; a send buffer of 32 KB for each
  * open batch; for each peer 192 KB that is read into. What waits for a slow socket is bounded by the credit of its
- * channels: FLOATING_MAX batches of 32 KB and two of 4 KB for each.
+ * channels: REMOTE_FLOATING_MAX batches of 32 KB and two of 4 KB for each.
  */
 import type { Schedule } from '../../core/clock.ts'
 import { TailraceError } from '../../core/errors.ts'
