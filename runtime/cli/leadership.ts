@@ -52,7 +52,7 @@ export async function standForElection(options: LeadOptions, programId: string):
     if (now?.identity !== availability.identity) log(leader === undefined ? 'Nobody leads' : `The leader is ${leader}`)
   })
   log(`Stands by as "${availability.identity}" (${availability.election.place})`)
-  const led = availability.campaign({ host, port: port.address.port }, onLost).then(async (leadership) => {
+  const led = availability.campaign({ host, port: port.toldPort }, onLost).then(async (leadership) => {
     stopWatching()
     await rest?.close()
     log(`Leads as "${availability.identity}" with epoch ${leadership.epoch}`)

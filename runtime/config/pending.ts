@@ -3,20 +3,17 @@
  * it out of here: catalogue.test.ts holds the list to what the sources read.
  */
 export const PENDING: ReadonlySet<string> = new Set([
-  'cluster.registration.refused-registration-delay',
   'cluster.services.shutdown-timeout',
   'execution.checkpointing.local-backup.dirs',
   'execution.checkpointing.local-backup.enabled',
   'execution.shutdown-on-application-finish',
   'execution.state-recovery.from-local',
-  'heartbeat.rpc-failure-threshold',
   'io.tmp.dirs',
   'jobmanager.adaptive-scheduler.prefer-minimal-taskmanagers',
   'jobmanager.adaptive-scheduler.rescale-trigger.active-checkpoint.enabled',
   'jobmanager.adaptive-scheduler.rescale-trigger.max-delay',
   'jobmanager.adaptive-scheduler.submission.resource-wait-timeout',
   'jobmanager.memory.process.size',
-  'jobmanager.rpc.bind-port',
   'process.jobmanager.working-dir',
   'process.taskmanager.working-dir',
   'process.working-dir',
@@ -25,10 +22,6 @@ export const PENDING: ReadonlySet<string> = new Set([
   'slot.idle.timeout',
   'taskmanager.load-balance.mode',
   'taskmanager.memory.process.size',
-  'taskmanager.network.bind-policy',
-  'taskmanager.registration.timeout',
-  'taskmanager.rpc.bind-port',
-  'taskmanager.rpc.port',
   'taskmanager.slot.timeout',
   'user.artifacts.artifact-list',
 ])

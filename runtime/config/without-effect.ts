@@ -65,6 +65,14 @@ export const WITHOUT_EFFECT: readonly WithoutEffect[] = [
     ],
   },
   {
+    why: 'A TaskManager dials the JobManager and listens for no RPC: its slots listen for data (`taskmanager.data.port`).',
+    keys: ['taskmanager.rpc.port', 'taskmanager.rpc.bind-port'],
+  },
+  {
+    why: 'Two processes share one connection, which tells at once when it closes; there are no calls that fail one by one before that. Silence is judged by `heartbeat.timeout`.',
+    keys: ['heartbeat.rpc-failure-threshold'],
+  },
+  {
     why: 'Slots of one pair share one connection, which either side closes when it fails; it is not asked for again and again.',
     keys: [
       'taskmanager.network.netty.*',

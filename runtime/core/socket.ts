@@ -17,6 +17,8 @@ export interface SocketEvents {
 export interface ByteSocket {
   /** Who is at the other end, for messages: `10.0.0.7:41234`. */
   readonly remote: string
+  /** The address of this side, without its port, where there is such a thing: how the other side's network reaches this machine. */
+  readonly localHost?: string
   /** Written and not yet taken by the system. */
   readonly bufferedBytes: number
   /** Once. Nothing is told inside this call, nor inside {@link resume}. */

@@ -34,6 +34,7 @@ export interface JobManagerPortOptions {
 export class JobManagerPort {
   readonly #fence: CandidateFence
   #listener: Listener | undefined
+  #toldPort = 0
   #serve: ((peer: TaskManagerPeer) => void) | undefined
   #leader: SocketAddress | undefined
 
@@ -70,14 +71,21 @@ export class JobManagerPort {
         },
         onHandlerError: (error, type) => log(`Cannot do ${type}: ${errorToData(error).message}`),
       })
-    const elected = read.get(AVAILABILITY.type) !== 'none'
-    const ports = parsePorts((elected ? read.get(AVAILABILITY.port) : undefined) ?? read.get(JOB_MANAGER.port))
-    port.#listener = await onFirst(ports, accept)
+    const { bound, told } = portsOf(read)
+    port.#listener = await onFirst(bound, accept)
+    const { port: listens } = port.#listener.address
+    port.#toldPort = told?.[bound.indexOf(listens)] ?? listens
     return port
   }
 
+  /** What is listened on. */
   get address(): SocketAddress {
     return this.#listener!.address
+  }
+
+  /** What TaskManagers are told. */
+  get toldPort(): number {
+    return this.#toldPort
   }
 
   /** This process leads, with that epoch: `serve` gets each TaskManager that connects. */
@@ -100,6 +108,20 @@ export class JobManagerPort {
     if (this.#serve !== undefined) return undefined
     return this.#leader === undefined ? {} : { address: this.#leader }
   }
+}
+
+/** Throws TR-CONFIG-001 for ports that are told and are no pairs with those that are listened on. */
+function portsOf(read: ConfigValues): { bound: readonly number[]; told?: readonly number[] } {
+  const elected = read.get(AVAILABILITY.type) !== 'none'
+  const own = elected ? AVAILABILITY.port : JOB_MANAGER.port
+  const told = parsePorts(read.get<string | number | undefined>(own) ?? read.get(JOB_MANAGER.port))
+  const found = read.find(JOB_MANAGER.bindPort)
+  if (found?.key !== JOB_MANAGER.bindPort.key) return { bound: told }
+  const bound = parsePorts(read.get(JOB_MANAGER.bindPort)!)
+  if (told.includes(0)) return { bound }
+  if (bound.includes(0) || bound.length !== told.length)
+    throw read.refusal(found, `a port for each of the ${told.length} of ${read.find(own)?.key ?? own.key}`)
+  return { bound, told }
 }
 
 /** The first port that is not taken. */

@@ -3,6 +3,7 @@
  * registration: the leader that takes it begins anew from its newest checkpoint.
  */
 import { randomBytes } from 'node:crypto'
+import { isIPv6 } from 'node:net'
 import { availableParallelism, hostname, totalmem } from 'node:os'
 import type { ObjectStore } from '../checkpoint/object-store.ts'
 import { openObjectStore } from '../checkpoint/open-object-store.ts'
@@ -87,6 +88,8 @@ export class TaskManagerProcess {
   readonly #end: (end: { reason: string; failed: boolean }) => void
   #session: { session: JobManagerSession; stores: JobStores; peer: JobManagerPeer } | undefined
   readonly #unwatch: () => void
+  /** The address that the leader was reached from. */
+  #localHost = ''
   /** Rejects when another leads than the one that is registered with, or tried. */
   #turn: PromiseWithResolvers<never> = Promise.withResolvers()
   #stopped = false
@@ -150,7 +153,9 @@ export class TaskManagerProcess {
     // A JobManager that is started again must not wait for its TaskManagers.
     const mostMs = Math.min(this.#read.get(CLUSTER.registrationLongest), this.#read.get(CLUSTER.registrationErrorDelay))
     const { random = Math.random } = this.#options
-    const leaderlessMs = this.#read.get(TASK_MANAGER.leaderlessTimeout)
+    const refusedMs = this.#read.get(CLUSTER.registrationRefusedDelay)
+    /** Without a leader: longer at first perhaps, as the whole cluster may be starting. */
+    let patience = { ms: this.#read.get(TASK_MANAGER.registrationTimeout), key: TASK_MANAGER.registrationTimeout.key }
     let pause = backOff({ firstMs, mostMs, random })
     let aloneSinceMs = this.#clock.monotonic()
     let said = ''
@@ -161,8 +166,10 @@ export class TaskManagerProcess {
         pause = backOff({ firstMs, mostMs, random })
       })
       this.#turn = turn
+      let refused = false
       try {
         const lost = await this.#register()
+        patience = { ms: this.#read.get(TASK_MANAGER.leaderlessTimeout), key: TASK_MANAGER.leaderlessTimeout.key }
         pause = backOff({ firstMs, mostMs, random })
         said = ''
         const error = await lost
@@ -178,12 +185,13 @@ export class TaskManagerProcess {
         }
         if (message !== said) log(`${code} ${message}`)
         said = message
+        refused = error instanceof Refused
       }
-      if (this.#clock.monotonic() - aloneSinceMs > leaderlessMs) {
-        await this.stop(`nobody has led for ${leaderlessMs / 1000} s (tailrace.leaderless.timeout)`, true)
+      if (this.#clock.monotonic() - aloneSinceMs > patience.ms) {
+        await this.stop(`nobody has led for ${patience.ms / 1000} s (${patience.key})`, true)
         return
       }
-      await Promise.race([this.#pause(pause()), turn.promise]).catch(() => {})
+      await Promise.race([this.#pause(refused ? refusedMs : pause()), turn.promise]).catch(() => {})
     }
   }
 
@@ -197,8 +205,13 @@ export class TaskManagerProcess {
     const address = await leader.find()
     if (address === undefined) throw new TailraceError('TR-RPC-004', 'Cannot register: no JobManager leads')
     const { promise: another } = this.#turn
+    let localHost: string | undefined
     const dialling = dialPeer({
-      dial,
+      dial: async (...to) => {
+        const socket = await dial(...to)
+        localHost = socket.localHost
+        return socket
+      },
       address,
       hello: {
         version,
@@ -223,6 +236,7 @@ export class TaskManagerProcess {
     })
     if (dialled.refused !== undefined) throw new TailraceError(dialled.refused.code, dialled.refused.message)
     const { peer } = dialled
+    this.#localHost = localHost ?? ''
     const { memoryBytes, cpus, nodeVersion } = this.#machine
     const slots = this.#slots
     const slotHeapBytes = this.#slotHeap(slots)
@@ -261,7 +275,11 @@ export class TaskManagerProcess {
       peer.close({ code: 'TR-CLUSTER-002', message: 'the registration was given up' })
       throw error
     })
-    if (answer.outcome === 'refused') throw new TailraceError(answer.code, answer.message)
+    if (answer.outcome === 'refused') {
+      const { code, message } = answer
+      peer.close({ code, message })
+      throw new Refused(code, message)
+    }
     // Whatever an earlier leader has begun here: this one begins anew. It starts threads when it has answered.
     await this.#leave()
     const openStore = this.#options.openStore
@@ -301,9 +319,12 @@ export class TaskManagerProcess {
     return lost.promise
   }
 
-  /** Where others reach its slots. */
+  /** Where others reach its slots; known when a leader was reached. */
   get host(): string {
-    return this.#read.get(NETWORK.taskManagerHost) ?? 'localhost'
+    const given = this.#read.get(NETWORK.taskManagerHost)
+    if (given !== undefined) return given
+    if (this.#read.get(NETWORK.bindPolicy) === 'name') return hostname()
+    return this.#localHost === '' ? 'localhost' : this.#localHost
   }
 
   #thread(slot: number, heapBytes: number): SlotThreadHost {
@@ -316,8 +337,10 @@ export class TaskManagerProcess {
   }
 
   #dataPort(): DataPortSettings {
+    const { bindHost } = TASK_MANAGER
     return {
-      host: this.#read.get(TASK_MANAGER.bindHost),
+      // The standard is every address by IPv4.
+      host: this.#read.find(bindHost) === undefined && isIPv6(this.host) ? '::' : this.#read.get(bindHost),
       advertised: this.host,
       ...this.#dataPorts,
       configuration: this.#options.configuration,
@@ -329,6 +352,9 @@ export class TaskManagerProcess {
     return this.#read.get(SLOTS.heap) ?? Math.max(256 * 2 ** 20, Math.floor((0.7 * memoryBytes) / slots))
   }
 }
+
+/** The leader has said no: asking again soon would not help. */
+class Refused extends TailraceError {}
 
 /** Nothing that comes again helps: the process ends, and whoever started it sees why. */
 const FATAL: ReadonlySet<string> = new Set(['TR-RPC-002', 'TR-RPC-003', 'TR-CONFIG-001'])

@@ -60,7 +60,7 @@ export const NETWORK = {
     key: 'taskmanager.network.bind-policy',
     type: oneOf(['ip', 'name']),
     standard: 'ip',
-    text: 'A TaskManager without `taskmanager.host` gives others its address, or its host name.',
+    text: 'A TaskManager without `taskmanager.host` tells others the address that it reaches the JobManager from (`ip`), or the name of its machine (`name`).',
   }),
   taskManagerHost: option({
     key: 'taskmanager.host',

@@ -60,14 +60,6 @@ export const TASK_MANAGER = {
     standard: '0.0.0.0',
     text: 'The address that is listened on.',
   }),
-  rpcPort: option({ key: 'taskmanager.rpc.port', type: ports, standard: '0', text: 'Of its RPC.' }),
-  rpcBindPort: option({
-    key: 'taskmanager.rpc.bind-port',
-    fallback: ['taskmanager.rpc.port'],
-    type: ports,
-    unset: 'as `taskmanager.rpc.port`',
-    text: 'The port that is listened on, where another is told.',
-  }),
   memory: option({
     key: 'taskmanager.memory.process.size',
     fallback: ['taskmanager.memory.flink.size'],
@@ -80,7 +72,7 @@ export const TASK_MANAGER = {
     older: ['taskmanager.maxRegistrationDuration'],
     type: duration(),
     standard: '5 min',
-    text: 'A TaskManager that finds no leader for so long after its start ends.',
+    text: 'A TaskManager that is registered with no leader for so long after its start ends.',
   }),
   leaderlessTimeout: option({
     key: 'tailrace.leaderless.timeout',
@@ -115,7 +107,7 @@ export const JOB_MANAGER = {
     fallback: ['jobmanager.rpc.port'],
     type: ports,
     unset: 'as `jobmanager.rpc.port`',
-    text: 'The port that is listened on, where another is told.',
+    text: 'The port that is listened on, where others are told `jobmanager.rpc.port`; of several the first one that is free, each told as the one in its place there.',
   }),
   bindHost: option({
     key: 'jobmanager.bind-host',
@@ -169,12 +161,6 @@ export const CLUSTER = {
     standard: '5 s',
     text: 'Who is not heard of for so long is lost. A connection that closes says it at once. Connections between slots, which may be busy, have six times as long.',
   }),
-  heartbeatFailures: option({
-    key: 'heartbeat.rpc-failure-threshold',
-    type: integer({ atLeast: -1 }),
-    standard: '2',
-    text: 'Who cannot be called so many times in a row is lost before the time is out; -1: only by time.',
-  }),
   rpcFrame: option({
     key: 'pekko.framesize',
     older: ['akka.framesize'],
@@ -218,7 +204,7 @@ export const CLUSTER = {
     key: `${REGISTRATION}refused-registration-delay`,
     type: duration(),
     standard: '10 s',
-    text: 'After an attempt that was refused.',
+    text: 'The pause after a leader has refused a TaskManager.',
   }),
   shutdownTimeout: option({
     key: 'cluster.services.shutdown-timeout',

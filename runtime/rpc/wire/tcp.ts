@@ -97,6 +97,7 @@ function unreachable(place: string, how: string, cause: unknown): TailraceError 
 
 class TcpSocket implements ByteSocket {
   readonly remote: string
+  readonly localHost: string
   readonly #socket: Socket
   #done = false
   #error: Error | undefined
@@ -108,6 +109,8 @@ class TcpSocket implements ByteSocket {
   constructor(socket: Socket, remote: string, tls: InternalTls | undefined) {
     this.remote = remote
     this.#socket = socket
+    // An IPv4 address is written as one also where it came through a socket of both kinds.
+    this.localHost = (socket.localAddress ?? '').replace(/^::ffff:(?=\d+\.)/i, '')
     // Nothing is read before someone listens; what breaks meanwhile is kept by Node until then.
     socket.pause()
     socket.on('error', (error) => {
