@@ -227,6 +227,15 @@ export const WITHOUT_EFFECT: readonly WithoutEffect[] = [
     ],
   },
   {
+    why: 'The JobManager alone knows which slot is whose: a slot is never promised to a job that has not taken it.',
+    keys: ['taskmanager.slot.timeout'],
+  },
+  {
+    why: 'An artifact brings everything that its program imports (`tailrace build`).',
+    warn: true,
+    keys: ['user.artifacts.artifact-list'],
+  },
+  {
     why: 'RPC is Tailrace’s own: it has no actors.',
     keys: ['pekko.*', 'akka.*'],
   },

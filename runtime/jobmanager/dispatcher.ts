@@ -108,7 +108,8 @@ export class Dispatcher implements Cluster {
       program,
       replay,
       slots,
-      acquireSlots: (count) => this.#options.pool.acquire(jobId, count),
+      acquireSlots: (count, choice) => this.#options.pool.acquire(jobId, count, choice),
+      claimSlots: (count) => this.#claimSlots(jobId, count),
       newToken: () => randomBytes(16).toString('hex'),
       freeSlots: () => this.#options.pool.free,
       clock: this.#clock,
@@ -214,6 +215,20 @@ export class Dispatcher implements Cluster {
 
   disposal(triggerId: string): OperationView | undefined {
     return this.#operations.view('', 'disposal', triggerId)
+  }
+
+  /** Idle slots of younger jobs go to one that can begin with them: all that it lacks, or none. The youngest gives first. */
+  #claimSlots(jobId: string, count: number): void {
+    const jobs = [...this.#jobs.values()]
+    const younger = jobs.slice(jobs.findIndex(({ id }) => id === jobId) + 1).reverse()
+    let lacking = count - this.#options.pool.starting
+    if (younger.reduce((sum, { idleSlots }) => sum + idleSlots, 0) < lacking) return
+    for (const job of younger) {
+      if (lacking <= 0) return
+      const given = Math.min(lacking, job.idleSlots)
+      job.giveBackSlots(given)
+      lacking -= given
+    }
   }
 
   #remember(jobId: string): void {

@@ -46,6 +46,7 @@ import type { JobContext, JobState, Next } from './scheduler/job-state.ts'
 import { nextState } from './scheduler/next-state.ts'
 import { checkRequirements, initialRequirements, requirementsFor } from './scheduler/requirements.ts'
 import { readSchedulerSettings, type SchedulerSettings } from './scheduler/settings.ts'
+import type { SlotChoice } from './slot-choice.ts'
 import type { SlotLease } from './slot-pool.ts'
 import { countStates } from './task-states.ts'
 
@@ -59,9 +60,11 @@ export interface JobOptions {
   /** Taken for it already. */
   slots: SlotLease[]
   /** More of them; undefined when the cluster has fewer. */
-  acquireSlots(count: number): SlotLease[] | undefined
+  acquireSlots(count: number, choice: SlotChoice): SlotLease[] | undefined
   /** Of the cluster. */
   freeSlots(): number
+  /** Asks younger jobs for slots that they do not use. */
+  claimSlots?(count: number): void
   clock: Clock
   timeouts: JobTimeouts
   schedule: Schedule
@@ -125,7 +128,7 @@ export class JobMaster implements JobContext {
     this.id = options.jobId
     this.program = plan
     this.#requirements = initialRequirements(plan)
-    this.settings = readSchedulerSettings(plan.config.options)
+    this.settings = readSchedulerSettings(plan.config.options, options.timeouts.slotsMs)
     this.#traffic = new JobTraffic({
       jobId: options.jobId,
       plan,
@@ -147,7 +150,8 @@ export class JobMaster implements JobContext {
     this.#rescales.begin('INITIAL_SCHEDULE', plan, this.#requirements, clock.now())
     this.slots = new JobSlots({
       leases: options.slots,
-      acquire: (count) => options.acquireSlots(count),
+      acquire: (count, choice) => options.acquireSlots(count, choice),
+      placement: this.settings.placement,
       onMessage: (message) => this.#traffic.late(message),
     })
     // For views, until the first one is made.
@@ -184,9 +188,24 @@ export class JobMaster implements JobContext {
     this.#state.resourcesChanged()
   }
 
+  /** Slots that it holds and does not use. */
+  get idleSlots(): number {
+    return this.#state.idleSlots
+  }
+
+  /** Gives idle slots to other jobs. */
+  giveBackSlots(count: number): void {
+    this.slots.giveBack(Math.min(count, this.idleSlots))
+  }
+
   /** Throws TR-CLUSTER-004 when the job cannot have these. It goes on from a fresh checkpoint as soon as it can have what is wanted now. */
   setRequirements(wanted: Requirements): void {
     checkRequirements(this.program, wanted)
+    if (this.settings.reactive)
+      throw new TailraceError(
+        'TR-CLUSTER-004',
+        `Cannot change the requirements of the job "${this.name}": its parallelism follows the slots (scheduler-mode: REACTIVE); start or end TaskManagers instead`,
+      )
     if (this.#checkpoints === undefined || this.isObserved)
       throw new TailraceError(
         'TR-CLUSTER-004',
@@ -224,7 +243,7 @@ export class JobMaster implements JobContext {
   }
 
   rescales(): RescalesView {
-    const { cooldownMs, stabilizationMs, startStabilizationMs, checkpointFailuresMax } = this.settings
+    const { cooldownMs, stabilizationMs, startStabilizationMs, checkpointFailuresMax, slotsWait } = this.settings
     return {
       rescales: this.#rescales.views(),
       counts: this.#rescales.counts,
@@ -234,7 +253,7 @@ export class JobMaster implements JobContext {
         stabilizationMs,
         startStabilizationMs,
         checkpointFailuresMax,
-        slotsTimeoutMs: this.#options.timeouts.slotsMs,
+        slotsTimeoutMs: Number.isFinite(slotsWait.ms) ? slotsWait.ms : -1,
       },
     }
   }
@@ -339,11 +358,18 @@ export class JobMaster implements JobContext {
   get coordinator(): CheckpointCoordinator | undefined {
     return this.#checkpoints?.coordinator
   }
+  get checkpointIntervalMs(): number | undefined {
+    return this.checkpointSettings.intervalMs
+  }
   get isObserved(): boolean {
     return this.#traffic.hasCollected
   }
 
   freeSlots = (): number => this.#options.freeSlots()
+
+  claimSlots(count: number): void {
+    this.#options.claimSlots?.(count)
+  }
 
   goTo(next: Next): void {
     this.#state.leave()

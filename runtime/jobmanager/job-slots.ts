@@ -8,13 +8,16 @@ import type { Plan } from '../graph/model.ts'
 import { assignSlots } from '../graph/slots.ts'
 import type { FromSlot } from '../rpc/slot-messages.ts'
 import type { Parallelism } from './scheduler/decide-parallelism.ts'
+import type { Placement } from './scheduler/settings.ts'
+import { keepSlots, type SlotChoice, spreadTasks } from './slot-choice.ts'
 import type { SlotLease } from './slot-pool.ts'
 
 export interface JobSlotsOptions {
   /** That the job has from its begin. */
   leases: SlotLease[]
   /** More of them; undefined when the cluster has fewer. */
-  acquire(count: number): SlotLease[] | undefined
+  acquire(count: number, choice: SlotChoice): SlotLease[] | undefined
+  placement: Placement
   /** What slots say while no attempt listens. */
   onMessage(message: FromSlot): void
 }
@@ -31,14 +34,14 @@ export class JobSlots {
 
   /** Slots that the job has. */
   get held(): number {
-    return this.#leases.filter((lease) => lease !== undefined).length
+    return this.#held().length
   }
 
   /** Takes what is missing of the last attempt's, so that threads load. False: there are too few. */
   fill(): boolean {
     const missing = this.#leases.length - this.held
     if (missing === 0) return true
-    const taken = this.#options.acquire(missing)
+    const taken = this.#options.acquire(missing, this.#options.placement.choice)
     if (taken === undefined) return false
     for (let index = 0; index < this.#leases.length; index++) {
       if (this.#leases[index] !== undefined) continue
@@ -50,9 +53,9 @@ export class JobSlots {
 
   /** Takes more of them, if so many are wanted for an attempt with this parallelism; an attempt that runs goes on in the first. False: there are too few. */
   reserve(plan: Plan, parallelism: Parallelism): boolean {
-    const more = slotCount(plan, parallelism) - this.held
+    const more = tasksOfSlots(plan, parallelism).length - this.held
     if (more <= 0) return true
-    const taken = this.#options.acquire(more)
+    const taken = this.#options.acquire(more, this.#options.placement.choice)
     if (taken === undefined) return false
     for (const lease of taken) this.keep(this.#leases.push(lease) - 1)
     return true
@@ -60,15 +63,32 @@ export class JobSlots {
 
   /** The leases of an attempt, by index; those beyond are given back. No attempt runs. undefined: there are too few. */
   take(plan: Plan, parallelism: Parallelism): SlotLease[] | undefined {
-    const count = slotCount(plan, parallelism)
-    if (this.#leases.length !== count) {
-      const held = this.#leases.filter((lease) => lease !== undefined)
-      for (const lease of held.slice(count)) lease.release(false)
-      this.#leases = Array.from({ length: count }, (_, index) => held[index])
-      // Under their new numbers.
-      for (const index of this.#leases.keys()) this.keep(index)
+    const tasks = tasksOfSlots(plan, parallelism)
+    const { placement } = this.#options
+    if (this.#leases.length !== tasks.length) {
+      const held = this.#held()
+      const kept = keepSlots(held.map(placeOf), tasks.length, placement.choice)
+      for (const [i, lease] of held.entries()) if (!kept.includes(i)) lease.release(false)
+      this.#number(Array.from(tasks, (_, index) => held[kept[index]!]))
     }
-    return this.fill() ? (this.#leases as SlotLease[]) : undefined
+    if (!this.fill()) return undefined
+    const leases = this.#leases as SlotLease[]
+    if (placement.spreadTasks) this.#number(spreadTasks(leases.map(placeOf), tasks).map((i) => leases[i]))
+    return this.#leases as SlotLease[]
+  }
+
+  /** Gives so many to others, the last ones first; no attempt runs. */
+  giveBack(count: number): void {
+    for (const lease of this.#held().slice(-count)) this.drop(this.#leases.indexOf(lease))
+  }
+
+  #held(): SlotLease[] {
+    return this.#leases.filter((lease) => lease !== undefined)
+  }
+
+  #number(leases: (SlotLease | undefined)[]): void {
+    this.#leases = leases
+    for (const index of leases.keys()) this.keep(index)
   }
 
   /** The attempt is over in this slot and left it clean: it waits for the next one. */
@@ -93,6 +113,12 @@ export class JobSlots {
   }
 }
 
-function slotCount(plan: Plan, parallelism: Parallelism): number {
-  return assignSlots(planWithParallelism(plan, parallelism)).slotCount
+const placeOf = ({ place }: SlotLease): string => place.taskManager
+
+/** How many tasks each slot gets, by its number. */
+function tasksOfSlots(plan: Plan, parallelism: Parallelism): number[] {
+  const { slotCount, vertices } = assignSlots(planWithParallelism(plan, parallelism))
+  const tasks = new Array<number>(slotCount).fill(0)
+  for (const { slots } of vertices) for (const slot of slots) tasks[slot]!++
+  return tasks
 }

@@ -11,6 +11,7 @@ import { type ErrorData, errorToData, TailraceError } from '../core/errors.ts'
 import type { HostExit } from '../rpc/host.ts'
 import type { FromSlot, SlotHost, SlotPlace, ToSlot } from '../rpc/slot-messages.ts'
 import type { SlotView } from '../rpc/views.ts'
+import { chooseSlots, type SlotChoice, type SlotUse } from './slot-choice.ts'
 
 /** A slot in the hands of a job. */
 export interface SlotLease {
@@ -107,16 +108,30 @@ export class SlotPool {
     })
   }
 
-  /** `count` slots for a job, those that are ready first; undefined when there are not as many. */
-  acquire(jobId: string, count: number): SlotLease[] | undefined {
+  /** Slots that are about to be free: their threads are started anew. */
+  get starting(): number {
+    return this.#slots.filter((slot) => slot.jobId === undefined && !slot.isFree).length
+  }
+
+  /** `count` slots for a job; undefined when there are not as many. */
+  acquire(jobId: string, count: number, choice: SlotChoice = 'in order'): SlotLease[] | undefined {
     if (this.#elastic !== undefined) while (this.#free < count) this.#add(this.#elastic, this.#slots.length)
     const free = this.#slots.filter((slot) => slot.isFree)
     if (this.#stopped || free.length < count) return undefined
-    const ready = [...free.filter((slot) => slot.ready), ...free.filter((slot) => !slot.ready)]
-    return ready
-      .slice(0, count)
-      .sort((a, b) => a.index - b.index)
-      .map((slot) => slot.lease(jobId))
+    return chooseSlots(free, count, choice, this.#uses(jobId)).map((slot) => slot.lease(jobId))
+  }
+
+  /** By TaskManager. */
+  #uses(jobId: string): Map<string, SlotUse> {
+    const uses = new Map<string, SlotUse>()
+    for (const slot of this.#slots) {
+      const use = uses.get(slot.taskManager) ?? { total: 0, busy: 0, own: 0 }
+      use.total++
+      if (slot.jobId !== undefined) use.busy++
+      if (slot.jobId === jobId) use.own++
+      uses.set(slot.taskManager, use)
+    }
+    return uses
   }
 
   /** Ends all slots; jobs on them see them end. */
@@ -171,6 +186,10 @@ class PooledSlot {
     this.#spawn = spawn
     this.#schedule = schedule
     this.#prewarm = prewarm
+  }
+
+  get taskManager(): string {
+    return this.#place.taskManager
   }
 
   get isFree(): boolean {

@@ -68,21 +68,21 @@ export const SCHEDULER = {
   mode: option({
     key: 'scheduler-mode',
     type: oneOf(['REACTIVE']),
-    text: 'REACTIVE: a cluster of one application uses all slots that there are.',
+    text: 'REACTIVE: a job takes all slots that there are, up to the max parallelism of its vertices. Those that the program gave a parallelism of their own keep it.',
   }),
   waitTimeout: option({
     key: `${NS}submission.resource-wait-timeout`,
     older: [`${NS}resource-wait-timeout`],
     type: duration({ atLeastMs: -1 }),
-    standard: '5 min',
-    text: 'A job that has not even the fewest slots it can run with for so long fails; -1: it waits for ever.',
+    unset: '`slot.request.timeout`; with `scheduler-mode: REACTIVE` for ever',
+    text: 'With `jobmanager.scheduler: Adaptive`, a job that has not even the fewest slots it can run with for so long fails; -1: it waits for ever.',
   }),
   stabilization: option({
     key: `${NS}submission.resource-stabilization-timeout`,
     older: [`${NS}resource-stabilization-timeout`],
     type: duration(),
     standard: '5 s',
-    text: 'A job with enough slots to run, and fewer than it wants, waits so long for more.',
+    text: 'A job with enough slots to run, and fewer than it wants, waits so long for more; not at all with `scheduler-mode: REACTIVE`, unless this is set.',
   }),
   cooldown: option({
     key: `${NS}executing.cooldown-after-rescaling`,
@@ -102,13 +102,13 @@ export const SCHEDULER = {
     key: `${NS}prefer-minimal-taskmanagers`,
     type: boolean,
     standard: 'true',
-    text: 'Slots of few TaskManagers are taken, so that others can go.',
+    text: 'Slots of few TaskManagers are taken and kept, so that others can go, unless `taskmanager.load-balance.mode` says otherwise.',
   }),
   activeCheckpoint: option({
     key: `${NS}rescale-trigger.active-checkpoint.enabled`,
     type: boolean,
     standard: 'true',
-    text: 'A change of the parallelism takes a checkpoint of its own; false: it waits for the next one.',
+    text: 'A change of the parallelism takes a checkpoint of its own; false: it waits for the next one, where `execution.checkpointing.interval` says that one comes.',
   }),
   checkpointFailures: option({
     key: `${NS}rescale-trigger.max-checkpoint-failures`,
@@ -119,7 +119,7 @@ export const SCHEDULER = {
   triggerDelay: option({
     key: `${NS}rescale-trigger.max-delay`,
     type: duration(),
-    unset: 'none',
-    text: 'The longest that a change of the parallelism waits for a checkpoint.',
+    unset: 'until the checkpoint is there, or as many have failed as may',
+    text: 'The longest that a change of the parallelism waits for a checkpoint; then the job goes on from the last one that is complete.',
   }),
 }

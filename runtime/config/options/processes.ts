@@ -31,19 +31,19 @@ export const SLOTS = {
     key: 'slot.idle.timeout',
     type: duration(),
     standard: '50 s',
-    text: 'A slot that a job does not use is given back after so long.',
-  }),
-  offerTimeout: option({
-    key: 'taskmanager.slot.timeout',
-    type: duration(),
-    standard: '10 s',
-    text: 'A slot that was promised to a job which does not take it is free again after so long.',
+    text: 'A job that waits for more slots gives those that it has to others after so long; at once where an older job can begin with them.',
   }),
   balance: option({
     key: 'taskmanager.load-balance.mode',
     type: oneOf(['NONE', 'SLOTS', 'MIN_RESOURCES', 'TASKS']),
     standard: 'NONE',
-    text: 'How tasks spread: TaskManagers one after the other, even by slots, as few TaskManagers as can be, or even by tasks.',
+    text: 'How tasks spread: as `jobmanager.adaptive-scheduler.prefer-minimal-taskmanagers` says, even by slots, on as few TaskManagers as can be, or even by slots and by tasks.',
+  }),
+  evenlySpread: option({
+    key: 'cluster.evenly-spread-out-slots',
+    type: boolean,
+    standard: 'false',
+    text: 'true: as `taskmanager.load-balance.mode: SLOTS`, unless that is set.',
   }),
 }
 

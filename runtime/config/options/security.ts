@@ -69,11 +69,6 @@ export const INTERNAL_TLS = {
 }
 
 export const ARTIFACTS = {
-  list: option({
-    key: 'user.artifacts.artifact-list',
-    type: list(text()),
-    text: 'More artifacts that a cluster of one application fetches.',
-  }),
   directory: option({
     key: 'user.artifacts.base-dir',
     type: text(),

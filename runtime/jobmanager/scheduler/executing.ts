@@ -22,6 +22,8 @@ export class Executing extends JobState {
   #possible: Parallelism | undefined
   #possibleSinceMs = 0
   #rescaling = false
+  /** A change of the parallelism waits for another checkpoint than `last`. */
+  #awaited: { last: unknown; isThere(): void } | undefined
   #failedCheckpoints = 0
   #stopTimer: () => void = () => {}
 
@@ -40,6 +42,7 @@ export class Executing extends JobState {
 
   override progress(): void {
     const { attempt, coordinator } = this.job
+    if (this.#awaited !== undefined && coordinator?.restorePoint !== this.#awaited.last) this.#awaited.isThere()
     const status = decideEnd(
       this.status,
       attempt.executions.map((execution) => execution.state),
@@ -98,7 +101,7 @@ export class Executing extends JobState {
     this.#rescaling = true
     this.job.rescaleBegins()
     try {
-      await coordinator!.takeCheckpoint()
+      await this.#checkpoint()
     } catch {
       if (this.isLeft) return
       this.#rescaling = false
@@ -115,6 +118,26 @@ export class Executing extends JobState {
     this.job.countRescale()
     coordinator!.attemptEnds(errorToData(new TailraceError('TR-CHECKPOINT-001', RESCALED)))
     this.job.goTo({ state: 'restarting', dueMs: 0 })
+  }
+
+  /** Resolves when there is one to go on from: a fresh one, or the last one where a fresh one is too long in coming. */
+  #checkpoint(): Promise<void> {
+    const { checkpointIntervalMs, settings } = this.job
+    const coordinator = this.job.coordinator!
+    const waits = !settings.activeCheckpoint && checkpointIntervalMs !== undefined
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    if (waits) this.#awaited = { last: coordinator.restorePoint, isThere: resolve }
+    else coordinator.takeCheckpoint().then(() => resolve(), reject)
+    const delayMs =
+      settings.triggerDelayMs ?? (waits ? checkpointIntervalMs * (settings.checkpointFailuresMax + 1) : undefined)
+    if (delayMs === undefined) return promise
+    const stopTimer = this.after(delayMs, () => {
+      if (coordinator.restorePoint !== undefined) resolve()
+    })
+    return promise.finally(() => {
+      this.#awaited = undefined
+      stopTimer()
+    })
   }
 }
 

@@ -48,10 +48,14 @@ export interface JobContext {
   readonly attempt: Attempt
   /** undefined: there is no place for checkpoints, or it is not open yet. */
   readonly coordinator: CheckpointCoordinator | undefined
+  /** How often checkpoints are taken; undefined: only when somebody asks. */
+  readonly checkpointIntervalMs: number | undefined
   /** Another attempt would give the program values that it has taken. */
   readonly isObserved: boolean
   /** Of the cluster, beside those that the job has. */
   freeSlots(): number
+  /** It lacks so many slots to begin: younger jobs that do not use theirs give them, if that is enough. The states hear when they are free. */
+  claimSlots(count: number): void
   goTo(next: Next): void
   /** Takes over what is stored. */
   open(): Promise<void>
@@ -102,6 +106,11 @@ export abstract class JobState {
 
   /** The cluster has other slots than before. */
   resourcesChanged(): void {}
+
+  /** Slots that the job holds and does not use: an older job may have them. */
+  get idleSlots(): number {
+    return 0
+  }
 
   requirementsChanged(): void {}
 

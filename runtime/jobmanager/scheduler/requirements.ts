@@ -8,15 +8,21 @@ import type { Plan } from '../../graph/model.ts'
 import type { Requirements } from '../../rpc/views.ts'
 
 /**
- * `jobmanager.scheduler`: Adaptive runs a job with less than it wants when there is no more; Default with all or not at all. Both change the parallelism when they are asked to.
+ * `jobmanager.scheduler`: Adaptive runs a job with less than it wants when there is no more; Default with all or not at all. Both change the parallelism when they are asked to. With
+ * `scheduler-mode: REACTIVE` a job wants all that it can have.
  */
 export function initialRequirements(plan: Plan): Requirements {
-  const kind = new ConfigValues(plan.config.options, 'TR-CONFIG-001').get(SCHEDULER.kind)
+  const read = new ConfigValues(plan.config.options, 'TR-CONFIG-001')
+  const kind = read.get(SCHEDULER.kind)
+  const reactive = read.get(SCHEDULER.mode) === 'REACTIVE'
   return Object.fromEntries(
-    plan.vertices.map(({ id, parallelism }) => [
-      id,
-      { lowerBound: kind === 'Adaptive' ? 1 : parallelism, upperBound: parallelism },
-    ]),
+    plan.vertices.map((vertex) => {
+      const { id, parallelism, maxParallelism, nonParallel = false } = vertex
+      // One that the program gave a parallelism of its own keeps it.
+      const follows = reactive && !nonParallel && parallelism === plan.config.parallelism
+      const lowerBound = reactive || kind === 'Adaptive' ? 1 : parallelism
+      return [id, { lowerBound, upperBound: follows ? maxParallelism : parallelism }]
+    }),
   )
 }
 

@@ -44,6 +44,10 @@ export class Restarting extends JobState {
     job.goTo({ state: 'failing' })
   }
 
+  override get idleSlots(): number {
+    return this.#over ? this.job.slots.held : 0
+  }
+
   #goOnWhenDue(): void {
     if (this.isLeft) return
     const ms = Math.max(0, this.#dueMs - this.job.clock.monotonic())

@@ -1,6 +1,9 @@
 /**
  * The job waits for slots. It begins when it can have all that it wants; with less, as far as its bounds allow, when nothing more has come for a while; and fails when it has
  * too few for too long.
+ *
+ * What must hold: jobs that wait do not wait for each other. One that holds slots of its last attempt, whose threads are warm, gives them to an older job that can begin with them, and to
+ * anybody when it has waited for long.
  */
 import { errorToData, TailraceError } from '../../core/errors.ts'
 import type { Failure } from '../exception-history.ts'
@@ -14,8 +17,10 @@ export class WaitingForResources extends JobState {
   #stopTimer: () => void = () => {}
 
   override enter(): void {
-    const { timeouts } = this.job
-    this.after(timeouts.slotsMs, () => this.failed({ error: errorToData(this.#tooFewSlots()) }))
+    const { settings, slots } = this.job
+    const { ms } = settings.slotsWait
+    if (ms < Number.POSITIVE_INFINITY) this.after(ms, () => this.failed({ error: errorToData(this.#tooFewSlots()) }))
+    if (slots.held > 0) this.after(settings.slotIdleMs, () => slots.giveBack(slots.held))
     this.#look()
   }
 
@@ -29,6 +34,10 @@ export class WaitingForResources extends JobState {
     this.restartOrFail(failure)
   }
 
+  override get idleSlots(): number {
+    return this.job.slots.held
+  }
+
   #look(): void {
     const { clock, freeSlots, program, requirements, settings, slots } = this.job
     const available = slots.held + freeSlots()
@@ -36,6 +45,7 @@ export class WaitingForResources extends JobState {
     this.#stopTimer()
     if (parallelism === undefined) {
       this.#possibleSinceMs = undefined
+      this.job.claimSlots(slotsWanted(program, requirements).least - available)
       return
     }
     this.#possibleSinceMs ??= clock.monotonic()
@@ -56,12 +66,13 @@ export class WaitingForResources extends JobState {
   }
 
   #tooFewSlots(): TailraceError {
-    const { freeSlots, name, program, requirements, slots, timeouts } = this.job
+    const { freeSlots, name, program, requirements, settings, slots } = this.job
+    const { ms, key } = settings.slotsWait
     const { least, most } = slotsWanted(program, requirements)
     const wanted = least === most ? `${least} slots` : `${least} to ${most} slots`
     return new TailraceError(
       'TR-CLUSTER-001',
-      `Cannot run the job "${name}": it needs ${wanted}, and ${slots.held + freeSlots()} were available within ${timeouts.slotsMs / 1000} s (slot.request.timeout). ` +
+      `Cannot run the job "${name}": it needs ${wanted}, and ${slots.held + freeSlots()} were available within ${ms / 1000} s (${key}). ` +
         'Start more TaskManagers or give them more slots (taskmanager.numberOfTaskSlots), or lower the parallelism',
     )
   }
