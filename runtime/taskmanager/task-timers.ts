@@ -1,22 +1,42 @@
 /**
  * Timers of one task by its processing-time clock: a binary heap, the earliest first, equal times in the order of registration.
  * They run on the task's turn, never inside a record.
+ *
+ * What must hold: a timer runs when the clock shows its time, and no later than the time it had left when it was registered has passed, however far the machine's clock was set back meanwhile: watermarks,
+ * retries and flushes are timers, too.
  */
+import type { Clock } from '../core/clock.ts'
+
 interface Timer {
   timeMs: number
+  /** {@link timeMs} by a clock that was never set back. */
+  dueMs: number
   handle: number
   callback: (timeMs: number) => void
 }
 
+/** A clock that goes a little slowly is not one that was set back. */
+const SET_BACK_MIN_MS = 1_000
+
 export class TaskTimers {
+  readonly #clock: Clock
+  /** Of the clock, ahead of its monotonic time, when it was looked at last. */
+  #aheadMs = Number.NEGATIVE_INFINITY
+  /** By how much it was set back so far, all in all. */
+  #setBackMs = 0
   #heap: Timer[] = []
   #cancelled = new Set<number>()
   #nextHandle = 1
 
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
   register(timeMs: number, callback: (timeMs: number) => void): number {
+    this.#look(this.#clock.monotonic())
     const handle = this.#nextHandle++
     const heap = this.#heap
-    let i = heap.push({ timeMs, handle, callback }) - 1
+    let i = heap.push({ timeMs, dueMs: timeMs + this.#setBackMs, handle, callback }) - 1
     while (i > 0) {
       const parent = (i - 1) >> 1
       if (!before(heap[i]!, heap[parent]!)) break
@@ -30,21 +50,39 @@ export class TaskTimers {
     if (this.#heap.some((t) => t.handle === handle)) this.#cancelled.add(handle)
   }
 
-  /** Time of the earliest timer; undefined when there is none. */
-  get nextMs(): number | undefined {
-    while (this.#heap.length > 0 && this.#cancelled.delete(this.#heap[0]!.handle)) this.#pop()
-    return this.#heap[0]?.timeMs
+  /** How long until the earliest timer is due; Infinity when there is none. `monotonicMs` is the time now. */
+  dueInMs(monotonicMs: number): number {
+    const next = this.#next
+    if (next === undefined) return Number.POSITIVE_INFINITY
+    return Math.max(0, next.dueMs - this.#look(monotonicMs) - this.#setBackMs)
   }
 
   /** Runs the timers that are due. One that a callback registers for a time that is over runs in the same call. True when any ran. */
-  run(nowMs: number): boolean {
+  run(monotonicMs: number): boolean {
+    if (this.#next === undefined) return false
+    const nowMs = this.#look(monotonicMs)
     let ran = false
-    for (let next = this.nextMs; next !== undefined && next <= nowMs; next = this.nextMs) {
+    for (let next = this.#next; next !== undefined && next.dueMs - this.#setBackMs <= nowMs; next = this.#next) {
       const timer = this.#pop()
       timer.callback(timer.timeMs)
       ran = true
     }
     return ran
+  }
+
+  get #next(): Timer | undefined {
+    while (this.#heap.length > 0 && this.#cancelled.delete(this.#heap[0]!.handle)) this.#pop()
+    return this.#heap[0]
+  }
+
+  /** What the clock shows; notices whether it was set back. */
+  #look(monotonicMs: number): number {
+    const nowMs = this.#clock.now()
+    const aheadMs = nowMs - monotonicMs
+    const backMs = this.#aheadMs - aheadMs
+    if (backMs > SET_BACK_MIN_MS) this.#setBackMs += backMs
+    this.#aheadMs = aheadMs
+    return nowMs
   }
 
   #pop(): Timer {
@@ -67,5 +105,5 @@ export class TaskTimers {
 }
 
 function before(a: Timer, b: Timer): boolean {
-  return a.timeMs < b.timeMs || (a.timeMs === b.timeMs && a.handle < b.handle)
+  return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.handle < b.handle)
 }

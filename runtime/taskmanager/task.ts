@@ -77,9 +77,9 @@ export class Task {
   readonly vertexId: string
   readonly subtask: number
   readonly options: TaskOptions
-  readonly timers = new TaskTimers()
+  readonly timers: TaskTimers
   /** Retries of commits: they run whatever the task waits for. */
-  readonly commitTimers = new TaskTimers()
+  readonly commitTimers: TaskTimers
   readonly accumulators = new Map<string, { value: number }>()
   readonly collectAcks = new Map<string, (count: number) => void>()
   state: TaskState = 'INITIALIZING'
@@ -121,6 +121,8 @@ export class Task {
     this.vertexId = options.vertex.id
     this.subtask = options.subtask
     this.#clock = options.clock
+    this.timers = new TaskTimers(options.clock)
+    this.commitTimers = new TaskTimers(options.clock)
     this.#links = options.chain.links
     this.#operators = this.#links.map((link) => link.operator)
     const head = this.#operators[0]!
@@ -192,7 +194,7 @@ export class Task {
     if (this.#failure !== undefined) throw this.#failure
     const { writers, overflow } = this.options
     let worked = this.#stepSnapshots()
-    if (this.commitTimers.nextMs !== undefined && this.commitTimers.run(this.#clock.now())) worked = true
+    if (this.commitTimers.run(nowMs)) worked = true
     this.#doing = 'idle'
     this.#stalled = 'no'
     if (overflow.size > 0) {
@@ -221,8 +223,7 @@ export class Task {
       // Nothing is read behind a barrier that suspends the job.
       if (this.#suspendCheckpoint !== undefined) return true
     }
-    const nextTimerMs = this.timers.nextMs
-    if (nextTimerMs !== undefined && this.timers.run(this.#clock.now())) worked = true
+    if (this.timers.run(nowMs)) worked = true
     if (this.#headBusy()) {
       for (const operator of this.#operators) if (operator.busy) operator.resume()
       worked = true
@@ -581,16 +582,11 @@ export class Task {
   /** When the next turn is due though nothing happens, by clock.monotonic(); Infinity: never. */
   nextTurnMs(nowMs: number): number {
     if (this.state !== 'RUNNING') return Number.POSITIVE_INFINITY
-    const commitsMs = this.#dueMs(this.commitTimers, nowMs)
+    const commitsMs = nowMs + this.commitTimers.dueInMs(nowMs)
     if (this.#stalled === 'all') return commitsMs
     let next = this.#source === undefined || this.#stalled === 'input' ? Number.POSITIVE_INFINITY : this.#wakeAtMs
     if (this.#flushAtMs !== undefined && this.#flushAtMs < next) next = this.#flushAtMs
-    return Math.min(next, commitsMs, this.#dueMs(this.timers, nowMs))
-  }
-
-  /** When the earliest timer is due, by clock.monotonic(). */
-  #dueMs({ nextMs }: TaskTimers, nowMs: number): number {
-    return nextMs === undefined ? Number.POSITIVE_INFINITY : nowMs + Math.max(0, nextMs - this.#clock.now())
+    return Math.min(next, commitsMs, nowMs + this.timers.dueInMs(nowMs))
   }
 
   /** Only a callback of the event loop can bring work: a source's read, a sink's write, an asynchronous finish. */

@@ -85,8 +85,9 @@ export function fileSinkOn<T>(files: PartFiles, options: FileSinkOptions<T>): Si
 }
 
 /** Without checkpoints the subtask. With them every attempt has its own, so that the parts of one that is lost are never met again. */
-function uidOf({ task, clock, checkpointing, restoredCheckpointId }: SinkContext): string {
+function uidOf({ task, ownerEpoch, clock, checkpointing, restoredCheckpointId }: SinkContext): string {
   if (!checkpointing) return String(task.subtaskIndex)
-  const attempt = [task.operatorName, task.subtaskIndex, task.attemptNumber, restoredCheckpointId, clock.now()]
+  const { operatorName, subtaskIndex, attemptNumber } = task
+  const attempt = [operatorName, subtaskIndex, ownerEpoch, attemptNumber, restoredCheckpointId, clock.now()]
   return `${task.subtaskIndex}-${createHash('sha256').update(JSON.stringify(attempt)).digest('hex').slice(0, 8)}`
 }

@@ -64,15 +64,16 @@ export class PartWriter<T> implements SinkWriter<T, PartCommittable, PartState> 
   readonly #open = new Set<Holder>()
   #next = 0
   #queuedBytes = 0
-  /** Of this turn. */
-  #nowMs: number
+  /** Of this turn: for buckets, and for how long parts are open, which no jump of the clock may change. */
+  #nowMs = 0
+  #monotonicMs = 0
   #timer: { atMs: number; handle: number } | undefined
   #failed = false
 
   constructor(context: SinkContext, options: PartWriterOptions<T>) {
     this.#context = context
     this.#options = options
-    this.#nowMs = context.clock.now()
+    this.#look()
     this.#bytesWritten = context.metrics.counter('numBytesSend')
     this.#owner = {
       claim: (bucket) => this.#claim(bucket),
@@ -126,7 +127,7 @@ export class PartWriter<T> implements SinkWriter<T, PartCommittable, PartState> 
       this.#lastPart = this.#parts.get(bucket) ?? this.#begin(bucket)
     }
     const part = this.#lastPart
-    part.write(value, this.#nowMs)
+    part.write(value, this.#monotonicMs)
     if (part.size >= rolling.partBytesMax) this.#end(part)
   }
 
@@ -135,14 +136,20 @@ export class PartWriter<T> implements SinkWriter<T, PartCommittable, PartState> 
   }
 
   pending(): boolean {
-    this.#nowMs = this.#context.clock.now()
+    this.#look()
     return this.#queuedBytes >= this.#options.bufferBytesMax
+  }
+
+  #look(): void {
+    const { clock } = this.#context
+    this.#nowMs = clock.now()
+    this.#monotonicMs = clock.monotonic()
   }
 
   #begin(bucket: string): Part<T> {
     checkBucket(bucket)
-    this.#nowMs = this.#context.clock.now()
-    const part = new Part(bucket, this.#owner, this.#options.format.createEncoder(), this.#nowMs)
+    this.#look()
+    const part = new Part(bucket, this.#owner, this.#options.format.createEncoder(), this.#monotonicMs)
     this.#parts.set(bucket, part)
     this.#open.add(part)
     this.#watch(dueMs(part, this.#options.rolling))
@@ -193,13 +200,13 @@ export class PartWriter<T> implements SinkWriter<T, PartCommittable, PartState> 
     for (const part of [...this.#parts.values()]) this.#end(part)
   }
 
-  /** Looks at this time whether parts have to end. */
+  /** Looks at this time, by the monotonic clock, whether parts have to end. */
   #watch(atMs: number): void {
     if (atMs === Number.POSITIVE_INFINITY || (this.#timer !== undefined && this.#timer.atMs <= atMs)) return
     this.#unwatch()
     this.#timer = {
       atMs,
-      handle: this.#context.registerTimer(atMs, () => {
+      handle: this.#context.registerTimer(this.#nowMs + Math.ceil(atMs - this.#monotonicMs), () => {
         this.#timer = undefined
         this.#endDue()
       }),
@@ -207,11 +214,11 @@ export class PartWriter<T> implements SinkWriter<T, PartCommittable, PartState> 
   }
 
   #endDue(): void {
-    this.#nowMs = this.#context.clock.now()
+    this.#look()
     let nextMs = Number.POSITIVE_INFINITY
     for (const part of [...this.#parts.values()]) {
       const partDueMs = dueMs(part, this.#options.rolling)
-      if (partDueMs <= this.#nowMs) this.#end(part)
+      if (partDueMs <= this.#monotonicMs) this.#end(part)
       else nextMs = Math.min(nextMs, partDueMs)
     }
     this.#watch(nextMs)
