@@ -34,8 +34,8 @@ export async function standForElection(options: LeadOptions, programId: string):
   const { options: configuration, restPorts } = settings
   const availability = await HighAvailability.open({ configuration, environment, log })
   if (availability === undefined) {
-    // Above that of whoever led before on this machine.
-    const leadership: Leadership = { epoch: Date.now(), refuseUnlessLeader: () => {} }
+    // Above that of whoever led before, unless the clock was set back.
+    const leadership: Leadership = { epoch: Date.now(), lead: 'started', refuseUnlessLeader: () => {} }
     return { led: Promise.resolve({ leadership, restPorts }), endedBefore: undefined, availability }
   }
   // What it needs when it leads: then every moment counts.

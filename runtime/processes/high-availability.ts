@@ -20,6 +20,7 @@ import { openElection } from '../ha/lease-election.ts'
 import { openLease } from '../ha/open-lease.ts'
 import { highestEpoch, type JobRegistry, openRegistry, readRegistry } from '../ha/registry.ts'
 import type { RegistryState } from '../ha/registry-state.ts'
+import type { Lead } from '../rpc/wire/fence.ts'
 import { formatAddress } from './leader-address.ts'
 
 export interface AvailabilityOptions {
@@ -33,6 +34,8 @@ export interface AvailabilityOptions {
 export interface Leadership {
   /** Above that of every leader before. */
   epoch: number
+  /** `elected` unless given. */
+  lead?: Lead | undefined
   /** undefined: nothing outlives this process. */
   registry?: JobRegistry
   /** Throws TR-HA-001 when this process does not lead any more; before each act that others see. */

@@ -17,6 +17,7 @@ import { type CandidateFence, candidateFence } from '../rpc/wire/fence.ts'
 import { acceptPeers } from '../rpc/wire/open.ts'
 import type { Peer } from '../rpc/wire/peer.ts'
 import { readWireSettings } from '../rpc/wire/settings.ts'
+import type { Leadership } from './high-availability.ts'
 
 export type TaskManagerPeer = Peer<ToJobManager, ToTaskManager>
 
@@ -89,8 +90,8 @@ export class JobManagerPort {
   }
 
   /** This process leads, with that epoch: `serve` gets each TaskManager that connects. */
-  lead(epoch: number, serve: (peer: TaskManagerPeer) => void): void {
-    this.#fence.lead(epoch)
+  lead({ epoch, lead }: Leadership, serve: (peer: TaskManagerPeer) => void): void {
+    this.#fence.lead(epoch, lead)
     this.#serve = serve
   }
 

@@ -107,7 +107,7 @@ export class JobManager {
       refuseUnlessLeader,
       log,
     })
-    port.lead(leadership.epoch, (peer) => this.taskManagers.serve(peer))
+    port.lead(leadership, (peer) => this.taskManagers.serve(peer))
   }
 
   /** Takes TaskManagers from now on. */

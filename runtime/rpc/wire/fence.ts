@@ -12,18 +12,33 @@ export interface Fence {
   see(epoch: number): boolean
 }
 
+/**
+ * How a leader came to lead. One that was `started`, as the only one of its cluster, has its epoch from a clock, which may have been set back since the leader before it was started: as long as nobody knows it by
+ * its epoch, it leads above whatever epoch it hears of. Once somebody does, a newer one deposes it like others: it stood still, and another was started meanwhile.
+ */
+export type Lead = 'elected' | 'started'
+
 /** @param onDeposed called once, with the epoch of the newer leader: stop, and change nothing any more */
-export function leaderFence(epoch: number, onDeposed: (epoch: number) => void): Fence {
+export function leaderFence(epoch: number, onDeposed: (epoch: number) => void, lead: Lead = 'elected'): Fence {
+  let own = epoch
   let newest = epoch
+  let isKnown = lead === 'elected'
   return {
-    epoch,
+    get epoch() {
+      return own
+    },
     get newest() {
       return newest
     },
     see: (seen) => {
       if (seen < newest) return false
-      if (seen > newest) {
-        const first = newest === epoch
+      if (seen === newest) {
+        isKnown = true
+      } else if (!isKnown) {
+        own = seen + 1
+        newest = own
+      } else {
+        const first = newest === own
         newest = seen
         if (first) onDeposed(seen)
       }
@@ -35,7 +50,7 @@ export function leaderFence(epoch: number, onDeposed: (epoch: number) => void): 
 /** Of a process that may come to lead. Before that it takes notice of nobody's epoch: it refuses who comes anyway. */
 export interface CandidateFence extends Fence {
   /** From now on it is a leader's. */
-  lead(epoch: number): void
+  lead(epoch: number, lead?: Lead): void
 }
 
 /** @param onDeposed as for {@link leaderFence}, once it leads */
@@ -49,8 +64,8 @@ export function candidateFence(onDeposed: (epoch: number) => void): CandidateFen
       return leads?.newest ?? 0
     },
     see: (seen) => leads?.see(seen) ?? true,
-    lead: (epoch) => {
-      leads = leaderFence(epoch, onDeposed)
+    lead: (epoch, lead) => {
+      leads = leaderFence(epoch, onDeposed, lead)
     },
   }
 }

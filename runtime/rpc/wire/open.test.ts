@@ -91,6 +91,28 @@ test('a follower refuses an older leader, which stops', async () => {
   expect(two.deposed).toEqual([4])
 })
 
+test('a leader that was started alone takes who has seen a newer epoch, and leads above it', async () => {
+  const two = new TwoPeers({}, {}, undefined, { leader: 3, follower: 7, lead: 'started' })
+  const [leader] = await two.open()
+  expect([leader.hello.epoch, two.leaderFence.epoch, two.followerFence.epoch]).toEqual([8, 8, 8])
+  const doubled = leader.call({ type: 'double', n: 4 })
+  await two.pass(10)
+  expect(await doubled).toEqual({ n: 8 })
+  expect(two.deposed).toEqual([])
+})
+
+test('but not once it is known by its own', async () => {
+  const two = new TwoPeers({}, {}, undefined, { leader: 3, lead: 'started' })
+  const [leader] = await two.open()
+  leader.send({ type: 'note', n: 1, data: null })
+  await two.pass(10)
+  two.followerFence.see(7)
+  const dialled = two.dial()
+  await two.pass(10)
+  expect((await dialled).refused).toMatchObject({ code: 'TR-RPC-005', epoch: 7 })
+  expect(two.deposed).toEqual([7])
+})
+
 test('a follower that comes with an older epoch takes that of its leader', async () => {
   const two = new TwoPeers({}, {}, undefined, { leader: 9, follower: 4 })
   const [leader] = await two.open()

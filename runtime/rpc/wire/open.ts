@@ -196,10 +196,12 @@ function judgeEpoch(hello: Hello, own: Hello, fence: Fence, remote: string): Far
   const leader = hello.role === 'jobmanager' ? hello : own
   // What a follower that begins has seen counts for nothing.
   const current = hello === leader || hello.epoch > own.epoch ? fence.see(hello.epoch) : true
-  if (current && fence.newest <= leader.epoch) return undefined
+  // It may have risen.
+  const epoch = leader === own ? fence.epoch : hello.epoch
+  if (current && fence.newest <= epoch) return undefined
   return {
     code: 'TR-RPC-005',
-    message: `Cannot connect ${nameOf(hello, remote)} to ${nameOf(own)}: the JobManager leads epoch ${leader.epoch}, and epoch ${fence.newest} has begun`,
+    message: `Cannot connect ${nameOf(hello, remote)} to ${nameOf(own)}: the JobManager leads epoch ${epoch}, and epoch ${fence.newest} has begun`,
     epoch: fence.newest,
   }
 }

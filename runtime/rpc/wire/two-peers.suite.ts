@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { VirtualTime } from '../../core/virtual-time.suite.ts'
 import { SocketNet, type SocketNetOptions } from '../../testing/simulation/sockets.ts'
 import { call, catalog, type Handlers, oneWay } from './catalog.ts'
-import { type Fence, followerFence, leaderFence } from './fence.ts'
+import { type Fence, followerFence, type Lead, leaderFence } from './fence.ts'
 import { acceptPeers, type Dialled, dialPeer } from './open.ts'
 import type { Peer } from './peer.ts'
 import { WIRE_SETTINGS, type WireSettings } from './settings.ts'
@@ -46,11 +46,11 @@ export class TwoPeers {
     handlers: Partial<Handlers<Leader>> = {},
     settings: Partial<WireSettings> = {},
     net: SocketNetOptions = { random: () => 0.5, latencyMs: () => 1, pieceBytesMax: Number.POSITIVE_INFINITY },
-    epochs: { leader?: number; follower?: number } = {},
+    epochs: { leader?: number; follower?: number; lead?: Lead } = {},
   ) {
     this.net = new SocketNet(net)
     this.settings = { ...WIRE_SETTINGS, ...settings }
-    this.leaderFence = leaderFence(epochs.leader ?? 1, (epoch) => this.deposed.push(epoch))
+    this.leaderFence = leaderFence(epochs.leader ?? 1, (epoch) => this.deposed.push(epoch), epochs.lead)
     this.followerFence = followerFence(undefined, epochs.follower)
     this.leaderHandlers = {
       note: () => {},
