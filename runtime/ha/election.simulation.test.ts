@@ -86,7 +86,7 @@ class Process {
 
   constructor(cluster: Cluster, identity: string, number: number) {
     const { world } = cluster
-    this.party = world.party(`${identity}.${number}`, world.random.whole(-3_600_000, 3_600_000))
+    this.party = world.party(`${identity}.${number}`, { wrongMs: world.random.whole(-3_600_000, 3_600_000) })
     const rate = world.random.between(0.93, 1.07)
     const { party } = this
     const clock: Clock = { now: () => party.clock.now() + this.wallMs, monotonic: () => party.clock.monotonic() * rate }

@@ -32,6 +32,8 @@ export type PlantedBug =
   | 'a lost TaskManager is not noticed'
   /** The clock of the first JobManager goes slowly, so it thinks that it leads for longer than it may. */
   | 'a clock goes slowly'
+  /** Candidates judge leases by clocks that people set. */
+  | 'leases are judged by the wall clock'
 
 /** Every so many files is forgotten. */
 const FORGETS = 5
@@ -72,6 +74,7 @@ export function storeWith(bug: PlantedBug | undefined, store: ObjectStore): Obje
 
 /** The clock of a party with `bug`. */
 export function clockWith(bug: PlantedBug | undefined, { name, clock }: Party): Clock {
+  if (bug === 'leases are judged by the wall clock') return { ...clock, monotonic: () => clock.now() }
   if (bug !== 'a clock goes slowly' || name !== 'p1/main') return clock
   return { ...clock, monotonic: () => clock.monotonic() / 10 }
 }

@@ -103,9 +103,9 @@ export class SimulatedProcess {
     const { world, name } = options
     this.#options = options
     this.name = name
-    const skewMs = world.random.whole(-500, 500)
-    this.main = world.party(`${name}/main`, skewMs)
-    this.program = world.party(`${name}/program`, skewMs)
+    const wall = { wrongMs: world.random.whole(-500, 500) }
+    this.main = world.party(`${name}/main`, wall)
+    this.program = world.party(`${name}/program`, wall)
     this.main.after(world.random.between(1, 40), 'starts', () => this.#start())
   }
 
@@ -272,7 +272,7 @@ export class SimulatedProcess {
     const { clock, schedule } = this.main
     let spawned = 0
     const spawn = (slot: number): SimulatedSlot => {
-      const party = world.party(`${name}/slot-${slot}.${spawned++}`, this.main.skewMs)
+      const party = world.party(`${name}/slot-${slot}.${spawned++}`, this.main.wall)
       const host = new SimulatedSlot({
         main: this.main,
         party,

@@ -35,7 +35,10 @@ export const CLUSTER_FAULTS = [
   'the network is slow',
   'other requirements are set',
 ] as const
-export type Fault = (typeof FAULTS)[number] | (typeof CLUSTER_FAULTS)[number]
+
+/** Wall clocks; what goes wrong then is drawn last, beside all else. */
+export const CLOCK_FAULTS = ['a clock jumps'] as const
+export type Fault = (typeof FAULTS | typeof CLUSTER_FAULTS | typeof CLOCK_FAULTS)[number]
 
 /** `one process`: the slots are in the JobManager's process. */
 export const TOPOLOGIES = ['one process', 'cluster'] as const
@@ -130,6 +133,9 @@ export function drawScenario(random: Random, topology: Topology = 'one process')
   const pace = { eventsMax: random.whole(1, 6), pauseMaxMs: random.between(2, isCluster ? 40 : 12) }
   const options = drawOptions(random, mode)
   const parallelismMax = random.whole(1, isCluster ? 4 : 3)
+  const kinds = isCluster ? IN_CLUSTERS : IN_ONE_PROCESS
+  const faults = drawFaults(random, kinds)
+  const cluster = isCluster ? drawCluster(random, parallelismMax) : undefined
   return {
     job,
     inputs,
@@ -140,8 +146,8 @@ export function drawScenario(random: Random, topology: Topology = 'one process')
     exactly: sink !== 'direct' && mode === 'EXACTLY_ONCE',
     options,
     parallelismMax,
-    faults: drawFaults(random, isCluster ? IN_CLUSTERS : IN_ONE_PROCESS),
-    cluster: isCluster ? drawCluster(random, parallelismMax) : undefined,
+    faults: [...faults, ...drawFaults(random, { ...kinds, counts: [0, 0, 0, 1, 3], faults: CLOCK_FAULTS })],
+    cluster,
   }
 }
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { JOBS } from './jobs/index.ts'
 import type { PlantedBug } from './planted.ts'
 import { Random } from './random.ts'
-import { CLUSTER_FAULTS, drawScenario, FAULTS, TOPOLOGIES, type Topology } from './scenario.ts'
+import { CLOCK_FAULTS, CLUSTER_FAULTS, drawScenario, FAULTS, TOPOLOGIES, type Topology } from './scenario.ts'
 import { FailedRun, simulate } from './simulation.ts'
 
 describe('seeds', () => {
@@ -24,8 +24,8 @@ describe('seeds', () => {
 
   it('draw every job and every fault, alone and together', () => {
     for (const [topology, all] of [
-      ['one process', FAULTS],
-      ['cluster', [...FAULTS, ...CLUSTER_FAULTS]],
+      ['one process', [...FAULTS, ...CLOCK_FAULTS]],
+      ['cluster', [...FAULTS, ...CLUSTER_FAULTS, ...CLOCK_FAULTS]],
     ] as const) {
       const scenarios = Array.from({ length: 400 }, (_, seed) => drawScenario(new Random(seed), topology))
       const faults = scenarios.map((scenario) => scenario.faults.map(({ fault }) => fault))
@@ -80,6 +80,7 @@ const PLANTED_IN_CLUSTERS: [PlantedBug, number, RegExp][] = [
   ['threads outlive their registration', 4, /was started by an earlier registration, and lives beside one of a later/],
   ['a lost TaskManager is not noticed', 5, /p\d+ counts on t\d+, which has died \d+ ms ago/],
   ['a clock goes slowly', 85, /p1 and p\d+ lead at once/],
+  ['leases are judged by the wall clock', 210, /p\d+ and p\d+ lead at once/],
   ['the end of a thread is not told', 11, /the job has not ended/],
 ]
 const SEEDS_MAX = 100

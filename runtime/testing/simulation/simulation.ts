@@ -36,6 +36,7 @@ import {
 import { ledgerSink } from './sinks.ts'
 import { SlotInvariants } from './slot-invariants.ts'
 import { StoreTrouble, simulatedStore } from './storage.ts'
+import type { SimulatedTaskManager } from './task-manager.ts'
 import { warmUp } from './warm-up.ts'
 import { messageOf, type Party, World } from './world.ts'
 
@@ -479,6 +480,11 @@ class Run {
       case 'the process stands still':
         this.#pause(process, later)
         break
+      case 'a clock jumps':
+        this.#jump(
+          random.pick([process, ...this.processes.filter(({ dead }) => !dead), ...(this.#cluster?.taskManagers ?? [])]),
+        )
+        break
       case 'another process takes over':
         this.#start()
         break
@@ -559,6 +565,14 @@ class Run {
       invariants.stopped(process)
       return result
     })
+  }
+
+  /** By seconds or hours, back and forth: somebody has set it, or a machine has slept. */
+  #jump({ name, main: { wall } }: SimulatedProcess | SimulatedTaskManager): void {
+    const { random } = this.#world
+    const byMs = Math.round(random.between(-1, 1) * random.pick([5_000, 60_000, 7_200_000]))
+    this.#world.note('fate', `the clock of ${name} jumps by ${byMs} ms`)
+    wall.wrongMs += byMs
   }
 
   #pause(process: SimulatedProcess, later: (what: string, then: () => void) => void): void {

@@ -74,7 +74,7 @@ export class SimulatedTaskManager {
     this.#options = options
     this.name = name
     this.size = slots
-    this.main = world.party(`${name}/main`, world.random.whole(-500, 500))
+    this.main = world.party(`${name}/main`, { wrongMs: world.random.whole(-500, 500) })
     this.#sockets = net.host(host, socketTime(this.main))
     this.main.after(world.random.between(1, 40), 'starts', () => this.#start())
   }
@@ -180,7 +180,7 @@ export class SimulatedTaskManager {
   #thread(slot: number): SimulatedSlot {
     const { world, network, planted, compression, mainOf } = this.#options
     const registration = this.#connections
-    const party = world.party(`${this.name}/slot-${slot}.${this.#spawned++}`, this.main.skewMs)
+    const party = world.party(`${this.name}/slot-${slot}.${this.#spawned++}`, this.main.wall)
     const host = new SimulatedSlot({
       main: this.main,
       party,

@@ -55,9 +55,9 @@ export class World {
     return this.#failure
   }
 
-  /** @param skewMs by which its clock is wrong */
-  party(name: string, skewMs = 0): Party {
-    return new Party(this, this.#queue, name, skewMs)
+  /** @param wall of its machine; one that is right unless given */
+  party(name: string, wall: Wall = { wrongMs: 0 }): Party {
+    return new Party(this, this.#queue, name, wall)
   }
 
   note(party: string, what: string | (() => string)): void {
@@ -127,6 +127,12 @@ export class World {
   }
 }
 
+/** The clock of a machine that people set. Monotonic time goes on whatever it shows. */
+export interface Wall {
+  /** Ahead of the right time. */
+  wrongMs: number
+}
+
 export interface RunOptions {
   until(): boolean
   check(): void
@@ -138,19 +144,20 @@ export class Party {
   readonly name: string
   readonly world: World
   readonly clock: Clock
-  readonly skewMs: number
+  /** Of its machine. */
+  readonly wall: Wall
   readonly #queue: EventQueue
   /** While it stands still: what was due. */
   #held: SimulatedEvent[] | undefined
   dead = false
 
   /** @internal {@link World.party} makes them. */
-  constructor(world: World, queue: EventQueue, name: string, skewMs: number) {
+  constructor(world: World, queue: EventQueue, name: string, wall: Wall) {
     this.world = world
     this.name = name
-    this.skewMs = skewMs
+    this.wall = wall
     this.#queue = queue
-    this.clock = { now: () => Math.floor(EPOCH_MS + world.nowMs + skewMs), monotonic: () => world.nowMs }
+    this.clock = { now: () => Math.floor(EPOCH_MS + world.nowMs + wall.wrongMs), monotonic: () => world.nowMs }
   }
 
   get paused(): boolean {
