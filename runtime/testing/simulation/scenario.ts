@@ -146,7 +146,7 @@ export function drawScenario(random: Random, topology: Topology = 'one process')
     exactly: sink !== 'direct' && mode === 'EXACTLY_ONCE',
     options,
     parallelismMax,
-    faults: [...faults, ...drawFaults(random, { ...kinds, counts: [0, 0, 0, 1, 3], faults: CLOCK_FAULTS })],
+    faults: [...faults, ...drawFaults(random, { ...kinds, counts: [0, 0, 1, 6], faults: CLOCK_FAULTS })],
     cluster,
   }
 }
