@@ -31,3 +31,8 @@ export function clusterUrl({ address, config }: AddressFlags): string {
   if (url.port === '' && !isUrl && !/:80$/.test(text)) url.port = port
   return url.href.replace(/\/+$/, '')
 }
+
+/** How long one waits there for a JobManager that leads. */
+export function awaitLeaderMs(config: Readonly<Record<string, string>>): number {
+  return new ConfigValues(config, 'TR-CONFIG-001').get(REST.awaitLeader)
+}

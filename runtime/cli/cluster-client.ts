@@ -15,16 +15,40 @@ export interface ClusterClient {
   upload<T>(path: string, file: Blob, name: string): Promise<T>
 }
 
+export interface ClientOptions {
+  request?: typeof fetch
+  /** `rest.await-leader-timeout`: a JobManager that stands by is asked again for so long, as it may lead soon, or another may answer in its place. */
+  awaitLeaderMs?: number
+  sleep?(ms: number): Promise<void>
+}
+
+/** Between two requests to one that stands by. */
+const AGAIN_MS = 500
+
 /** Throws TR-CLI-002 when nobody answers, TR-CLI-003 (or the cluster's own code) when the cluster refuses. */
-export function clusterClient(url: string, request: typeof fetch = fetch): ClusterClient {
+export function clusterClient(
+  url: string,
+  {
+    request = fetch,
+    awaitLeaderMs = 0,
+    sleep = (ms) => new Promise((done) => setTimeout(done, ms)),
+  }: ClientOptions = {},
+): ClusterClient {
   const call = async <T>(method: string, path: string, body?: object): Promise<T> => {
     if (body === undefined) return send(method, path, {})
     return send(method, path, { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } })
   }
   const send = async <T>(method: string, path: string, content: RequestInit): Promise<T> => {
-    const response = await request(`${url}${path}`, { method, ...content }).catch((error: Error) => {
-      throw unreachable(url, error)
-    })
+    const ask = () =>
+      request(`${url}${path}`, { method, ...content }).catch((error: Error) => {
+        throw unreachable(url, error)
+      })
+    let response = await ask()
+    for (let waitedMs = 0; standsBy(response) && waitedMs < awaitLeaderMs; waitedMs += AGAIN_MS) {
+      await response.body?.cancel()
+      await sleep(AGAIN_MS)
+      response = await ask()
+    }
     const answer = (await response.json().catch(() => undefined)) as { errors?: string[] } | undefined
     if (response.ok && answer !== undefined) return answer as T
     throw refusal(url, method, path, response.status, answer?.errors)
@@ -42,6 +66,9 @@ export function clusterClient(url: string, request: typeof fetch = fetch): Clust
     },
   }
 }
+
+/** It has done nothing, and says when to ask again. */
+const standsBy = ({ status, headers }: Response): boolean => status === 503 && headers.has('retry-after')
 
 function unreachable(url: string, error: Error): TailraceError {
   const cause = error.cause instanceof Error ? error.cause : error

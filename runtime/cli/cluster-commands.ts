@@ -6,7 +6,7 @@ import { isAbsolute, resolve } from 'node:path'
 import { errorToData, TailraceError } from '../core/errors.ts'
 import type { JobLine } from '../rest/jobs-schemas.ts'
 import { awaitOperation, beginOperation, progressOf, type Sleep } from './await-operation.ts'
-import { type AddressFlags, clusterUrl } from './cluster-address.ts'
+import { type AddressFlags, awaitLeaderMs, clusterUrl } from './cluster-address.ts'
 import { type ClusterClient, clusterClient } from './cluster-client.ts'
 import { EXIT } from './exit-codes.ts'
 import { findJob, hasEnded, jobsOf, linesOf } from './find-job.ts'
@@ -197,7 +197,7 @@ async function command(
   run: (client: ClusterClient, say: (facts: object, line: string) => void) => Promise<void>,
 ): Promise<number> {
   try {
-    await run(clusterClient(clusterUrl(flags)), (facts, line) =>
+    await run(clusterClient(clusterUrl(flags), { awaitLeaderMs: awaitLeaderMs(flags.config) }), (facts, line) =>
       terminal.out(`${flags.json ? JSON.stringify(facts, null, 2) : line}\n`),
     )
     return EXIT.finished

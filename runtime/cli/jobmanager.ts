@@ -8,13 +8,15 @@ import { openArtifactCache } from '../artifacts/cache.ts'
 import type { Artifact } from '../artifacts/fetch-artifact.ts'
 import { artifactSettings } from '../artifacts/settings.ts'
 import { ConfigValues } from '../config/option.ts'
-import { JOB_MANAGER } from '../config/options/processes.ts'
+import { CLUSTER, JOB_MANAGER } from '../config/options/processes.ts'
+import { systemSchedule } from '../core/clock.ts'
 import { errorToData } from '../core/errors.ts'
 import type { JobEndStatus } from '../jobmanager/job-status.ts'
 import { JobManagerPort } from '../processes/jobmanager-port.ts'
 import { JobManager } from '../processes/jobmanager-process.ts'
 import { SessionPrograms } from '../processes/session-programs.ts'
 import { ShippedArtifacts } from '../processes/shipped-artifacts.ts'
+import { shutdown } from '../processes/shutdown.ts'
 import { internalTls } from '../rpc/tls/internal-tls.ts'
 import { tcpListen } from '../rpc/wire/tcp.ts'
 import { type ConfigurationFlags, commandConfiguration } from './configuration.ts'
@@ -91,14 +93,16 @@ export async function jobmanager(
     log(`${code} ${message}`)
     return EXIT.failed
   }
-  const host = new ConfigValues(settings.options, 'TR-CONFIG-001').get(JOB_MANAGER.address)
+  const read = new ConfigValues(settings.options, 'TR-CONFIG-001')
+  const host = read.get(JOB_MANAGER.address)
+  const close = shutdown({ configuration: settings.options, schedule: systemSchedule, log })
   const candidacy = await standForElection({ port, settings, host, environment: process.env, onLost, log }, APPLICATION)
   /** Another may lead, and go on with what runs. */
   const leave = async (code: number): Promise<number> => {
     leaves = true
     // Connections stay until the process ends.
     void port.close()
-    await candidacy.availability?.close()
+    await close('the election', candidacy.availability?.close())
     return code
   }
   const elected = await Promise.race([candidacy.led, signal.promise])
@@ -122,6 +126,12 @@ export async function jobmanager(
   }
   const programs = new SessionPrograms({ cluster, shipped, artifacts, log })
   let servers: Servers | undefined
+  /** `execution.shutdown-on-application-finish: false`: it is shown until somebody ends the cluster. */
+  const lingers = async (status: JobEndStatus): Promise<void> => {
+    if (read.get(CLUSTER.shutdownWithApplication)) return
+    log(`The cluster stays, with what was ${status} (${CLUSTER.shutdownWithApplication.key})`)
+    await signal.promise
+  }
   try {
     servers = await startServers(
       cluster.dispatcher,
@@ -142,14 +152,15 @@ export async function jobmanager(
       await programs.goOn()
       const why = await signal.promise
       if (why === 'signal' && candidacy.availability !== undefined) return await leave(EXIT.finished)
-      await cluster.programs?.endAll()
-      await cluster.stop({ shutdown: 'the cluster was stopped' })
+      await close('what is kept of programs', cluster.programs?.endAll())
+      await close('the cluster', cluster.stop({ shutdown: 'the cluster was stopped' }))
       return await leave(EXIT.finished)
     }
     const before = await endOfEarlierRun(cluster, candidacy)
     if (before !== undefined) {
       log(`The application has ended under an earlier leader: ${before}`)
-      await cluster.stop({ shutdown: `the application has ended: ${before}` })
+      await lingers(before)
+      await close('the cluster', cluster.stop({ shutdown: `the application has ended: ${before}` }))
       return await leave(EXIT_OF[before])
     }
     const { program, artifact } = opened
@@ -158,22 +169,23 @@ export async function jobmanager(
     const end = await Promise.race([session.ended, signal.promise])
     if (typeof end === 'string') {
       if (end === 'signal' && candidacy.availability !== undefined) return await leave(EXIT.finished)
-      await cluster.programs?.endAll()
-      await cluster.stop({ shutdown: 'the cluster was stopped' })
+      await close('what is kept of programs', cluster.programs?.endAll())
+      await close('the cluster', cluster.stop({ shutdown: 'the cluster was stopped' }))
       return await leave(EXIT.cancelled)
     }
     const { status, error } = end
     log(`The application has ended: ${status}${error === undefined ? '' : ` ${error.code} ${error.message}`}`)
-    await cluster.stop({ shutdown: `the application has ended: ${status}` })
+    await lingers(status)
+    await close('the cluster', cluster.stop({ shutdown: `the application has ended: ${status}` }))
     await artifact?.release()
     return await leave(EXIT_OF[status])
   } catch (error) {
     const { code, message } = errorToData(error)
     log(`${code} ${message}`)
-    await cluster.stop()
+    await close('the cluster', cluster.stop())
     return await leave(EXIT.failed)
   } finally {
-    await servers?.close()
+    await close('REST and metrics', servers?.close())
   }
 }
 

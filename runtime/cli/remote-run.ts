@@ -12,7 +12,7 @@ import { buildArtifact } from '../artifacts/build.ts'
 import { errorToData, isTailraceError, TailraceError } from '../core/errors.ts'
 import type { Exceptions } from '../rest/jobs-schemas.ts'
 import type { Sleep } from './await-operation.ts'
-import { clusterUrl } from './cluster-address.ts'
+import { awaitLeaderMs, clusterUrl } from './cluster-address.ts'
 import { type ClusterClient, clusterClient, errorOfText } from './cluster-client.ts'
 import { EXIT } from './exit-codes.ts'
 import { hasEnded } from './find-job.ts'
@@ -49,7 +49,7 @@ export async function remoteRun(
 ): Promise<number> {
   try {
     const { config, detached = false, jobmanager, parallelism } = flags
-    const client = clusterClient(clusterUrl({ address: jobmanager, config }))
+    const client = clusterClient(clusterUrl({ address: jobmanager, config }), { awaitLeaderMs: awaitLeaderMs(config) })
     const id = await submit(client, job, args, { config, parallelism, terminal })
     if (detached) {
       terminal.out(`${id}\n`)

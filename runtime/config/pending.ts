@@ -3,16 +3,11 @@
  * it out of here: catalogue.test.ts holds the list to what the sources read.
  */
 export const PENDING: ReadonlySet<string> = new Set([
-  'cluster.services.shutdown-timeout',
   'execution.checkpointing.local-backup.dirs',
   'execution.checkpointing.local-backup.enabled',
-  'execution.shutdown-on-application-finish',
   'execution.state-recovery.from-local',
   'io.tmp.dirs',
-  'jobmanager.memory.process.size',
   'process.jobmanager.working-dir',
   'process.taskmanager.working-dir',
   'process.working-dir',
-  'rest.await-leader-timeout',
-  'taskmanager.memory.process.size',
 ])

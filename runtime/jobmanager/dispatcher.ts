@@ -49,6 +49,8 @@ export interface DispatcherOptions {
   historyMax?: number
   /** Takes what print() writes. */
   onPrint?: JobOptions['onPrint']
+  /** For the log: what becomes of jobs, and why. */
+  log?: JobOptions['log']
   /** Where checkpoints are stored; without it jobs that take any are refused. */
   openStorage?: JobOptions['openStorage']
   /** Deletes a savepoint of anyone; without it disposing is refused. */
@@ -120,6 +122,7 @@ export class Dispatcher implements Cluster {
       onPrint: this.#options.onPrint ?? (() => {}),
       openStorage: this.#options.openStorage,
       warn: (text) => this.#options.onPrint?.('stderr', `${text}\n`),
+      ...(this.#options.log === undefined ? {} : { log: this.#options.log }),
       beforeEnd,
       onEnd: (end) => {
         this.#remember(jobId)

@@ -78,6 +78,8 @@ export interface JobOptions {
   openStorage?: OpenStorage | undefined
   /** Hears what went wrong and does not matter to the job. */
   warn(text: string): void
+  /** For the log: what becomes of the job, and why. */
+  log?(text: string): void
   /** Its outcome is certain: nothing of it is cleaned up or told before this resolves. Not asked for a job that goes on in the next cluster, nor for one whose values the program has taken. */
   beforeEnd?: ((end: JobEnd) => Promise<void>) | undefined
   /** Last of all, when what is left of it has been cleaned up. */
@@ -378,6 +380,7 @@ export class JobMaster implements JobContext {
     const nowMs = this.#touch()
     this.#history.move(state.status, nowMs)
     this.#rescales.entered(next.state, nowMs)
+    this.#log(`is ${state.status}`)
     if (!isEnd(state.status)) this.#options.toProgram({ type: 'jobStatus', jobId: this.id, status: state.status })
     state.enter()
   }
@@ -416,6 +419,7 @@ export class JobMaster implements JobContext {
   }
 
   addFailure(failure: Failure): void {
+    this.#log(`has failed: ${failure.error.code} ${failure.error.message}`)
     this.#exceptions.add(failure, this.#touch())
   }
   addConcurrent(failure: Failure): void {
@@ -562,6 +566,10 @@ export class JobMaster implements JobContext {
         accumulators: { ...this.#accumulators },
       },
     }
+  }
+
+  #log(what: string): void {
+    this.#options.log?.(`Job "${this.name}" (${this.id}) ${what}`)
   }
 
   #touch(): number {

@@ -208,8 +208,14 @@ export class ProgramSession {
       this.#ends({ status: 'FINISHED' })
       return
     }
-    const why = error === undefined ? 'process.exit() was called in it' : error.message
+    const why = error === undefined ? 'process.exit() was called in it' : whyOf(error)
     const text = `The program's thread ended with exit code ${code}: ${why}`
     this.#ends({ status: 'FAILED', error: errorToData(new TailraceError('TR-PROGRAM-002', text, { cause: error })) })
   }
+}
+
+function whyOf({ code, message }: Error & { code?: string }): string {
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY')
+    return 'its heap reached its limit, half of "jobmanager.memory.process.size" where that is set'
+  return message
 }

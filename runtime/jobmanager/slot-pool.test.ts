@@ -112,6 +112,10 @@ describe('SlotPool', () => {
 describe('exitError()', () => {
   it.each([
     [{ code: 1, error: Object.assign(new Error('x'), { code: 'ERR_WORKER_OUT_OF_MEMORY' }) }, 'ran out of memory'],
+    [
+      { code: 1, error: Object.assign(new Error('it holds 9 MB'), { code: 'TR-TASK-002' }) },
+      'ended: it holds 9 MB. Raise',
+    ],
     [{ code: 1, error: new Error('in a timer') }, 'outside of any task'],
     [{ code: 3 }, 'exit code 3 and no error'],
   ])('says of %o that it %s', (exit, text) => {

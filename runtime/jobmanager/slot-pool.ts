@@ -310,6 +310,13 @@ export function exitError(slot: number, { code, error }: HostExit): TailraceErro
       { cause: error },
     )
   }
+  if (error?.code === 'TR-TASK-002') {
+    return new TailraceError(
+      'TR-TASK-002',
+      `Slot ${slot} was ended: ${error.message}. Raise the memory, start more TaskManagers, or keep less in memory per slot`,
+      { cause: error },
+    )
+  }
   if (error !== undefined) {
     return new TailraceError(
       'TR-TASK-002',

@@ -5,8 +5,8 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { ConfigValues } from '../config/option.ts'
 import { JOB } from '../config/options/job.ts'
-import { SLOTS } from '../config/options/processes.ts'
-import { type Clock, type Schedule, systemClock, systemSchedule } from '../core/clock.ts'
+import { JOB_MANAGER, SLOTS } from '../config/options/processes.ts'
+import { backgroundSchedule, type Clock, type Schedule, systemClock, systemSchedule } from '../core/clock.ts'
 import { Dispatcher, type DispatcherOptions } from '../jobmanager/dispatcher.ts'
 import type { OpenStorage } from '../jobmanager/job-checkpoints.ts'
 import { jobStorage, savepointDisposer } from '../jobmanager/job-storage.ts'
@@ -20,6 +20,7 @@ import type { ProgramRef } from '../rpc/slot-messages.ts'
 import type { Leadership } from './high-availability.ts'
 import type { JobManagerPort } from './jobmanager-port.ts'
 import { KeptPrograms } from './kept-programs.ts'
+import { MemoryGuard, type ProcessMemory, processMemory } from './memory-guard.ts'
 
 export interface JobManagerOptions extends Pick<DispatcherOptions, 'onPrint' | 'historyMax' | 'operationKeptMs'> {
   configuration: Readonly<Record<string, string>>
@@ -57,6 +58,8 @@ export class JobManager {
   readonly #openStorage: OpenStorage
   readonly #port: JobManagerPort
   readonly #sessions = new Set<ProgramSession>()
+  readonly #memory: ProcessMemory
+  readonly #guard: MemoryGuard
 
   private constructor(options: JobManagerOptions) {
     const { configuration, environment, cwd, clock = systemClock, schedule = systemSchedule, log } = options
@@ -67,6 +70,13 @@ export class JobManager {
     this.#port = port
     this.programs = registry && new KeptPrograms({ registry, refuseUnlessLeader, onLost, schedule, log })
     const read = new ConfigValues(configuration, 'TR-CONFIG-001')
+    this.#memory = processMemory(read, JOB_MANAGER.memory, { memoryBytes: Number.POSITIVE_INFINITY })
+    this.#guard = new MemoryGuard({
+      memory: this.#memory,
+      residentBytes: () => process.memoryUsage.rss(),
+      schedule: options.schedule ?? backgroundSchedule,
+      log,
+    })
     this.#pool = new SlotPool(schedule)
     const { newId = () => randomBytes(16).toString('hex'), random = Math.random } = options
     const storage = { clock, schedule, random, newOwner: newId, environment, cwd, warn: log }
@@ -94,6 +104,7 @@ export class JobManager {
         cancelMs: read.get(JOB.cancellationTimeout),
       },
       openStorage: this.#openStorage,
+      log,
       disposeSavepoint: savepointDisposer(storage, configuration),
       ...(onPrint === undefined ? {} : { onPrint }),
       ...(historyMax === undefined ? {} : { historyMax }),
@@ -122,7 +133,7 @@ export class JobManager {
 
   /** Runs a program in a thread of this process; the session ends when it and its jobs have. */
   run(program: ProgramRef, watch: Watch = {}, record?: ProgramRecord): ProgramSession {
-    const { schedule = systemSchedule, startProgram = programThread } = this.#options
+    const { schedule = systemSchedule, startProgram = () => this.#programThread() } = this.#options
     const host = startProgram(program)
     const session = new ProgramSession({ host, program, dispatcher: this.dispatcher, schedule, record, ...watch })
     this.#sessions.add(session)
@@ -151,13 +162,22 @@ export class JobManager {
 
   /** Ends programs and jobs; `shutdown`: the TaskManagers, too. Checkpoints stay. */
   async stop({ shutdown }: { shutdown?: string } = {}): Promise<void> {
+    this.#guard.stop()
     for (const session of this.#sessions) session.stop()
     await this.#pool.stop()
     if (shutdown !== undefined) this.taskManagers.shutdown(shutdown)
     await this.#port.close()
   }
+
+  #programThread(): ProgramHost {
+    const { bytes, isConfigured } = this.#memory
+    const limits = { resourceLimits: { maxOldGenerationSizeMb: Math.floor((PROGRAM_SHARE * bytes) / 2 ** 20) } }
+    const entry = new URL('../program/program-thread', import.meta.url)
+    return this.#guard.watch(
+      threadHost<ToProgram, FromProgram>(entry, { name: 'program', ...(isConfigured ? limits : {}) }),
+    )
+  }
 }
 
-function programThread(): ProgramHost {
-  return threadHost<ToProgram, FromProgram>(new URL('../program/program-thread', import.meta.url), { name: 'program' })
-}
+/** What the heap of a program may have of the memory of the process, where that is set. */
+const PROGRAM_SHARE = 0.5

@@ -12,8 +12,12 @@ export interface LeaderAddress {
   close(): Promise<void>
 }
 
+/** Throws TR-CONFIG-001. */
 export function fixedAddress(configuration: Readonly<Record<string, string>>): LeaderAddress {
   const read = new ConfigValues(configuration, 'TR-CONFIG-001')
+  // Of a JobManager it means any port that is free.
+  if (read.get(JOB_MANAGER.port) === 0)
+    throw read.refusal(read.find(JOB_MANAGER.port)!, 'the port that the JobManager says it listens on')
   const address = { host: read.get(JOB_MANAGER.address), port: read.get(JOB_MANAGER.port) }
   return { find: async () => address, watch: () => () => {}, close: async () => {} }
 }

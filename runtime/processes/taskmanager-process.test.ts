@@ -164,3 +164,31 @@ it('a TaskManager that has lost its leader ends after leaderless.timeout', async
   const process = start(configuration, async () => address, { dial })
   expect((await process.ended).reason).toBe('nobody has led for 0.2 s (tailrace.leaderless.timeout)')
 })
+
+it.each<[Record<string, string>, { processBytes: number; slotHeapBytes: number }]>([
+  [{}, { processBytes: 2 ** 30, slotHeapBytes: Math.floor((0.7 * 2 ** 30) / 2) }],
+  [{ 'taskmanager.memory.process.size': '200m' }, { processBytes: 200 * 2 ** 20, slotHeapBytes: 70 * 2 ** 20 }],
+  [
+    { 'taskmanager.memory.process.size': '200m', 'taskmanager.memory.task.heap.size': '90m' },
+    { processBytes: 200 * 2 ** 20, slotHeapBytes: 90 * 2 ** 20 },
+  ],
+])('a TaskManager with %o deals its memory out', async (options, expected) => {
+  const said = Promise.withResolvers<RegisterTaskManager['memory']>()
+  const { address } = await leader(({ memory }) => {
+    said.resolve(memory)
+    return { outcome: 'registered', adopted: [], number: 1 }
+  })
+  const process = start({ 'taskmanager.numberOfTaskSlots': '2', ...options }, async () => address)
+  expect(await said.promise).toMatchObject(expected)
+  await process.stop('the test ends')
+})
+
+it('a TaskManager refuses heaps that do not fit into its memory', () => {
+  const options = {
+    'taskmanager.numberOfTaskSlots': '3',
+    'taskmanager.memory.process.size': '300m',
+    'taskmanager.memory.task.heap.size': '101m',
+  }
+  const never = async () => undefined
+  expect(() => start(options, never)).toThrow('with 3 slots, 100m or less, as all of them share the 300m')
+})

@@ -33,6 +33,7 @@ import type { UploadSizes } from '../taskmanager/snapshot-uploads.ts'
 import { TaskManager } from '../taskmanager/task-manager.ts'
 import { type DataPorts, dataPorts } from './data-ports.ts'
 import type { LeaderAddress } from './leader-address.ts'
+import { MemoryGuard, type ProcessMemory, processMemory } from './memory-guard.ts'
 
 export interface TaskManagerProcessOptions {
   configuration: Readonly<Record<string, string>>
@@ -61,6 +62,8 @@ export interface TaskManagerProcessOptions {
 /** What a TaskManager tells of the machine that it is on. */
 export interface Machine {
   memoryBytes: number
+  /** Of the container, if that bounds it. */
+  containerBytes?: number | undefined
   cpus: number
   nodeVersion: string
   /** Metrics of the process, as they are when {@link look} was called. */
@@ -84,6 +87,9 @@ export class TaskManagerProcess {
   readonly #fence = followerFence()
   readonly #startedMs: number
   readonly #slots: number
+  readonly #memory: ProcessMemory
+  readonly #slotHeapBytes: number
+  readonly #guard: MemoryGuard
   readonly #dataPorts: DataPorts
   readonly #end: (end: { reason: string; failed: boolean }) => void
   #session: { session: JobManagerSession; stores: JobStores; peer: JobManagerPeer } | undefined
@@ -104,6 +110,14 @@ export class TaskManagerProcess {
     this.#machine = options.machine ?? thisMachine(clock)
     this.#startedMs = clock.now()
     this.#slots = this.#read.get(SLOTS.perTaskManager) ?? 1
+    this.#memory = processMemory(this.#read, TASK_MANAGER.memory, this.#machine)
+    this.#slotHeapBytes = this.#slotHeap()
+    this.#guard = new MemoryGuard({
+      memory: this.#memory,
+      residentBytes: () => process.memoryUsage.rss(),
+      schedule: this.#background,
+      log: options.log,
+    })
     this.#dataPorts = dataPorts(this.#read, this.#slots)
     this.id = this.#read.get(TASK_MANAGER.id) ?? `${hostname()}-${randomBytes(4).toString('hex')}`
     const { promise, resolve } = Promise.withResolvers<{ reason: string; failed: boolean }>()
@@ -127,6 +141,7 @@ export class TaskManagerProcess {
     this.#unwatch()
     this.#turn.reject(new TailraceError('TR-CLUSTER-002', 'the TaskManager ends'))
     this.#machine.metrics.stop()
+    this.#guard.stop()
     await this.#leave()
     await this.#options.leader.close()
     this.#end({ reason, failed })
@@ -237,9 +252,9 @@ export class TaskManagerProcess {
     if (dialled.refused !== undefined) throw new TailraceError(dialled.refused.code, dialled.refused.message)
     const { peer } = dialled
     this.#localHost = localHost ?? ''
-    const { memoryBytes, cpus, nodeVersion } = this.#machine
+    const { cpus, nodeVersion } = this.#machine
     const slots = this.#slots
-    const slotHeapBytes = this.#slotHeap(slots)
+    const slotHeapBytes = this.#slotHeapBytes
     let stores: JobStores | undefined
     const taskManager = new TaskManager({
       id: this.id,
@@ -263,7 +278,7 @@ export class TaskManagerProcess {
       taskManagerId: this.id,
       host: this.host,
       slots,
-      memory: { processBytes: memoryBytes, slotHeapBytes, slotNetworkBytes: 0 },
+      memory: { processBytes: this.#memory.bytes, slotHeapBytes, slotNetworkBytes: 0 },
       cpus,
       version,
       nodeVersion,
@@ -329,11 +344,12 @@ export class TaskManagerProcess {
 
   #thread(slot: number, heapBytes: number): SlotThreadHost {
     const entry = new URL('../taskmanager/slot-thread', import.meta.url)
-    return threadHost(entry, {
+    const host: SlotThreadHost = threadHost(entry, {
       name: `slot-${slot}`,
       data: { data: this.#dataPort() } satisfies SlotThreadData,
       resourceLimits: { maxOldGenerationSizeMb: Math.floor(heapBytes / 2 ** 20) },
     })
+    return this.#guard.watch(host)
   }
 
   #dataPort(): DataPortSettings {
@@ -347,11 +363,24 @@ export class TaskManagerProcess {
     }
   }
 
-  #slotHeap(slots: number): number {
-    const { memoryBytes } = this.#machine
-    return this.#read.get(SLOTS.heap) ?? Math.max(256 * 2 ** 20, Math.floor((0.7 * memoryBytes) / slots))
+  /** Throws TR-CONFIG-001 when the heaps have more than there is. */
+  #slotHeap(): number {
+    const slots = this.#slots
+    const { bytes, from, isConfigured } = this.#memory
+    const given = this.#read.get(SLOTS.heap)
+    if (given === undefined)
+      return Math.max((isConfigured ? 32 : 256) * 2 ** 20, Math.floor((HEAPS_SHARE * bytes) / slots))
+    if (isConfigured && given * slots > bytes)
+      throw this.#read.refusal(
+        this.#read.find(SLOTS.heap)!,
+        `with ${slots} slots, ${Math.floor(bytes / slots / 2 ** 20)}m or less, as all of them share the ${Math.floor(bytes / 2 ** 20)}m of ${from},`,
+      )
+    return given
   }
 }
+
+/** What heaps of slots have of the memory, unless they are set. */
+const HEAPS_SHARE = 0.7
 
 /** The leader has said no: asking again soon would not help. */
 class Refused extends TailraceError {}
@@ -360,8 +389,10 @@ class Refused extends TailraceError {}
 const FATAL: ReadonlySet<string> = new Set(['TR-RPC-002', 'TR-RPC-003', 'TR-CONFIG-001'])
 
 function thisMachine(clock: Clock): Machine {
+  const constrained = process.constrainedMemory() || Number.POSITIVE_INFINITY
   return {
-    memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY),
+    memoryBytes: Math.min(totalmem(), constrained),
+    containerBytes: constrained < totalmem() ? constrained : undefined,
     cpus: availableParallelism(),
     nodeVersion: process.version,
     metrics: new ProcessReader(clock),

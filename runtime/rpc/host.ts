@@ -15,6 +15,8 @@ export interface Host<Out, In> {
   readonly port: Port<Out, In>
   /** Each handler is called once, also after {@link terminate}, and when it has ended before. Never inside this call. */
   onExit(handler: (exit: HostExit) => void): void
+  /** Bytes that it holds: its heap, and what is counted to that. Only a thread can say. */
+  memory?(): Promise<number>
   /** Ends it at once. Messages that it sent before may still come. */
   terminate(): void
 }
@@ -63,6 +65,14 @@ export function threadHost<Out, In>(
       close: () => void worker.terminate(),
     },
     onExit: (handler) => exits.tell(handler),
+    memory: async () => {
+      const {
+        total_heap_size: heap,
+        external_memory: external,
+        malloced_memory: rest,
+      } = await worker.getHeapStatistics()
+      return heap + external + rest
+    },
     terminate: () => void worker.terminate(),
   }
 }

@@ -65,7 +65,7 @@ export const TASK_MANAGER = {
     fallback: ['taskmanager.memory.flink.size'],
     type: memorySize({ atLeast: '128m' }),
     unset: 'what the machine or the container has',
-    text: 'All memory of a TaskManager: heaps of its slots, tables, buffers, and the rest.',
+    text: 'All memory of a TaskManager: heaps of its slots, which share 70 % of it, and tables, buffers and the rest. The slot that holds the most is ended (TR-TASK-002) before more is used.',
   }),
   registrationTimeout: option({
     key: 'taskmanager.registration.timeout',
@@ -120,8 +120,8 @@ export const JOB_MANAGER = {
     key: 'jobmanager.memory.process.size',
     fallback: ['jobmanager.memory.flink.size'],
     type: memorySize({ atLeast: '128m' }),
-    unset: 'what the machine or the container has',
-    text: 'All memory of a JobManager.',
+    unset: 'not bounded',
+    text: 'All memory of a JobManager, of which a program may have half for its heap. The program that holds the most is ended before more is used.',
   }),
   workingDirectory: option({
     key: 'process.jobmanager.working-dir',
@@ -210,12 +210,12 @@ export const CLUSTER = {
     key: 'cluster.services.shutdown-timeout',
     type: duration(),
     standard: '30 s',
-    text: 'What does not close within it is left.',
+    text: 'A JobManager that ends leaves what does not end within it: jobs, REST, the election.',
   }),
   shutdownWithApplication: option({
     key: 'execution.shutdown-on-application-finish',
     type: boolean,
     standard: 'true',
-    text: 'A cluster of one application ends with it.',
+    text: 'A cluster of one application ends with it; false: it stays, and shows what became of it, until somebody ends it.',
   }),
 }

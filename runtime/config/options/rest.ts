@@ -42,7 +42,7 @@ export const REST = {
     key: 'rest.await-leader-timeout',
     type: duration(),
     standard: '30 s',
-    text: 'How long a request waits for a JobManager to lead.',
+    text: 'How long a command waits for a JobManager to lead, at an address where one stands by.',
   }),
   contentLength: option({
     key: 'rest.server.max-content-length',
