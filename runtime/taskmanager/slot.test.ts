@@ -7,6 +7,7 @@ import { subtaskOfKeyGroup } from '../core/key-groups.ts'
 import { WatermarkStrategy } from '../core/watermarks.ts'
 import { planWithMaxParallelism } from '../graph/deployed-numbers.ts'
 import type { Partitioner, Plan } from '../graph/model.ts'
+import { threadPace } from './slot-pace.ts'
 import { type Build, TestJob } from './test-job.suite.ts'
 
 /** Runs a graph to its end. */
@@ -249,4 +250,56 @@ describe('Slot', () => {
     })
     expect(outcome.error).toMatchObject({ code: 'TR-TASK-001', operator: 'no start' })
   })
+
+  it('sleeps while its output waits for credit: it used to look for it again and again', async () => {
+    let full = true
+    let turns = 0
+    let written = 0
+    const taken = Promise.withResolvers<void>()
+    const sink = {
+      createWriter: () => ({
+        write: () => void written++,
+        pending() {
+          turns++
+          if (written > 0) taken.resolve()
+          return full && written > 0
+        },
+        flush() {},
+        close() {},
+      }),
+    }
+    let sleeps = 0
+    const pace: typeof threadPace = {
+      ...threadPace,
+      sleep(...how) {
+        sleeps++
+        return threadPace.sleep(...how)
+      },
+    }
+    // More records than all buffers of the channels hold: the rest is in the overflow.
+    const job = new TestJob({
+      parallelism: 1,
+      build: (add) => {
+        const one = add('one', 'source', numbers(1))
+        const many = { flatMap: (_: number, out: { collect(n: number): void }) => fill(out) }
+        const all = add('many', 'flat-map', { fn: many }, one)
+        add('sink', 'sink', { sink }, all, { kind: 'rebalance' }, true)
+      },
+      slot: { pace },
+    })
+    await taken.promise
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+    const before = turns
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+    expect(sleeps).toBeGreaterThan(0)
+    expect(turns - before).toBeLessThan(50)
+    full = false
+    await job.ended
+    expect(written).toBe(MANY)
+  })
 })
+
+const MANY = 200_000
+function fill(out: { collect(n: number): void }): void {
+  for (let n = 0; n < MANY; n++) out.collect(n)
+}

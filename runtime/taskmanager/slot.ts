@@ -26,7 +26,9 @@ import type { Task } from './task.ts'
 /** The loop gives way to the event loop after this time. */
 const SLICE_MS = 2
 /** … with channels to other processes: what it has made goes out then, and credit comes in. */
-const REMOTE_SLICE_MS = 0.5
+const REMOTE_SLICE_MS = 0.25
+/** … when one of them waits for credit. Measured (tumble10k over two TaskManagers): 13.0 M/s, and 11.0 with 0.5 ms in any case. */
+const STARVED_SLICE_MS = 0.1
 /** Counters move into shared memory at least this often. */
 const PUBLISH_MS = 50
 /** A sleep that is this short, or the first ones after work, block the thread: it delays messages by no more, and wakes up cheaply. */
@@ -304,17 +306,18 @@ export class Slot {
     this.#asleep = false
     if (!this.#running) return
     const startMs = this.#clock.monotonic()
-    const sliceMs = this.#links?.active === true ? REMOTE_SLICE_MS : SLICE_MS
+    const links = this.#links?.active === true ? this.#links : undefined
     for (let pass = 1; ; pass++) {
       if (this.step()) {
         this.#blocks = 0
         this.#socketsRead = false
       } else if (this.#sleep()) return
       const nowMs = this.#clock.monotonic()
+      const sliceMs = links === undefined ? SLICE_MS : links.starved ? STARVED_SLICE_MS : REMOTE_SLICE_MS
       if (nowMs - startMs > sliceMs || pass >= this.#pace.passesMax) {
         if (nowMs - this.#publishedMs > PUBLISH_MS) this.#publish()
         // One write for all that several passes have made.
-        this.#links?.flush()
+        links?.flush()
         this.#pace.giveWay(this.#run)
         return
       }

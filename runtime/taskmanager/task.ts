@@ -198,13 +198,17 @@ export class Task {
     this.#doing = 'idle'
     this.#stalled = 'no'
     if (overflow.size > 0) {
+      const before = overflow.size
       for (const writer of writers) writer.drain()
-      worked = true
       if (overflow.size > 0) {
         this.#doing = 'backPressured'
         this.#stalled = 'all'
         for (const writer of writers) writer.blocked()
         for (const writer of writers) writer.drain()
+      }
+      // A task that waits for credit lets its thread sleep: the credit wakes it.
+      if (overflow.size < before) worked = true
+      if (overflow.size > 0) {
         // A barrier may pass where records may not.
         return this.#takeTrigger() || worked
       }

@@ -1,5 +1,5 @@
 /**
- * A JobManager with its job and TaskManagers, each `tailrace …` in a process of its own, and a proxy in front of every port that they reach each other by.
+ * A JobManager with its job and TaskManagers, each `tailrace …` in a process of its own, and, unless they are `direct`, a proxy in front of every port that they reach each other by.
  *
  * What must hold: a process that ends without having been killed is noticed; nothing is left when {@link ProcessCluster.close} resolves.
  */
@@ -17,8 +17,13 @@ export interface ProcessClusterOptions {
   args: readonly string[]
   /** Of all processes. */
   configuration: Readonly<Record<string, string>>
-  /** Two JobManagers are elected by a lock file in this directory; else there is one, and its TaskManagers reach it by proxies. */
+  /** JobManagers are elected by a lock file in this directory, one of two unless told; else there is one, and its TaskManagers reach it by proxies. */
   standby?: string
+  jobManagers?: 1 | 2
+  /** No proxies: what goes between processes goes as it does for a user. */
+  direct?: boolean
+  /** The installed package, or its build, instead of this checkout. */
+  main?: string
   logFile: string
   /** The job's module. */
   job: string
@@ -31,7 +36,8 @@ interface Node {
   id: string
   /** How many have had another id. */
   others: number
-  rpc: TcpProxy
+  /** Undefined: processes reach each other directly. */
+  rpc: TcpProxy | undefined
   data: TcpProxy[]
   /** Behind the proxies of `data`. */
   ports: number[]
@@ -71,10 +77,14 @@ export class ProcessCluster {
   static async start(options: ProcessClusterOptions): Promise<ProcessCluster> {
     // A slot's next thread may begin before the last one has let go of its port.
     const perNode = 2 * options.slots + 1
-    const ports = await freePorts(2 + options.taskManagers * (1 + 2 * perNode))
+    const ports = await freePorts(2 + (options.direct ? 0 : options.taskManagers * (1 + 2 * perNode)))
     const own = ports.splice(0, 2)
     const nodes: Node[] = []
     for (let i = 0; i < options.taskManagers; i++) {
+      if (options.direct) {
+        nodes.push({ id: `tm-${i}`, others: 0, rpc: undefined, data: [], ports: [], child: undefined })
+        continue
+      }
       const rpc = await TcpProxy.listen(ports.pop()!)
       rpc.target = own[0]!
       const bound = ports.splice(0, perNode)
@@ -93,7 +103,7 @@ export class ProcessCluster {
   }
 
   get jobManagers(): number {
-    return this.#options.standby === undefined ? 1 : 2
+    return this.#options.standby === undefined ? 1 : (this.#options.jobManagers ?? 2)
   }
 
   /** Of the same identity as the last one, when that has gone. */
@@ -104,7 +114,7 @@ export class ProcessCluster {
     const id = `jm-${which}`
     const own = standby === undefined ? { 'jobmanager.rpc.port': String(this.#rpcPort) } : this.#elected
     const child = this.#start(id, [
-      ...['jobmanager', job, '--port', standby === undefined ? String(this.restPort) : '0', '--metrics-port', '0'],
+      ...['jobmanager', job, '--port', this.jobManagers === 1 ? String(this.restPort) : '0', '--metrics-port', '0'],
       ...this.#configuration({ ...own, 'jobmanager.resource-id': id }),
       ...args,
     ])
@@ -150,9 +160,13 @@ export class ProcessCluster {
         'taskmanager.resource-id': id,
         'taskmanager.numberOfTaskSlots': String(this.#options.slots),
         'taskmanager.host': '127.0.0.1',
-        'taskmanager.data.port': one.data.map(({ port }) => port).join(','),
-        'taskmanager.data.bind-port': one.ports.join(','),
-        'jobmanager.rpc.port': String(one.rpc.port),
+        ...(one.rpc === undefined
+          ? { 'jobmanager.rpc.port': String(this.#rpcPort) }
+          : {
+              'taskmanager.data.port': one.data.map(({ port }) => port).join(','),
+              'taskmanager.data.bind-port': one.ports.join(','),
+              'jobmanager.rpc.port': String(one.rpc.port),
+            }),
         ...this.#elected,
       }),
     ])
@@ -165,6 +179,11 @@ export class ProcessCluster {
   killTaskManager(node: number): void {
     const { child } = this.#nodes[node]!
     if (child !== undefined) this.#kill(child)
+  }
+
+  /** Of all processes that live. */
+  get pids(): number[] {
+    return [...this.#live.keys()].map(({ pid }) => pid!)
   }
 
   /** All of it stands still; sockets stay open. */
@@ -182,7 +201,7 @@ export class ProcessCluster {
 
   proxies(node: number, link: 'rpc' | 'data'): TcpProxy[] {
     const { rpc, data } = this.#nodes[node]!
-    return link === 'rpc' ? [rpc] : data
+    return link === 'rpc' ? (rpc === undefined ? [] : [rpc]) : data
   }
 
   /** Ends what is left, and proxies. TaskManagers end by themselves when their JobManager has told them. */
@@ -193,7 +212,7 @@ export class ProcessCluster {
     const timer = setTimeout(() => this.#killAll(), END_MS)
     await Promise.all(this.#live.values())
     clearTimeout(timer)
-    for (const { rpc, data } of this.#nodes) for (const proxy of [rpc, ...data]) await proxy.close()
+    for (const { rpc, data } of this.#nodes) for (const proxy of [rpc, ...data]) await proxy?.close()
   }
 
   /** Ends all processes at once. */
@@ -216,8 +235,8 @@ export class ProcessCluster {
   }
 
   #start(name: string, args: string[]): ChildProcess {
-    const { logFile, onLine } = this.#options
-    const child = startTailrace(args)
+    const { logFile, onLine, main } = this.#options
+    const child = startTailrace(args, main === undefined ? {} : { main })
     for (const stream of [child.stdout!, child.stderr!]) {
       let rest = ''
       stream.on('data', (chunk: Buffer) => {

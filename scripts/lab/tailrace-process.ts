@@ -7,19 +7,18 @@ const root = join(import.meta.dirname, '../..')
 export interface TailraceProcessOptions {
   /** URL of a module that is loaded before anything else, which may talk to this process. */
   spy?: string
+  /** The built command, as it is installed, instead of that of this checkout. */
+  main?: string
 }
 
 /** Its output is piped. */
-export function startTailrace(args: readonly string[], { spy }: TailraceProcessOptions = {}): ChildProcess {
+export function startTailrace(args: readonly string[], { spy, main }: TailraceProcessOptions = {}): ChildProcess {
   const child = spawn(
     process.execPath,
     [
-      ...[
-        '--import',
-        new URL('../register-tailrace.mjs', import.meta.url).href,
-        ...(spy === undefined ? [] : ['--import', spy]),
-      ],
-      join(root, 'runtime/cli/main.ts'),
+      ...(main === undefined ? ['--import', new URL('../register-tailrace.mjs', import.meta.url).href] : []),
+      ...(spy === undefined ? [] : ['--import', spy]),
+      main ?? join(root, 'runtime/cli/main.ts'),
       ...args,
     ],
     { stdio: ['ignore', 'pipe', 'pipe', ...(spy === undefined ? [] : (['ipc'] as const))], env: environment() },

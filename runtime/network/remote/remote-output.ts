@@ -166,6 +166,7 @@ export class RemoteOutput implements OutputEnd {
 
   waitForCredit(buffers: number): void {
     this.#waits = true
+    this.#buffers.starved = true
     this.#want(buffers)
   }
 

@@ -5,6 +5,8 @@
 import { BUFFER_BYTES } from '../buffer-pool.ts'
 
 export class SendBuffers {
+  /** A channel has found no credit since this was set to false: what would give it some should be read soon. */
+  starved = false
   readonly bytes: Buffer[] = []
   readonly views: DataView[] = []
   readonly #free: number[] = []

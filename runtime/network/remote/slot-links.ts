@@ -95,6 +95,11 @@ export class SlotLinks {
     return this.#links.size > 0
   }
 
+  /** A channel waits for credit: the slot should soon give way, so that what has come is read. */
+  get starved(): boolean {
+    return this.#port.buffers.starved
+  }
+
   /** A new attempt; the one before ends. Of another job than the last, kept connections are closed. */
   begin(deployment: LinksDeployment): void {
     this.end()
@@ -297,6 +302,7 @@ export class SlotLinks {
         for (const link of this.#active) link.recall()
       }
     }
+    this.#port.buffers.starved = false
     for (const link of this.#active) link.flush()
   }
 
