@@ -3,7 +3,9 @@
  */
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { workingDirectory } from '../config/directories.ts'
 import { ConfigValues } from '../config/option.ts'
+import { JOB_MANAGER } from '../config/options/processes.ts'
 import { ARTIFACTS } from '../config/options/security.ts'
 import { AllowedHosts } from './hosts.ts'
 
@@ -36,13 +38,18 @@ export const REDIRECTS_MAX = 5
 /**
  * Throws TR-ARTIFACT-001 for a value that cannot be used.
  *
+ * @param own says where the process works
+ *
  * @example
  * artifactSettings({ 'tailrace.artifacts.allowed-hosts': 'builds.corp;10.1.0.0/16' }).timeoutMs // 300000
  */
-export function artifactSettings(configuration: Readonly<Record<string, string>>): ArtifactSettings {
+export function artifactSettings(
+  configuration: Readonly<Record<string, string>>,
+  own = JOB_MANAGER.workingDirectory,
+): ArtifactSettings {
   const read = new ConfigValues(configuration, 'TR-ARTIFACT-001')
   return {
-    dir: read.get(ARTIFACTS.directory) ?? defaultDirectory(),
+    dir: read.get(ARTIFACTS.directory) ?? defaultDirectory(workingDirectory(read, own)),
     allowHttp: read.get(ARTIFACTS.plainHttp),
     headers: read.get(ARTIFACTS.headers) ?? {},
     allowed: allowedHosts(read),
@@ -56,8 +63,8 @@ export function artifactSettings(configuration: Readonly<Record<string, string>>
 }
 
 /** Of this user, as what lies there is run. */
-function defaultDirectory(): string {
-  return join(tmpdir(), `tailrace-artifacts-${process.getuid?.() ?? 'user'}`)
+function defaultDirectory(parent = tmpdir()): string {
+  return join(parent, `tailrace-artifacts-${process.getuid?.() ?? 'user'}`)
 }
 
 function allowedHosts(read: ConfigValues): AllowedHosts {

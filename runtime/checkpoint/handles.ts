@@ -1,7 +1,7 @@
 /**
  * Where handles are in the metadata of a checkpoint: one walk for everyone who counts, copies or rewrites them.
  */
-import type { CheckpointMetadata, OperatorSnapshot, StateHandle } from './model.ts'
+import type { CheckpointMetadata, OperatorSnapshot, StateHandle, SubtaskRestore } from './model.ts'
 
 /**
  * Metadata with another handle in each handle's place, in a fixed order: by operator, subtask, keyed chunks before lists. The rest is shared, not
@@ -53,6 +53,14 @@ export function statesOfSnapshot(snapshot: OperatorSnapshot | null): { handle: S
     ...chunks.map(({ handle }) => ({ handle, states })),
     ...snapshot.lists.map(({ handle, name }) => ({ handle, states: [name] })),
   ]
+}
+
+/** Handles of what one subtask is given back. */
+export function handlesOfRestore(restore: SubtaskRestore | undefined): StateHandle[] {
+  return (restore?.operators ?? []).flatMap(({ keyed, lists }) => [
+    ...keyed.flatMap(({ chunks }) => chunks.map(({ handle }) => handle)),
+    ...lists.flatMap(({ parts }) => parts.map(({ handle }) => handle)),
+  ])
 }
 
 /** Bytes that a handle stands for. */

@@ -9,17 +9,18 @@
  */
 import type { TypeDescription } from '../core/types.ts'
 
+/** Bytes of a file of the store. */
+export interface FileHandle {
+  /** Key in the store below the deployment's folder, such as `shared/3-5f0c…`; absolute (with a scheme or a leading slash) in a savepoint of others. */
+  file: string
+  offset: number
+  length: number
+  /** CRC-32 of these bytes, made by the slot that took them: whoever reads them compares. Each handle of a checkpoint has it; one of a file whose parts have their own has none. */
+  crc32?: number
+}
+
 /** Bytes of a file of the store, or, when they are few, the bytes themselves. */
-export type StateHandle =
-  | {
-      /** Key in the store below the deployment's folder, such as `shared/3-5f0c…`; absolute (with a scheme or a leading slash) in a savepoint of others. */
-      file: string
-      offset: number
-      length: number
-      /** CRC-32 of these bytes, made by the slot that took them: whoever reads them compares. Each handle of a checkpoint has it; one of a file whose parts have their own has none. */
-      crc32?: number
-    }
-  | { bytes: Uint8Array }
+export type StateHandle = FileHandle | { bytes: Uint8Array }
 
 /** What rows of a table are; the row's fields are fixed by the kind. `k` is the key. */
 export type TableKind =

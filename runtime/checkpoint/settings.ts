@@ -8,6 +8,7 @@
 import { ConfigValues } from '../config/option.ts'
 import { CHECKPOINTING, RECOVERY } from '../config/options/checkpointing.ts'
 import { REST } from '../config/options/rest.ts'
+import { type LocalRecovery, localRecovery } from './local-recovery.ts'
 import { type RestoreSettings, restoreSettings } from './restore-settings.ts'
 
 export type CheckpointMode = 'EXACTLY_ONCE' | 'AT_LEAST_ONCE'
@@ -37,6 +38,8 @@ export interface CheckpointSettings {
   savepointDirectory: string | undefined
   /** What the job begins with when its own store has nothing. */
   restore: RestoreSettings | undefined
+  /** Copies on the disks of TaskManagers. */
+  local: LocalRecovery
   /** State without an operator is left behind when the job goes on from a checkpoint or savepoint. */
   allowNonRestoredState: boolean
   /** `web.checkpoints.history`: how many are shown. */
@@ -66,6 +69,7 @@ export function readCheckpointSettings(options: Readonly<Record<string, string>>
     directory: read.get(CHECKPOINTING.directory),
     savepointDirectory: read.get(CHECKPOINTING.savepointDirectory),
     restore: restoreSettings(options),
+    local: localRecovery(options, read.get(CHECKPOINTING.directory)),
     allowNonRestoredState: read.get(RECOVERY.ignoreUnclaimed),
     historyMax: read.get(REST.checkpointHistory),
   }

@@ -129,7 +129,7 @@ describe('SharedFiles', () => {
 describe('names of files', () => {
   it('are parsed', () => {
     const hash = sha256(bytesOf('x'))
-    expect(parseSharedName(`shared/12-7-${hash}`)).toEqual({ epoch: 12, sha256: hash })
+    expect(parseSharedName(`shared/12-7-${hash}`)).toEqual({ epoch: 12, number: 7, sha256: hash })
     for (const other of [`shared/12-${hash}`, `shared/a-1-${hash}`, `shared/1-1-${hash}0`, `x/shared/1-1-${hash}`])
       expect(parseSharedName(other)).toBeUndefined()
   })

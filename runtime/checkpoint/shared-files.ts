@@ -17,12 +17,12 @@ import type { StateHandle } from './model.ts'
 import type { ObjectStore } from './object-store.ts'
 import { isAbsolutePath } from './savepoint-path.ts'
 
-const SHARED_NAME = /^shared\/(\d{1,15})-\d{1,15}-([0-9a-f]{64})$/
+const SHARED_NAME = /^shared\/(\d{1,15})-(\d{1,15})-([0-9a-f]{64})$/
 
 /** What the name of a file says; undefined: it is none of ours. */
-export function parseSharedName(name: string): { epoch: number; sha256: string } | undefined {
+export function parseSharedName(name: string): { epoch: number; number: number; sha256: string } | undefined {
   const match = SHARED_NAME.exec(name)
-  return match === null ? undefined : { epoch: Number(match[1]), sha256: match[2]! }
+  return match === null ? undefined : { epoch: Number(match[1]), number: Number(match[2]), sha256: match[3]! }
 }
 
 export function sharedName(epoch: number, number: number, hash: string): string {

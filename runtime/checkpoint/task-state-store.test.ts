@@ -35,7 +35,7 @@ describe('TaskStateStore', () => {
   it('gives each writer names of its own, in the epoch of the JobManager', async () => {
     const { writerOf, files } = await begin()
     const [a, b] = [writerOf(1), writerOf(2)]
-    const handles = [await a.write(BYTES), await a.write(BYTES), await b.write(BYTES)]
+    const handles = [await a.write(BYTES, 1), await a.write(BYTES, 1), await b.write(BYTES, 1)]
     expect(handles.map((handle) => ('file' in handle ? handle.file.slice(0, 20) : ''))).toEqual([
       'shared/1-10000000001',
       'shared/1-10000000002',
@@ -49,7 +49,7 @@ describe('TaskStateStore', () => {
     const { store, writerOf, files } = await begin()
     const state = writerOf(1)
     const complete = async (id: number) => {
-      const handle = await state.write(Buffer.alloc(40_000, id))
+      const handle = await state.write(Buffer.alloc(40_000, id), 1)
       store.written([handle])
       return store.complete(checkpointOf(id, [handle]))
     }
@@ -64,14 +64,14 @@ describe('TaskStateStore', () => {
 
   it('is not believed when it has not said what it wrote', async () => {
     const { store, writerOf } = await begin()
-    const handle = await writerOf(1).write(BYTES)
+    const handle = await writerOf(1).write(BYTES, 1)
     await expect(store.complete(checkpointOf(1, [handle]))).rejects.toMatchObject({ code: 'TR-CHECKPOINT-001' })
   })
 
   it('has what was acknowledged too late deleted by the JobManager, what was not by itself', async () => {
     const { store, writerOf, files } = await begin()
     const state = writerOf(1)
-    const [late, own] = [await state.write(BYTES), await state.write(BYTES)]
+    const [late, own] = [await state.write(BYTES, 1), await state.write(BYTES, 1)]
     store.written([late])
     await store.discard(1, [late])
     await state.discard(1, [own])
@@ -82,7 +82,7 @@ describe('TaskStateStore', () => {
   it('says that it was taken over from when a file is gone that a newer owner need not keep', async () => {
     const { objects, store, writerOf, clock } = await begin()
     const state = writerOf(1)
-    const handle = await state.write(BYTES)
+    const handle = await state.write(BYTES, 1)
     store.written([handle])
     await store.discard(1, [handle])
     await store.close()
@@ -106,9 +106,9 @@ describe('TaskStateStore', () => {
       writer: 1,
       openOther: async () => null!,
     })
-    const handle: StateHandle = await state.write(BYTES)
+    const handle: StateHandle = await state.write(BYTES, 1)
     expect(handle).toEqual({ bytes: new Uint8Array(BYTES) })
     expect(await state.read(handle)).toEqual(new Uint8Array(BYTES))
-    await expect(state.write(Buffer.alloc(IN_MEMORY_BYTES_MAX + 1))).rejects.toThrow('execution.checkpointing.dir')
+    await expect(state.write(Buffer.alloc(IN_MEMORY_BYTES_MAX + 1), 1)).rejects.toThrow('execution.checkpointing.dir')
   })
 })

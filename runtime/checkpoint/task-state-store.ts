@@ -8,10 +8,10 @@
 import { TailraceError } from '../core/errors.ts'
 import { bounded } from './bounded.ts'
 import { Claims } from './claims.ts'
-import type { StateHandle } from './model.ts'
+import type { FileHandle, StateHandle } from './model.ts'
 import type { ObjectStore } from './object-store.ts'
 import { StateReader } from './read-state.ts'
-import { sha256, sharedName } from './shared-files.ts'
+import { parseSharedName, sha256, sharedName } from './shared-files.ts'
 
 export interface TaskStateOptions {
   /** undefined: state goes with the acknowledgement, into the memory of the JobManager. */
@@ -22,20 +22,45 @@ export interface TaskStateOptions {
   /** From 1 to {@link WRITERS_MAX}; no other TaskManager has it in this epoch. */
   writer: number
   openOther(url: string): Promise<ObjectStore>
+  /** Nearer than the store; none unless given. */
+  copies?: StateCopies
   writesMax?: number
+}
+
+/** A second copy of what is written, which may be lost. No call rejects. */
+export interface StateCopies {
+  /** Resolves when the memory of the bytes is not read any more. */
+  write(checkpointId: number, file: string, bytes: Uint8Array): Promise<void>
+  /** Bytes that are proven to be those of the handle; undefined: there are none. */
+  read(handle: FileHandle): Promise<Uint8Array | undefined>
+  /** Nobody will read these. */
+  forget(files: Iterable<string>): void
+}
+
+/** Who has written a file, of all TaskManagers that have written for a job. */
+export interface WriterRef {
+  epoch: number
+  writer: number
 }
 
 /** Writers of an epoch, the JobManager, which is number 0, not counted. */
 export const WRITERS_MAX = 99_999
 const FILES_PER_WRITER = 10_000_000_000
 const WRITES_MAX = 8
+
+/** What the name of a file says of its writer; undefined: it is a name of others. Number 0 is the JobManager. */
+export function writerOf(file: string): WriterRef | undefined {
+  const shared = parseSharedName(file)
+  return shared && { epoch: shared.epoch, writer: Math.floor(shared.number / FILES_PER_WRITER) }
+}
+
 /** As Flink's for state in the JobManager's memory. */
 export const IN_MEMORY_BYTES_MAX = 5 * 2 ** 20
 
 /**
  * @example
  * const state = new TaskStateStore({ store, folder: 'my-job', epoch: 3, writer: 1, openOther })
- * const handle = await state.write(bytes) // { file: 'shared/3-10000000001-…', offset: 0, length }
+ * const handle = await state.write(bytes, 17) // { file: 'shared/3-10000000001-…', offset: 0, length }
  */
 export class TaskStateStore {
   readonly #options: TaskStateOptions
@@ -53,8 +78,8 @@ export class TaskStateStore {
   }
 
   /** Throws the store's errors, and TR-CHECKPOINT-001 for more than the JobManager keeps in its memory. */
-  async write(bytes: Uint8Array): Promise<StateHandle> {
-    const { store, epoch, writer } = this.#options
+  async write(bytes: Uint8Array, checkpointId: number): Promise<StateHandle> {
+    const { store, epoch, writer, copies } = this.#options
     if (store === undefined) {
       if (bytes.length > IN_MEMORY_BYTES_MAX)
         throw new TailraceError(
@@ -64,7 +89,15 @@ export class TaskStateStore {
       return { bytes: new Uint8Array(bytes) }
     }
     const file = sharedName(epoch, writer * FILES_PER_WRITER + ++this.#files, sha256(bytes))
-    await this.#bound(() => store.put(this.#prefix + file, bytes))
+    const copied = copies?.write(checkpointId, file, bytes)
+    try {
+      await this.#bound(() => store.put(this.#prefix + file, bytes))
+    } catch (error) {
+      copies?.forget([file])
+      throw error
+    } finally {
+      await copied
+    }
     return { file, offset: 0, length: bytes.length }
   }
 
@@ -77,7 +110,7 @@ export class TaskStateStore {
         `Cannot read "${handle.file}": the job has no "execution.checkpointing.dir"`,
       )
     try {
-      return await this.#reader.read(handle)
+      return (await this.#options.copies?.read(handle)) ?? (await this.#reader.read(handle))
     } catch (error) {
       const { store, epoch } = this.#options
       await new Claims(store!, this.#prefix).refuseIfDeposed(epoch, `read state in "${store!.url}/${this.#prefix}"`)
@@ -87,8 +120,9 @@ export class TaskStateStore {
 
   /** Deletes files that no acknowledgement has named. */
   async discard(_checkpointId: number, handles: readonly StateHandle[]): Promise<void> {
-    const files = new Set(handles.flatMap((handle) => ('file' in handle ? [this.#prefix + handle.file] : [])))
-    if (files.size > 0) await this.#options.store?.delete([...files])
+    const files = new Set(handles.flatMap((handle) => ('file' in handle ? [handle.file] : [])))
+    this.#options.copies?.forget(files)
+    if (files.size > 0) await this.#options.store?.delete([...files].map((file) => this.#prefix + file))
   }
 
   async close(): Promise<void> {

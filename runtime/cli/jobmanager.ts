@@ -26,6 +26,7 @@ import { type Candidacy, standForElection } from './leadership.ts'
 import { openProcessLog } from './process-log.ts'
 import { type Servers, startServers } from './servers.ts'
 import { resolveSettings } from './settings.ts'
+import { useTemporaryDirectory } from './temporary-directory.ts'
 import type { Terminal } from './terminal.ts'
 
 export interface JobManagerFlags extends ConfigurationFlags {
@@ -65,6 +66,7 @@ export async function jobmanager(
     cwd: terminal.cwd,
     error: (text) => terminal.error(text),
   })
+  useTemporaryDirectory(config, process.env, terminal.cwd)
   const settings = resolveSettings({ ...flags, web: true, config })
   const shipped = new ShippedArtifacts()
   const tls = internalTls(settings.options)

@@ -14,6 +14,7 @@ import { reportError } from './report-error.ts'
 import { type Servers, startServers } from './servers.ts'
 import { type RunFlags, resolveSettings } from './settings.ts'
 import { styleFor } from './style.ts'
+import { useTemporaryDirectory } from './temporary-directory.ts'
 import { processTerminal } from './terminal.ts'
 
 const style = styleFor(process.stderr, process.env)
@@ -25,6 +26,7 @@ const USAGE = new Set<ErrorCode>(['TR-CLI-001', 'TR-CONFIG-001', 'TR-ARTIFACT-00
 export async function run(job: string, args: string[], flags: RunFlags): Promise<number> {
   try {
     const settings = resolveSettings(flags)
+    useTemporaryDirectory(settings.options, process.env, process.cwd())
     const { program, artifact } = await openJob(job, args, settings.options, processTerminal(process))
     const cluster = await EmbeddedCluster.start({
       host: 'worker',

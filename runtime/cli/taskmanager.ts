@@ -1,8 +1,12 @@
 /** `tailrace taskmanager`: hosts slots for a JobManager until it is told to end. */
+import { hostname } from 'node:os'
 import { openArtifactCache } from '../artifacts/cache.ts'
 import { artifactSettings } from '../artifacts/settings.ts'
+import { ConfigValues } from '../config/option.ts'
+import { TASK_MANAGER } from '../config/options/processes.ts'
 import { openClusterElection } from '../processes/high-availability.ts'
 import { electedAddress, fixedAddress } from '../processes/leader-address.ts'
+import { openLocalDisk } from '../processes/local-disk.ts'
 import { fetchProgram } from '../processes/shipped-artifacts.ts'
 import { TaskManagerProcess } from '../processes/taskmanager-process.ts'
 import { internalTls } from '../rpc/tls/internal-tls.ts'
@@ -10,6 +14,7 @@ import { tcpDial } from '../rpc/wire/tcp.ts'
 import { type ConfigurationFlags, commandConfiguration } from './configuration.ts'
 import { EXIT } from './exit-codes.ts'
 import { openProcessLog } from './process-log.ts'
+import { useTemporaryDirectory } from './temporary-directory.ts'
 import type { Terminal } from './terminal.ts'
 
 export interface TaskManagerFlags extends ConfigurationFlags {
@@ -23,8 +28,15 @@ export async function taskmanager(flags: TaskManagerFlags, terminal: Terminal): 
     cwd: terminal.cwd,
     error: (text) => terminal.error(text),
   })
-  const settings = artifactSettings(configuration)
+  useTemporaryDirectory(configuration, process.env, terminal.cwd)
+  const settings = artifactSettings(configuration, TASK_MANAGER.workingDirectory)
   const cache = await openArtifactCache({ dir: settings.dir, sizeMax: settings.cacheMax })
+  const localDisk = await openLocalDisk({
+    configuration,
+    id: new ConfigValues(configuration, 'TR-CONFIG-001').get(TASK_MANAGER.id) ?? hostname(),
+    cwd: terminal.cwd,
+    log,
+  })
   const election = await openClusterElection({ configuration, environment: process.env, log })
   const taskManager = TaskManagerProcess.start({
     configuration,
@@ -32,12 +44,14 @@ export async function taskmanager(flags: TaskManagerFlags, terminal: Terminal): 
     leader: election === undefined ? fixedAddress(configuration) : electedAddress(election),
     dial: tcpDial(internalTls(configuration)),
     localProgram: (program, peer) => fetchProgram(program, peer, { settings, cache }),
+    localDisk,
     log,
     logs,
   })
   log(`TaskManager ${taskManager.id} starts`)
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => void taskManager.stop(`it got ${name}`))
   const { reason, failed } = await taskManager.ended
+  await localDisk.close()
   log(`TaskManager ${taskManager.id} ends: ${reason}`)
   return failed ? EXIT.failed : EXIT.finished
 }

@@ -3,11 +3,4 @@
  * it out of here: catalogue.test.ts holds the list to what the sources read.
  */
 export const PENDING: ReadonlySet<string> = new Set([
-  'execution.checkpointing.local-backup.dirs',
-  'execution.checkpointing.local-backup.enabled',
-  'execution.state-recovery.from-local',
-  'io.tmp.dirs',
-  'process.jobmanager.working-dir',
-  'process.taskmanager.working-dir',
-  'process.working-dir',
 ])

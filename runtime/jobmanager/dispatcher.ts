@@ -39,7 +39,7 @@ export interface DispatcherOptions {
   /** TaskManagers come and go, so a job waits for its slots; else one that finds too few is refused at once. */
   waitForSlots?: boolean
   /** TaskManagers in processes of their own; undefined: the only one shares this process. */
-  taskManagers?: Pick<TaskManagers, 'views' | 'inspection'>
+  taskManagers?: Pick<TaskManagers, 'views' | 'inspection'> & Partial<Pick<TaskManagers, 'jobEnded' | 'holderOf'>>
   /** A new id of a job, or of an operation: 32 hex digits. */
   newJobId(): string
   clock?: Clock
@@ -110,8 +110,9 @@ export class Dispatcher implements Cluster {
       program,
       replay,
       slots,
-      acquireSlots: (count, choice) => this.#options.pool.acquire(jobId, count, choice),
+      acquireSlots: (count, ...which) => this.#options.pool.acquire(jobId, count, ...which),
       claimSlots: (count) => this.#claimSlots(jobId, count),
+      holderOf: (writer, ours) => this.#options.taskManagers?.holderOf?.(jobId, writer, ours),
       newToken: () => randomBytes(16).toString('hex'),
       freeSlots: () => this.#options.pool.free,
       clock: this.#clock,
@@ -126,6 +127,7 @@ export class Dispatcher implements Cluster {
       beforeEnd,
       onEnd: (end) => {
         this.#remember(jobId)
+        this.#options.taskManagers?.jobEnded?.(jobId)
         onEnd(job, end)
       },
     }

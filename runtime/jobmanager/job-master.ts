@@ -14,6 +14,7 @@ import {
   NO_CHECKPOINTS,
 } from '../checkpoint/coordinator/statistics-model.ts'
 import { type CheckpointSettings, readCheckpointSettings } from '../checkpoint/settings.ts'
+import type { WriterRef } from '../checkpoint/task-state-store.ts'
 import { ConfigValues } from '../config/option.ts'
 import { REST } from '../config/options/rest.ts'
 import type { Clock } from '../core/clock.ts'
@@ -30,6 +31,7 @@ import { type AttemptStart, FROM_NOTHING, JobCheckpoints, type OpenStorage } fro
 import { JobSlots } from './job-slots.ts'
 import { isEnd, isTaskEnd, type JobEndStatus, StatusHistory } from './job-status.ts'
 import { type AboutJob, JobTraffic } from './job-traffic.ts'
+import { localBytes } from './local-state.ts'
 import { Rescales } from './rescales.ts'
 import {
   decideRestart,
@@ -41,6 +43,7 @@ import {
   readRestartStrategy,
 } from './restart-strategy.ts'
 import type { Parallelism } from './scheduler/decide-parallelism.ts'
+import type { LocalBytes } from './scheduler/decide-places.ts'
 import { Initializing } from './scheduler/initializing.ts'
 import type { JobContext, JobState, Next } from './scheduler/job-state.ts'
 import { nextState } from './scheduler/next-state.ts'
@@ -59,12 +62,14 @@ export interface JobOptions {
   replay: ProgramReplay
   /** Taken for it already. */
   slots: SlotLease[]
-  /** More of them; undefined when the cluster has fewer. */
-  acquireSlots(count: number, choice: SlotChoice): SlotLease[] | undefined
+  /** More of them; undefined when the cluster has fewer. Those of `wished` TaskManagers come first, as far as they are free. */
+  acquireSlots(count: number, choice: SlotChoice, wished: readonly string[]): SlotLease[] | undefined
   /** Of the cluster. */
   freeSlots(): number
   /** Asks younger jobs for slots that they do not use. */
   claimSlots?(count: number): void
+  /** Who has local copies of what this writer has written for the job; `ours`: under this JobManager. Nobody unless given. */
+  holderOf?: ((writer: WriterRef, ours: boolean) => string | undefined) | undefined
   clock: Clock
   timeouts: JobTimeouts
   schedule: Schedule
@@ -152,8 +157,9 @@ export class JobMaster implements JobContext {
     this.#rescales.begin('INITIAL_SCHEDULE', plan, this.#requirements, clock.now())
     this.slots = new JobSlots({
       leases: options.slots,
-      acquire: (count, choice) => options.acquireSlots(count, choice),
+      acquire: (...which) => options.acquireSlots(...which),
       placement: this.settings.placement,
+      localBytes: (plan) => this.#localBytes(plan),
       onMessage: (message) => this.#traffic.late(message),
     })
     // For views, until the first one is made.
@@ -454,6 +460,16 @@ export class JobMaster implements JobContext {
       const keep = this.#keepCheckpoints
       void this.#checkpoints.close({ status, code: end.error?.code, keep }).then(() => this.#options.onEnd(end))
     }
+  }
+
+  /** What the next attempt goes on from, where TaskManagers have copies of it. */
+  #localBytes(plan: Plan): readonly LocalBytes[] {
+    const { holderOf } = this.#options
+    const { metadata } = this.coordinator?.restorePoint ?? {}
+    const { keeps, reads } = this.checkpointSettings.local
+    if (!keeps || !reads || holderOf === undefined || metadata === undefined) return []
+    const own = this.#checkpoints?.state?.epoch
+    return localBytes(metadata, plan, (writer) => holderOf(writer, writer.epoch === own))
   }
 
   // --- attempts

@@ -1,6 +1,8 @@
 /**
  * The slots of one job over its attempts: by index, one lease each.
  *
+ * Parts of the job go to the slots that have their state near, where TaskManagers keep it there (scheduler/decide-places.ts); otherwise each stays where it is, or they are dealt out as is configured.
+ *
  * What must hold: a slot whose end is in doubt serves no attempt again. One that ends while no attempt runs in it is noticed here and taken anew.
  */
 import { planWithParallelism } from '../graph/deployed-numbers.ts'
@@ -8,6 +10,7 @@ import type { Plan } from '../graph/model.ts'
 import { assignSlots } from '../graph/slots.ts'
 import type { FromSlot } from '../rpc/slot-messages.ts'
 import type { Parallelism } from './scheduler/decide-parallelism.ts'
+import { decidePlaces, type LocalBytes, wishedPlaces } from './scheduler/decide-places.ts'
 import type { Placement } from './scheduler/settings.ts'
 import { keepSlots, type SlotChoice, spreadTasks } from './slot-choice.ts'
 import type { SlotLease } from './slot-pool.ts'
@@ -15,15 +18,19 @@ import type { SlotLease } from './slot-pool.ts'
 export interface JobSlotsOptions {
   /** That the job has from its begin. */
   leases: SlotLease[]
-  /** More of them; undefined when the cluster has fewer. */
-  acquire(count: number, choice: SlotChoice): SlotLease[] | undefined
+  /** More of them; undefined when the cluster has fewer. Those of `wished` TaskManagers come first, as far as they are free. */
+  acquire(count: number, choice: SlotChoice, wished: readonly string[]): SlotLease[] | undefined
   placement: Placement
+  /** State that is near, by index of a plan as it is deployed; nothing where it does not matter. */
+  localBytes(plan: Plan): readonly LocalBytes[]
   /** What slots say while no attempt listens. */
   onMessage(message: FromSlot): void
 }
 
 export class JobSlots {
   #leases: (SlotLease | undefined)[]
+  /** That the leases are of. */
+  #plan: Plan | undefined
   readonly #options: JobSlotsOptions
 
   constructor(options: JobSlotsOptions) {
@@ -37,13 +44,13 @@ export class JobSlots {
     return this.#held().length
   }
 
-  /** Takes what is missing of the last attempt's, so that threads load. False: there are too few. */
-  fill(): boolean {
-    const missing = this.#leases.length - this.held
-    if (missing === 0) return true
-    const taken = this.#options.acquire(missing, this.#options.placement.choice)
+  /** Takes what is missing of so many, of the last attempt's unless given, so that threads load. False: there are too few. */
+  fill(count = this.#leases.length): boolean {
+    const missing = count - this.held
+    if (missing <= 0) return true
+    const taken = this.#acquire(missing, this.#plan)
     if (taken === undefined) return false
-    for (let index = 0; index < this.#leases.length; index++) {
+    for (let index = 0; taken.length > 0; index++) {
       if (this.#leases[index] !== undefined) continue
       this.#leases[index] = taken.shift()!
       this.keep(index)
@@ -55,7 +62,7 @@ export class JobSlots {
   reserve(plan: Plan, parallelism: Parallelism): boolean {
     const more = tasksOfSlots(plan, parallelism).length - this.held
     if (more <= 0) return true
-    const taken = this.#options.acquire(more, this.#options.placement.choice)
+    const taken = this.#acquire(more, planWithParallelism(plan, parallelism))
     if (taken === undefined) return false
     for (const lease of taken) this.keep(this.#leases.push(lease) - 1)
     return true
@@ -64,7 +71,11 @@ export class JobSlots {
   /** The leases of an attempt, by index; those beyond are given back. No attempt runs. undefined: there are too few. */
   take(plan: Plan, parallelism: Parallelism): SlotLease[] | undefined {
     const tasks = tasksOfSlots(plan, parallelism)
+    const deployed = planWithParallelism(plan, parallelism)
     const { placement } = this.#options
+    this.#plan = deployed
+    const local = this.#options.localBytes(deployed)
+    if (local.some(({ size }) => size > 0)) return this.#takeNear(tasks.length, local)
     if (this.#leases.length !== tasks.length) {
       const held = this.#held()
       const kept = keepSlots(held.map(placeOf), tasks.length, placement.choice)
@@ -75,6 +86,28 @@ export class JobSlots {
     const leases = this.#leases as SlotLease[]
     if (placement.spreadTasks) this.#number(spreadTasks(leases.map(placeOf), tasks).map((i) => leases[i]))
     return this.#leases as SlotLease[]
+  }
+
+  /** Each index gets the lease that is best for its state. */
+  #takeNear(count: number, local: readonly LocalBytes[]): SlotLease[] | undefined {
+    while (this.#leases.length < count) this.#leases.push(undefined)
+    if (!this.fill(count)) return undefined
+    const before = this.#leases
+    const places = decidePlaces(
+      count,
+      local,
+      before.map((lease) => lease && placeOf(lease)),
+    )
+    for (const [index, lease] of before.entries()) if (!places.includes(index)) lease?.release(false)
+    this.#number(places.map((index) => (index === undefined ? undefined : before[index])))
+    return this.#leases as SlotLease[]
+  }
+
+  #acquire(count: number, plan: Plan | undefined): SlotLease[] | undefined {
+    const { acquire, localBytes, placement } = this.#options
+    const local = plan === undefined ? [] : localBytes(plan)
+    const held = this.#leases.map((lease) => lease && placeOf(lease))
+    return acquire(count, placement.choice, wishedPlaces(local.length, local, held))
   }
 
   /** Gives so many to others, the last ones first; no attempt runs. */

@@ -39,6 +39,17 @@ export function chooseSlots<T extends Choosable>(
   return chosen.slice(0, count).toSorted((a, b) => a.index - b.index)
 }
 
+/** One of the free ones for each TaskManager that is wished, those that are ready first; nothing for one that has none left. */
+export function wishedSlots<T extends Choosable>(free: readonly T[], wished: readonly string[]): T[] {
+  const slots: T[] = []
+  for (const taskManager of wished) {
+    const its = free.filter((slot) => slot.taskManager === taskManager && !slots.includes(slot))
+    const best = its.find(({ ready }) => ready) ?? its[0]
+    if (best !== undefined) slots.push(best)
+  }
+  return slots
+}
+
 function byTaskManager<T extends Choosable>(
   free: readonly T[],
   count: number,

@@ -11,7 +11,7 @@ import { type ErrorData, errorToData, TailraceError } from '../core/errors.ts'
 import type { HostExit } from '../rpc/host.ts'
 import type { FromSlot, SlotHost, SlotPlace, ToSlot } from '../rpc/slot-messages.ts'
 import type { SlotView } from '../rpc/views.ts'
-import { chooseSlots, type SlotChoice, type SlotUse } from './slot-choice.ts'
+import { chooseSlots, type SlotChoice, type SlotUse, wishedSlots } from './slot-choice.ts'
 
 /** A slot in the hands of a job. */
 export interface SlotLease {
@@ -113,12 +113,21 @@ export class SlotPool {
     return this.#slots.filter((slot) => slot.jobId === undefined && !slot.isFree).length
   }
 
-  /** `count` slots for a job; undefined when there are not as many. */
-  acquire(jobId: string, count: number, choice: SlotChoice = 'in order'): SlotLease[] | undefined {
+  /** `count` slots for a job, first one of each `wished` TaskManager that has a free one; undefined when there are not as many. */
+  acquire(
+    jobId: string,
+    count: number,
+    choice: SlotChoice = 'in order',
+    wished: readonly string[] = [],
+  ): SlotLease[] | undefined {
     if (this.#elastic !== undefined) while (this.#free < count) this.#add(this.#elastic, this.#slots.length)
     const free = this.#slots.filter((slot) => slot.isFree)
     if (this.#stopped || free.length < count) return undefined
-    return chooseSlots(free, count, choice, this.#uses(jobId)).map((slot) => slot.lease(jobId))
+    const near = wishedSlots(free, wished.slice(0, count))
+    const others = free.filter((slot) => !near.includes(slot))
+    return [...near, ...chooseSlots(others, count - near.length, choice, this.#uses(jobId))]
+      .sort((a, b) => a.index - b.index)
+      .map((slot) => slot.lease(jobId))
   }
 
   /** By TaskManager. */
@@ -197,8 +206,7 @@ class PooledSlot {
   }
 
   view(): SlotView {
-    const { index, jobId } = this
-    const { taskManager } = this.#place
+    const { index, jobId, taskManager } = this
     if (jobId !== undefined) return { index, state: 'busy', taskManager, jobId }
     return { index, state: this.ready ? 'free' : 'starting', taskManager }
   }

@@ -4,6 +4,7 @@
  * What must hold: a registration with the id of one that is there replaces it, since the same process would not register twice; nothing that a TaskManager runs for an earlier leader or
  * registration is taken up: jobs go on from their newest checkpoint.
  */
+import type { WriterRef } from '../checkpoint/task-state-store.ts'
 import type { Clock, Schedule } from '../core/clock.ts'
 import { type ErrorData, errorToData, isTailraceError, TailraceError } from '../core/errors.ts'
 import type { ToJobManager, ToTaskManager } from '../rpc/messages/catalog.ts'
@@ -87,6 +88,17 @@ export class TaskManagers {
       fetchArtifact: ({ hash, offset, length }) => this.#options.readArtifact(hash, offset, length),
     })
     peer.onLost((error) => own?.lose(error))
+  }
+
+  /** The one that has local copies of what a writer has written for the job. `ours`: the writer is a registration with this JobManager, and none with an earlier one. */
+  holderOf(jobId: string, writer: WriterRef, ours: boolean): string | undefined {
+    for (const [id, one] of this.#registered) if (one.holds(jobId, writer, ours)) return id
+    return undefined
+  }
+
+  /** Nothing that they keep for the job's next attempt is of use. */
+  jobEnded(jobId: string): void {
+    for (const one of this.#registered.values()) one.jobEnded(jobId)
   }
 
   /** Ends all of them: the cluster ends. */
@@ -178,6 +190,16 @@ export class RegisteredTaskManager {
       lastHeardMs: Math.round(clock.now() - (clock.monotonic() - this.#measuredMs)),
       process: this.#process,
     }
+  }
+
+  holds(jobId: string, { epoch, writer }: WriterRef, ours: boolean): boolean {
+    if (ours && writer === this.number) return true
+    const { copies } = this.#options.message
+    return copies.some((one) => one.jobId === jobId && one.epoch === epoch && one.writer === writer)
+  }
+
+  jobEnded(jobId: string): void {
+    this.#send(() => this.peer.send({ type: 'jobEnded', jobId }))
   }
 
   spawn(slot: number): RemoteSlot {

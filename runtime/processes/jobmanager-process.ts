@@ -93,6 +93,8 @@ export class JobManager {
       taskManagers: {
         views: () => this.taskManagers.views(),
         inspection: (id) => this.taskManagers.inspection(id),
+        jobEnded: (jobId) => this.taskManagers.jobEnded(jobId),
+        holderOf: (...writer) => this.taskManagers.holderOf(...writer),
       },
       newJobId: newId,
       clock,

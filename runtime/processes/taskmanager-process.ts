@@ -27,6 +27,7 @@ import { dialPeer } from '../rpc/wire/open.ts'
 import { readWireSettings } from '../rpc/wire/settings.ts'
 import { JobStores } from '../taskmanager/job-stores.ts'
 import { type JobManagerPeer, JobManagerSession } from '../taskmanager/jobmanager-session.ts'
+import { LocalCopies, type LocalDisk } from '../taskmanager/local-copies.ts'
 import type { DataPortSettings } from '../taskmanager/slot-data.ts'
 import type { SlotThreadData } from '../taskmanager/slot-thread.ts'
 import type { UploadSizes } from '../taskmanager/snapshot-uploads.ts'
@@ -53,6 +54,8 @@ export interface TaskManagerProcessOptions {
   startThread?(slot: number): SlotThreadHost
   /** Where jobs store their state; unless given by URL. */
   openStore?(url: string): Promise<ObjectStore>
+  /** Where local copies of state lie; there are none unless given. */
+  localDisk?: LocalDisk
   /** Of files with state; as in production unless given. */
   sizes?: UploadSizes
   /** What it tells of its machine. */
@@ -72,6 +75,8 @@ export interface Machine {
 
 /** Values of metrics pages go to the JobManager so often. */
 const METRICS_MS = 1000
+/** Local copies of jobs that nobody speaks of are looked for so often. */
+const SWEEP_MS = 60_000
 
 export class TaskManagerProcess {
   /** Resolves when it was told to end, or nobody has led for too long. */
@@ -93,6 +98,9 @@ export class TaskManagerProcess {
   readonly #dataPorts: DataPorts
   readonly #end: (end: { reason: string; failed: boolean }) => void
   #session: { session: JobManagerSession; stores: JobStores; peer: JobManagerPeer } | undefined
+  /** Of state, for whatever leads; undefined: none are kept. */
+  readonly #copies: LocalCopies | undefined
+  #stopSweeps: () => void = () => {}
   readonly #unwatch: () => void
   /** The address that the leader was reached from. */
   #localHost = ''
@@ -120,6 +128,8 @@ export class TaskManagerProcess {
     })
     this.#dataPorts = dataPorts(this.#read, this.#slots)
     this.id = this.#read.get(TASK_MANAGER.id) ?? `${hostname()}-${randomBytes(4).toString('hex')}`
+    const { localDisk: disk, log } = options
+    this.#copies = disk && new LocalCopies({ disk, clock, log })
     const { promise, resolve } = Promise.withResolvers<{ reason: string; failed: boolean }>()
     this.ended = promise
     this.#end = resolve
@@ -130,6 +140,7 @@ export class TaskManagerProcess {
   static start(options: TaskManagerProcessOptions): TaskManagerProcess {
     const process = new TaskManagerProcess(options)
     process.#machine.metrics.start()
+    process.#sweepCopies()
     void process.#serve()
     return process
   }
@@ -142,9 +153,19 @@ export class TaskManagerProcess {
     this.#turn.reject(new TailraceError('TR-CLUSTER-002', 'the TaskManager ends'))
     this.#machine.metrics.stop()
     this.#guard.stop()
+    this.#stopSweeps()
     await this.#leave()
+    await this.#copies?.clear()
     await this.#options.leader.close()
     this.#end({ reason, failed })
+  }
+
+  #sweepCopies(): void {
+    if (this.#copies === undefined) return
+    this.#stopSweeps = this.#background(SWEEP_MS, () => {
+      this.#copies!.sweep(new Set(this.#session?.session.inventory().map(({ jobId }) => jobId)))
+      this.#sweepCopies()
+    })
   }
 
   async #leave(): Promise<void> {
@@ -267,6 +288,7 @@ export class TaskManagerProcess {
       slots,
       start: (slot) => taskManager.start(slot),
       localProgram: (program) => this.#options.localProgram(program, peer),
+      onJobEnded: (jobId) => this.#copies?.drop(jobId),
       onShutdown: (reason) => void this.stop(reason),
       threadDump: async () => [mainThread(this.#machine.metrics, session.threads())],
       listLogs: async () => (await logs?.listLogs()) ?? [],
@@ -284,6 +306,7 @@ export class TaskManagerProcess {
       nodeVersion,
       startedMs: this.#startedMs,
       inventory: this.#session?.session.inventory() ?? [],
+      copies: this.#copies?.held() ?? [],
     })
     const answer = await Promise.race([calling, another]).catch((error) => {
       calling.catch(() => {})
@@ -300,6 +323,7 @@ export class TaskManagerProcess {
     const openStore = this.#options.openStore
     stores = new JobStores({
       writer: answer.number,
+      copies: this.#copies,
       open: (url, options) =>
         openStore?.(url) ??
         openObjectStore(url, {

@@ -1,14 +1,18 @@
-/** Where the slots of a TaskManager in a process of its own write and read the state of jobs: a store for each owner of a deployment, opened when it is needed. */
+/** Where the slots of a TaskManager in a process of its own write and read the state of jobs: a store for each owner of a deployment, opened when it is needed, and copies of it that are nearer. */
+import { localRecovery } from '../checkpoint/local-recovery.ts'
 import type { StateHandle } from '../checkpoint/model.ts'
 import type { ObjectStore } from '../checkpoint/object-store.ts'
 import { TaskStateStore } from '../checkpoint/task-state-store.ts'
 import type { Deployment } from '../rpc/slot-messages.ts'
+import type { JobCopies, LocalCopies } from './local-copies.ts'
 import type { StateBytes } from './snapshot-uploads.ts'
 
 export interface JobStoresOptions {
   /** Of the registration with the JobManager. */
   writer: number
   open(url: string, configuration: Readonly<Record<string, string>>): Promise<ObjectStore>
+  /** Outlive a registration. */
+  copies?: LocalCopies | undefined
 }
 
 export class JobStores {
@@ -20,18 +24,22 @@ export class JobStores {
     this.#options = options
   }
 
-  /** undefined: no snapshots are taken of the job. */
+  /** undefined: no snapshots are taken of the job. Throws TR-CHECKPOINT-006. */
   of({ jobId, plan, storage }: Deployment): StateBytes | undefined {
     if (storage === undefined) return undefined
     const { directory, folder, epoch } = storage
     const known = this.#stores.get(jobId)
     if (known?.epoch === epoch) return known.store
     void known?.store.close()
-    const { open, writer } = this.#options
+    const { open, writer, copies: all } = this.#options
     const openOther = (url: string) => open(url, plan.config.options)
-    const store = new LazyStore(async () => {
+    const copies = all?.of(jobId, localRecovery(plan.config.options, directory))
+    const store = new LazyStore(copies, async () => {
       const objects = directory === undefined ? undefined : await openOther(directory)
-      return new TaskStateStore({ store: objects, folder, epoch, writer, openOther })
+      return new TaskStateStore({
+        ...{ store: objects, folder, epoch, writer, openOther },
+        ...(copies === undefined ? {} : { copies }),
+      })
     })
     this.#stores.set(jobId, { epoch, store })
     return store
@@ -46,15 +54,17 @@ export class JobStores {
 
 /** Opens it with the first call; one that could not be opened is tried again with the next. */
 class LazyStore implements StateBytes {
+  readonly copies: JobCopies | undefined
   readonly #open: () => Promise<TaskStateStore>
   #store: Promise<TaskStateStore> | undefined
 
-  constructor(open: () => Promise<TaskStateStore>) {
+  constructor(copies: JobCopies | undefined, open: () => Promise<TaskStateStore>) {
+    this.copies = copies
     this.#open = open
   }
 
-  async write(bytes: Uint8Array): Promise<StateHandle> {
-    return (await this.#opened()).write(bytes)
+  async write(bytes: Uint8Array, checkpointId: number): Promise<StateHandle> {
+    return (await this.#opened()).write(bytes, checkpointId)
   }
   async read(handle: StateHandle): Promise<Uint8Array> {
     return (await this.#opened()).read(handle)

@@ -27,6 +27,8 @@ export interface SessionOptions {
   start(slot: number): SlotHost
   /** The program as this process can load it: fetches what is not here. */
   localProgram(program: ProgramRef): Promise<ProgramRef>
+  /** A job has ended for good. */
+  onJobEnded(jobId: string): void
   /** Told to end. */
   onShutdown(reason: string): void
   /** Of the process, for REST. */
@@ -61,11 +63,12 @@ export class JobManagerSession {
 
   /** What it does with messages of the JobManager. */
   handlers(): Handlers<ToTaskManager> {
-    const { onShutdown, threadDump, listLogs, readLog } = this.#options
+    const { onJobEnded, onShutdown, threadDump, listLogs, readLog } = this.#options
     return {
       startSlot: ({ slot, thread }) => this.#start(slot, thread),
       toSlot: ({ slot, thread, message }) => this.#toSlot(slot, thread, message),
       endSlot: ({ slot, thread }) => this.#end(slot, thread),
+      jobEnded: ({ jobId }) => onJobEnded(jobId),
       threadDump: async () => ({ threads: await threadDump() }),
       listLogs: async () => ({ logs: await listLogs() }),
       readLog: async ({ name, offset, length }) => (await readLog(name, offset, length)) ?? { offset: 0, size: 0 },

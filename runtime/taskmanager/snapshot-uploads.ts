@@ -28,9 +28,19 @@ export const UPLOAD_SIZES: UploadSizes = { fileBytes: 8 << 20, inlineBytesMax: 2
 /** What it needs of a store. */
 export interface StateBytes {
   /** When it resolves the caller may use the memory for something else. */
-  write(bytes: Uint8Array): Promise<StateHandle>
+  write(bytes: Uint8Array, checkpointId: number): Promise<StateHandle>
   read(handle: StateHandle): Promise<Uint8Array>
   discard(checkpointId: number, handles: readonly StateHandle[]): Promise<void>
+  /** What else is near the slots, and follows the job: local copies. */
+  readonly copies?: CopiesOfJob | undefined
+}
+
+/** What they are told of. A slot says it, so each may come several times. */
+export interface CopiesOfJob {
+  /** An attempt goes on from this checkpoint; undefined: from none. */
+  begins(checkpointId: number | undefined): void
+  completed(checkpointId: number): void
+  aborted(checkpointId: number): void
 }
 
 export interface SnapshotUploadsOptions {
@@ -269,7 +279,9 @@ class SnapshotFiles {
     this.#length = 0
     this.#writes.begins()
     const written =
-      this.#store === undefined ? Promise.reject(new Error('the job of this slot has ended')) : this.#store.write(bytes)
+      this.#store === undefined
+        ? Promise.reject(new Error('the job of this slot has ended'))
+        : this.#store.write(bytes, this.#checkpointId)
     // A write that failed may go on behind its error: its memory is left to it.
     written
       .then(

@@ -6,8 +6,8 @@
  */
 import { errorToData } from '../core/errors.ts'
 import { allocateWiring } from '../network/wiring.ts'
-import type { Deployment, FromSlot, SlotHost, SlotThreadHost, Wiring } from '../rpc/slot-messages.ts'
-import { SnapshotUploads, type StateBytes, type UploadSizes } from './snapshot-uploads.ts'
+import type { Deployment, FromSlot, SlotHost, SlotThreadHost, ToSlot, Wiring } from '../rpc/slot-messages.ts'
+import { type CopiesOfJob, SnapshotUploads, type StateBytes, type UploadSizes } from './snapshot-uploads.ts'
 
 export interface TaskManagerOptions {
   /** Of all TaskManagers that a JobManager may know at a time, no other has it. */
@@ -17,6 +17,11 @@ export interface TaskManagerOptions {
   /** Where the state of a job goes; undefined when it takes no checkpoints. Asked when its state is written or read. */
   storeOf(deployment: Deployment): StateBytes | undefined
   sizes?: UploadSizes
+}
+
+function tell(copies: CopiesOfJob | undefined, message: ToSlot): void {
+  if (message.type === 'checkpointComplete') copies?.completed(message.checkpointId)
+  if (message.type === 'checkpointAborted') copies?.aborted(message.checkpointId)
 }
 
 /** What the slots of an attempt share. */
@@ -61,12 +66,14 @@ export class TaskManager {
       port: {
         post: (message, transfer) => {
           if (message.type !== 'deploy') {
+            if (deployed !== undefined) tell(storeOf(deployed)?.copies, message)
             host.port.post(message, transfer)
             return
           }
           const { deployment } = message
           deployed = deployment
           try {
+            storeOf(deployment)?.copies?.begins(deployment.restore?.checkpointId)
             const { wiring } = this.#memoryOf(deployment, host)
             host.port.post({ type: 'deploy', deployment: { ...deployment, wiring } }, transfer)
           } catch (error) {

@@ -1,6 +1,6 @@
 /** Checkpoints, savepoints and what a job begins with: `execution.checkpointing.*` and `execution.state-recovery.*`, with their names of Flink 1.x [CC-01, CC-07]. */
 import { option } from '../option.ts'
-import { boolean, duration, integer, oneOf, text } from '../types.ts'
+import { boolean, duration, integer, memorySize, oneOf, text } from '../types.ts'
 
 const NS = 'execution.checkpointing.'
 
@@ -87,15 +87,21 @@ export const CHECKPOINTING = {
     key: `${NS}local-backup.enabled`,
     older: ['state.backend.local-recovery'],
     type: boolean,
-    standard: 'true',
-    text: 'TaskManagers keep what a checkpoint has stored, to begin from their own copy after a failure.',
+    unset: 'true with `s3://`, false with a directory',
+    text: 'TaskManagers keep what their slots have stored for the newest checkpoint on their own disk: [local copies](checkpoints.md#local-copies).',
   }),
   localBackupDirectories: option({
     key: `${NS}local-backup.dirs`,
     older: ['taskmanager.state.local.root-dirs'],
     type: text(),
     unset: 'in the working directory',
-    text: 'Where local copies lie; several are separated by commas.',
+    text: 'Where local copies lie; several are separated by commas, and used in turn. A TaskManager has a folder of its own in each.',
+  }),
+  localBackupBytes: option({
+    key: 'tailrace.local-backup.max-size',
+    type: memorySize(),
+    unset: 'half of what is free when the TaskManager starts',
+    text: 'Of all local copies of a TaskManager. What is beyond it is in the store alone.',
   }),
 }
 
@@ -130,6 +136,6 @@ export const RECOVERY = {
     older: ['state.backend.local-recovery'],
     type: boolean,
     standard: 'true',
-    text: 'After a failure state is read from local copies where there are some.',
+    text: 'State is read from local copies where there are some, and subtasks go to where theirs are.',
   }),
 }

@@ -85,7 +85,7 @@ export const TASK_MANAGER = {
     fallback: ['process.working-dir'],
     type: text(),
     unset: 'as `process.working-dir`',
-    text: 'Where a TaskManager keeps local copies of state.',
+    text: 'Where a TaskManager keeps artifacts and local copies of state.',
   }),
 }
 
@@ -128,7 +128,7 @@ export const JOB_MANAGER = {
     fallback: ['process.working-dir'],
     type: text(),
     unset: 'as `process.working-dir`',
-    text: 'Where a JobManager keeps files of its own.',
+    text: 'Where a JobManager keeps artifacts and uploads, unless `user.artifacts.base-dir` and `web.upload.dir` say so.',
   }),
 }
 
@@ -140,14 +140,14 @@ export const CLUSTER = {
     fallback: ['io.tmp.dirs'],
     type: text(),
     unset: 'as `io.tmp.dirs`',
-    text: 'Where processes keep files that may go when they end.',
+    text: 'Where processes keep files that may go when they end: artifacts, uploads, local copies of state.',
   }),
   temporaryDirectories: option({
     key: 'io.tmp.dirs',
     older: ['taskmanager.tmp.dirs'],
     type: text(),
     unset: 'that of the system',
-    text: 'Where temporary files lie; several are separated by commas.',
+    text: 'Where temporary files lie, also those of user code that asks the system for a place; of several, separated by commas, the first.',
   }),
   heartbeatInterval: option({
     key: 'heartbeat.interval',

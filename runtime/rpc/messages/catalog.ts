@@ -8,6 +8,7 @@ import { catalog } from '../wire/catalog.ts'
 import { endSlot } from './end-slot.ts'
 import { fetchArtifact } from './fetch-artifact.ts'
 import { fromSlot } from './from-slot.ts'
+import { jobEnded } from './job-ended.ts'
 import { listLogs } from './list-logs.ts'
 import { metrics } from './metrics.ts'
 import { readLog } from './read-log.ts'
@@ -23,5 +24,5 @@ export const toJobManager = catalog(registerTaskManager, fromSlot, slotEnded, me
 export type ToJobManager = typeof toJobManager
 
 /** What a TaskManager takes. */
-export const toTaskManager = catalog(startSlot, toSlot, endSlot, threadDump, listLogs, readLog, shutdown)
+export const toTaskManager = catalog(startSlot, toSlot, endSlot, jobEnded, threadDump, listLogs, readLog, shutdown)
 export type ToTaskManager = typeof toTaskManager

@@ -200,6 +200,7 @@ export const TO_JOB_MANAGER: { [T in keyof ToJobManager]: Extract<Any<ToJobManag
     version: '0.1.0',
     nodeVersion: 'v24',
     startedMs: 1e12,
+    copies: [{ jobId: ID, epoch: 3, writer: 2 }],
     inventory: [
       {
         ...thread,
@@ -234,6 +235,7 @@ export const TO_TASK_MANAGER: { [T in keyof ToTaskManager]: Extract<Any<ToTaskMa
   threadDump: { type: 'threadDump' },
   listLogs: { type: 'listLogs' },
   readLog: { type: 'readLog', name: 'tm.log', offset: -1000, length: 1000 },
+  jobEnded: { type: 'jobEnded', jobId: ID },
   shutdown: { type: 'shutdown', reason: 'over' },
 }
 

@@ -32,6 +32,8 @@ export const registration = {
   startedMs: z.number(),
   /** Of the slots that run something. */
   inventory: list(slotInventory),
+  /** As whom it has written state that it has local copies of: names of files say by whom they are. */
+  copies: list(z.strictObject({ jobId: id, epoch: count, writer: count })),
 }
 
 export const registered = z.discriminatedUnion('outcome', [
