@@ -17,6 +17,7 @@ describe('readCheckpointSettings()', () => {
       directory: undefined,
       savepointDirectory: undefined,
       restore: undefined,
+      local: { keeps: false, reads: false },
       allowNonRestoredState: false,
       historyMax: 10,
     })

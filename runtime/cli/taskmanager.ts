@@ -1,5 +1,4 @@
 /** `tailrace taskmanager`: hosts slots for a JobManager until it is told to end. */
-import { hostname } from 'node:os'
 import { openArtifactCache } from '../artifacts/cache.ts'
 import { artifactSettings } from '../artifacts/settings.ts'
 import { ConfigValues } from '../config/option.ts'
@@ -33,7 +32,7 @@ export async function taskmanager(flags: TaskManagerFlags, terminal: Terminal): 
   const cache = await openArtifactCache({ dir: settings.dir, sizeMax: settings.cacheMax })
   const localDisk = await openLocalDisk({
     configuration,
-    id: new ConfigValues(configuration, 'TR-CONFIG-001').get(TASK_MANAGER.id) ?? hostname(),
+    id: new ConfigValues(configuration, 'TR-CONFIG-001').get(TASK_MANAGER.id),
     cwd: terminal.cwd,
     log,
   })

@@ -22,7 +22,7 @@ const runtime = fileURLToPath(new URL('..', import.meta.url))
 /** What ships, without the definitions themselves. */
 const sources = globSync('**/*.{ts,tsx}', { cwd: runtime })
   .map((file) => file.replaceAll('\\', '/'))
-  .filter((file) => !/^config\/|^testing\/|\.(test|suite|bench)\.tsx?$/.test(file))
+  .filter((file) => !/^config\/(?!directories\.)|^testing\/|\.(test|suite|bench)\.tsx?$/.test(file))
   .map((file) => readFileSync(`${runtime}/${file}`, 'utf8'))
   .join('\n')
   // Comments read nothing.

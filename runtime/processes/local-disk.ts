@@ -3,10 +3,11 @@
  *
  * What must hold:
  * - the directory is of one process, made when it first writes something, and gone when that has ended;
- * - what a killed process has left goes when the next one starts in the same place, or a while later where nobody can tell at once that it is gone; that of a process that lives stays.
+ * - what a killed process has left goes when the next one starts in the same place, or a while later where nobody can tell at once that it is gone; that of a process that lives stays;
+ * - a process that comes back under its configured name (`taskmanager.resource-id`) goes on with what it has left.
  */
-import { lstat, mkdir, mkdtemp, open, readdir, rm, rmdir, statfs, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { lstat, mkdir, mkdtemp, open, readdir, rename, rm, rmdir, statfs, writeFile } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { directoryList, workingDirectory } from '../config/directories.ts'
 import { ConfigValues } from '../config/option.ts'
@@ -14,13 +15,13 @@ import { CHECKPOINTING } from '../config/options/checkpointing.ts'
 import { TASK_MANAGER } from '../config/options/processes.ts'
 import { backgroundSchedule, type Schedule } from '../core/clock.ts'
 import { errorToData } from '../core/errors.ts'
-import type { LocalDisk } from '../taskmanager/local-copies.ts'
+import type { LocalDisk, LocalFile } from '../taskmanager/local-copies.ts'
 import { hasOwner, ownDirectory, type Processes, processesHere, renewOwner } from './process-owner.ts'
 
 export interface LocalDiskOptions {
   configuration: Readonly<Record<string, string>>
-  /** Of the TaskManager. */
-  id: string
+  /** Of the TaskManager; undefined: it has none that comes again. */
+  id: string | undefined
   /** What relative paths begin at. */
   cwd: string
   /** A line of the log. */
@@ -42,14 +43,19 @@ export async function openLocalDisk(options: LocalDiskOptions): Promise<Director
   const own = workingDirectory(read, TASK_MANAGER.workingDirectory) ?? tmpdir()
   const parents = (given.length > 0 ? given : [own]).map((path) => resolve(cwd, path))
   const wanted = read.get(CHECKPOINTING.localBackupBytes)
-  const disk = new DirectoryDisk(options, parents, wanted ?? (await halfOfFree(parents, log)))
+  const disk = new DirectoryDisk(options, parents)
+  await disk.takeUp()
+  const left = disk.found.reduce((bytes, { size }) => bytes + size, 0)
+  disk.bytesMax = wanted ?? Math.floor(((await freeBytes(parents, log)) + left) / 2)
   // Removing much takes a while, and a job may wait for this process.
   void disk.tend()
   return disk
 }
 
 export class DirectoryDisk implements LocalDisk {
-  readonly bytesMax: number
+  bytesMax = 0
+  /** What an earlier process of its name has left. */
+  found: LocalFile[] = []
   readonly #options: LocalDiskOptions
   readonly #parents: readonly string[]
   readonly #processes: Processes
@@ -57,17 +63,38 @@ export class DirectoryDisk implements LocalDisk {
   readonly #directories: (Promise<string> | undefined)[]
   #stopTimer: () => void = () => {}
   #closed = false
+  #tending: Promise<void> | undefined
 
-  constructor(options: LocalDiskOptions, parents: readonly string[], bytesMax: number) {
+  constructor(options: LocalDiskOptions, parents: readonly string[]) {
     this.#options = options
     this.#parents = parents
-    this.bytesMax = bytesMax
     this.#processes = options.processes ?? processesHere
     this.#directories = parents.map(() => undefined)
   }
 
   get path(): string {
     return this.#parents.join(', ')
+  }
+
+  /** Goes on with directories of an earlier process of the same name. What cannot be used is left to {@link tend}. */
+  async takeUp(): Promise<void> {
+    if (this.#options.id === undefined) return
+    for (const [which, parent] of this.#parents.entries()) {
+      for (const left of await this.#others(parent, this.#name)) {
+        if (this.#directories[which] !== undefined) break
+        try {
+          if (await hasOwner(left, this.#processes, true)) continue
+          const own = await mkdtemp(join(parent, this.#name))
+          // Of two that come at a time one finds it gone.
+          await rename(left, own)
+          await ownDirectory(own, this.#processes)
+          this.found.push(...(await filesIn(join(own, STATE))))
+          this.#directories[which] = Promise.resolve(own)
+        } catch (error) {
+          this.#options.log(`Cannot go on with local copies of state in ${left}: ${errorToData(error).message}`)
+        }
+      }
+    }
   }
 
   async put(key: string, bytes: Uint8Array): Promise<void> {
@@ -111,7 +138,14 @@ export class DirectoryDisk implements LocalDisk {
   }
 
   /** Renews its own directories, removes those of processes that are gone, and does it again from time to time. */
-  async tend(): Promise<void> {
+  tend(): Promise<void> {
+    this.#tending ??= this.#tend().finally(() => {
+      this.#tending = undefined
+    })
+    return this.#tending
+  }
+
+  async #tend(): Promise<void> {
     const { log, schedule = backgroundSchedule } = this.#options
     try {
       const own = new Set<string>()
@@ -140,17 +174,29 @@ export class DirectoryDisk implements LocalDisk {
   }
 
   async #sweep(parent: string, own: ReadonlySet<string>): Promise<void> {
-    const uid = process.getuid?.()
-    for (const name of (await readdir(parent).catch(absent)) ?? []) {
-      const directory = join(parent, name)
-      if (!name.startsWith(PREFIX) || own.has(directory)) continue
-      const found = await lstat(directory).catch(absent)
-      if (found?.isDirectory() !== true || (uid !== undefined && found.uid !== uid)) continue
+    for (const directory of await this.#others(parent, PREFIX)) {
+      if (own.has(directory)) continue
       // Another process may remove it meanwhile.
       if ((await hasOwner(directory, this.#processes).catch(absent)) !== false) continue
       await rm(directory, { recursive: true, force: true })
       this.#options.log(`Removed local copies of state in ${directory}: the process that they were of is gone`)
     }
+  }
+
+  /** Directories of this user in `parent`. */
+  async #others(parent: string, prefix: string): Promise<string[]> {
+    const uid = process.getuid?.()
+    const others: string[] = []
+    for (const name of (await readdir(parent).catch(absent)) ?? []) {
+      if (!name.startsWith(prefix)) continue
+      const found = await lstat(join(parent, name)).catch(absent)
+      if (found?.isDirectory() === true && (uid === undefined || found.uid === uid)) others.push(join(parent, name))
+    }
+    return others
+  }
+
+  get #name(): string {
+    return `${PREFIX}${encodeURIComponent(this.#options.id ?? hostname()).slice(0, 100)}_`
   }
 
   async #pathOf(key: string): Promise<string> {
@@ -170,23 +216,32 @@ export class DirectoryDisk implements LocalDisk {
 
   async #make(parent: string): Promise<string> {
     await mkdir(parent, { recursive: true })
-    const directory = await mkdtemp(join(parent, `${PREFIX}${encodeURIComponent(this.#options.id).slice(0, 100)}_`))
+    const directory = await mkdtemp(join(parent, this.#name))
     await ownDirectory(directory, this.#processes)
     return directory
   }
 }
 
-async function halfOfFree(parents: readonly string[], log: (text: string) => void): Promise<number> {
+/** In folders of jobs. */
+async function filesIn(folder: string): Promise<LocalFile[]> {
+  const files: LocalFile[] = []
+  for (const job of (await readdir(folder).catch(absent)) ?? [])
+    for (const name of await readdir(join(folder, job)))
+      files.push({ key: `${job}/${name}`, size: (await lstat(join(folder, job, name))).size })
+  return files
+}
+
+async function freeBytes(parents: readonly string[], log: (text: string) => void): Promise<number> {
   let bytes = 0
   for (const parent of parents) {
     try {
       const { bavail, bsize } = await statfs(await nearest(parent))
-      bytes += (bavail * bsize) / 2
+      bytes += bavail * bsize
     } catch (error) {
       log(`Cannot see how much room there is in ${parent}: ${errorToData(error).message}`)
     }
   }
-  return Math.floor(bytes)
+  return bytes
 }
 
 /** The directory, or the one that it will be made in. */

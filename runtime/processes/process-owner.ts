@@ -11,6 +11,7 @@ import { join } from 'node:path'
 
 /** What one process knows of others. */
 export interface Processes {
+  host: string
   /** Where process ids are those of this process. */
   namespace: string
   pid: number
@@ -22,6 +23,8 @@ export interface Processes {
 }
 
 interface Owner {
+  /** Of the machine, or the container. */
+  host: string
   namespace: string
   pid: number
   start: string
@@ -33,8 +36,8 @@ export const OWNER_SILENT_MS = 10 * 60_000
 const FILE = 'owner'
 
 /** Makes this process the owner. */
-export async function ownDirectory(directory: string, { namespace, pid, startOf }: Processes): Promise<void> {
-  const owner: Owner = { namespace, pid, start: startOf(pid) ?? '' }
+export async function ownDirectory(directory: string, { host, namespace, pid, startOf }: Processes): Promise<void> {
+  const owner: Owner = { host, namespace, pid, start: startOf(pid) ?? '' }
   await writeFile(join(directory, FILE), JSON.stringify(owner), { mode: 0o600 })
 }
 
@@ -44,10 +47,15 @@ export async function renewOwner(directory: string, { now }: Processes): Promise
   await utimes(join(directory, FILE), seconds, seconds)
 }
 
-/** Whether the directory has an owner that runs, or may. */
-export async function hasOwner(directory: string, processes: Processes): Promise<boolean> {
-  const { namespace, startOf, runs, now } = processes
+/**
+ * Whether the directory has an owner that runs, or may.
+ *
+ * @param sameName this process has the owner's name and takes its place: another one of the same host, whose processes cannot be seen, was that container before it was started again
+ */
+export async function hasOwner(directory: string, processes: Processes, sameName = false): Promise<boolean> {
+  const { host, namespace, startOf, runs, now } = processes
   const owner = await readOwner(directory)
+  if (sameName && owner !== undefined && owner.host === host && owner.namespace !== namespace) return false
   if (owner?.namespace === namespace)
     return runs(owner.pid) && (owner.start === '' || (startOf(owner.pid) ?? owner.start) === owner.start)
   // Its file comes after the directory.
@@ -58,8 +66,13 @@ export async function hasOwner(directory: string, processes: Processes): Promise
 async function readOwner(directory: string): Promise<Owner | undefined> {
   try {
     const owner = JSON.parse(await readFile(join(directory, FILE), 'utf8'))
-    const { namespace, pid, start } = owner
-    return typeof namespace === 'string' && Number.isInteger(pid) && typeof start === 'string' ? owner : undefined
+    const { host, namespace, pid, start } = owner
+    return typeof host === 'string' &&
+      typeof namespace === 'string' &&
+      Number.isInteger(pid) &&
+      typeof start === 'string'
+      ? owner
+      : undefined
   } catch {
     return undefined
   }
@@ -67,6 +80,7 @@ async function readOwner(directory: string): Promise<Owner | undefined> {
 
 /** Those of this machine, as Linux shows them; elsewhere without the times of their begin. */
 export const processesHere: Processes = {
+  host: hostname(),
   namespace: namespaceHere(),
   pid: process.pid,
   startOf(pid) {

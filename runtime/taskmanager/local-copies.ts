@@ -8,7 +8,8 @@
  * - what is read is what was written: by the checksum that its handle has, or by the hash in its file's name;
  * - all copies together have a bound, and a disk that is full is left to others: its copies go, and no more are made.
  *
- * Which files there are is in memory alone. A process that was killed leaves them on the disk; the next one removes them (processes/local-disk.ts).
+ * A process that was killed leaves its copies on the disk; one that comes back under its name goes on with them, and others remove them (processes/local-disk.ts). Of those nobody knows for which
+ * checkpoint they were: they stay until the first one that completes.
  */
 import { crc32 } from 'node:zlib'
 import type { LocalRecovery } from '../checkpoint/local-recovery.ts'
@@ -18,12 +19,19 @@ import { type StateCopies, type WriterRef, writerOf } from '../checkpoint/task-s
 import type { Clock } from '../core/clock.ts'
 import { errorToData } from '../core/errors.ts'
 
+export interface LocalFile {
+  key: string
+  size: number
+}
+
 /** A place of this process alone. */
 export interface LocalDisk {
   /** For messages. */
   readonly path: string
   /** Of all copies. */
   readonly bytesMax: number
+  /** What was there when it was opened: copies of an earlier process of the same name. */
+  readonly found: readonly LocalFile[]
   /** Writes a file; `key` is a folder and a name. The bytes must not change until it resolves. */
   put(key: string, bytes: Uint8Array): Promise<void>
   /** undefined: there is none. What of the range is behind its end is left out. */
@@ -42,7 +50,8 @@ export interface LocalCopiesOptions {
 const FORGOTTEN_MS = 10 * 60_000
 
 interface Copy {
-  checkpointId: number
+  /** undefined: nobody knows. */
+  checkpointId: number | undefined
   key: string
   size: number
   written: boolean
@@ -61,6 +70,15 @@ export class LocalCopies {
 
   constructor(options: LocalCopiesOptions) {
     this.#options = options
+    const strange: LocalFile[] = []
+    for (const file of options.disk.found) {
+      this.#bytes += file.size
+      const [job, name] = file.key.split('/') as [string, string]
+      const isCopy = writerOf(`shared/${name}`) !== undefined
+      if (isCopy) this.#ofJob(decodeURIComponent(job)).found(`shared/${name}`, file)
+      else strange.push(file)
+    }
+    this.remove(strange)
   }
 
   /** Bytes that they take. */
@@ -70,12 +88,17 @@ export class LocalCopies {
 
   /** Those of a job. */
   of(jobId: string, settings: LocalRecovery): JobCopies {
+    const copies = this.#ofJob(jobId)
+    copies.settings = settings
+    return copies
+  }
+
+  #ofJob(jobId: string): JobCopies {
     let copies = this.#jobs.get(jobId)
     if (copies === undefined) {
       copies = new JobCopies(jobId, this, this.#options)
       this.#jobs.set(jobId, copies)
     }
-    copies.settings = settings
     return copies
   }
 
@@ -124,7 +147,7 @@ export class LocalCopies {
     this.#bytes -= bytes
   }
 
-  remove(copies: readonly Copy[]): void {
+  remove(copies: readonly LocalFile[]): void {
     if (copies.length === 0) return
     const { disk, log } = this.#options
     const removal = disk
@@ -168,6 +191,11 @@ export class JobCopies implements StateCopies {
     this.heardMs = options.clock.monotonic()
   }
 
+  /** An earlier process has left it. */
+  found(file: string, { key, size }: LocalFile): void {
+    this.#copies.set(file, { checkpointId: undefined, key, size, written: true, dropped: false })
+  }
+
   async write(checkpointId: number, file: string, bytes: Uint8Array): Promise<void> {
     this.#hear()
     if (!this.settings.keeps || !this.#all.take(bytes.length)) return
@@ -202,13 +230,13 @@ export class JobCopies implements StateCopies {
   /** An attempt goes on from this checkpoint; undefined: from none. What others have is of no use. */
   begins(checkpointId: number | undefined): void {
     this.#hear()
-    this.#drop((copy) => copy.checkpointId !== checkpointId)
+    this.#drop((copy) => checkpointId === undefined || (copy.checkpointId ?? checkpointId) !== checkpointId)
   }
 
   /** It is what the next attempt goes on from. */
   completed(checkpointId: number): void {
     this.#hear()
-    this.#drop((copy) => copy.checkpointId < checkpointId)
+    this.#drop((copy) => (copy.checkpointId ?? -1) < checkpointId)
     this.#tell()
   }
 

@@ -85,7 +85,7 @@ export const TASK_MANAGER = {
     fallback: ['process.working-dir'],
     type: text(),
     unset: 'as `process.working-dir`',
-    text: 'Where a TaskManager keeps artifacts and local copies of state.',
+    text: 'Where a TaskManager keeps local copies of state, and artifacts unless `user.artifacts.base-dir` says where.',
   }),
 }
 
@@ -128,7 +128,7 @@ export const JOB_MANAGER = {
     fallback: ['process.working-dir'],
     type: text(),
     unset: 'as `process.working-dir`',
-    text: 'Where a JobManager keeps artifacts and uploads, unless `user.artifacts.base-dir` and `web.upload.dir` say so.',
+    text: 'Where a JobManager keeps artifacts, unless `user.artifacts.base-dir` says where.',
   }),
 }
 
@@ -140,7 +140,7 @@ export const CLUSTER = {
     fallback: ['io.tmp.dirs'],
     type: text(),
     unset: 'as `io.tmp.dirs`',
-    text: 'Where processes keep files that may go when they end: artifacts, uploads, local copies of state.',
+    text: 'Where processes keep files that may go when they end: artifacts, local copies of state.',
   }),
   temporaryDirectories: option({
     key: 'io.tmp.dirs',
