@@ -1,7 +1,7 @@
 /**
  * The job under chaos: files or topics → state, timers and windows of keys → files or topics, exactly once. Parameters: `in`, `out`, `servers` (of Kafka), `end` (above every event's time), `rate` (records per second
  * and subtask), `pace` (`source`: it is the source that waits; else a function, which holds up all of its slot), `hold` (then: a
- * file without which each subtask reads no more than `first` records).
+ * file without which each subtask reads no more than `first` records), `ballast` (bytes of state that each key has for nothing, so that state is in files).
  */
 import {
   type Collector,
@@ -29,16 +29,20 @@ interface Sums {
 /** Each event as it is, what came within each span, and all in all. */
 class Spans extends KeyedProcessFunction<string, Event, string> {
   readonly #endMs: number
+  readonly #ballastBytes: number
+  #ballast!: ValueState<string>
   #total!: ValueState<Sums>
   #spans!: MapState<number, Sums>
 
-  constructor(endMs: number) {
+  constructor(endMs: number, ballastBytes: number) {
     super()
     this.#endMs = endMs
+    this.#ballastBytes = ballastBytes
   }
 
   override open(context: RuntimeContext): void {
     this.#total = context.getState(new ValueStateDescriptor<Sums>('total'))
+    this.#ballast = context.getState(new ValueStateDescriptor<string>('ballast'))
     this.#spans = context.getMapState(new MapStateDescriptor<number, Sums>('spans'))
   }
 
@@ -51,6 +55,8 @@ class Spans extends KeyedProcessFunction<string, Event, string> {
     total.n++
     total.sum += event.amount
     this.#total.update(total)
+    if (this.#ballastBytes > 0 && this.#ballast.value() === undefined)
+      this.#ballast.update('.'.repeat(this.#ballastBytes))
     timerService.registerEventTimeTimer(endMs)
     timerService.registerEventTimeTimer(this.#endMs)
     out.collect(recordLine(event.id, event.key))
@@ -67,6 +73,7 @@ class Spans extends KeyedProcessFunction<string, Event, string> {
     const total = this.#total.value()!
     out.collect(`total ${key} ${atMs} ${total.n} ${total.sum}`)
     this.#total.clear()
+    this.#ballast.clear()
   }
 }
 
@@ -87,7 +94,7 @@ function paced(perSecond: number): (event: Event) => Event {
 }
 
 export default async function main(env: StreamExecutionEnvironment) {
-  const { end, rate, pace, hold, first } = env.parameters
+  const { end, rate, pace, hold, first, ballast = '0' } = env.parameters
   const ends = endsOf(env.parameters)
   const { sink } = ends
   const source = pace === 'source' ? pacedSource(ends.source, Number(rate), hold, Number(first)) : ends.source
@@ -101,7 +108,7 @@ export default async function main(env: StreamExecutionEnvironment) {
     .map(pace === 'source' ? (event) => event : paced(Number(rate)))
     .uid('paced')
     .keyBy((event) => event.key)
-  const spans = events.process(new Spans(Number(end))).uid('spans')
+  const spans = events.process(new Spans(Number(end), Number(ballast))).uid('spans')
   const windows = events
     .window(TumblingEventTimeWindows.of(WINDOW_MS))
     .sideOutputLateData(late)
