@@ -46,7 +46,7 @@ async function begin(config: Record<string, string> = {}, spare = ['c', 'b', 'a'
     },
     openStorage: async () => storage,
     slots,
-    acquireSlots: (count, wished) => pool.acquire('j', count, wished),
+    acquireSlots: (count, ...which) => pool.acquire('j', count, ...which),
     freeSlots: () => pool.free,
     holderOf: ({ epoch, writer }, ours) => {
       asked.push(`${epoch} ${ours}`)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { chooseSlots, keepSlots, type SlotChoice, spreadTasks } from './slot-choice.ts'
+import { chooseSlots, keepSlots, type SlotChoice, spreadTasks, wishedSlots } from './slot-choice.ts'
 
 const slots = (...taskManagers: string[]) =>
   taskManagers.map((taskManager, index) => ({ index, ready: true, taskManager }))
@@ -21,6 +21,13 @@ describe('the slots that a job takes', () => {
     ['even', ['a', 'b', 'b']],
   ])('%s', (choice, expected) => {
     expect(chosen(free, 3, choice, uses)).toEqual(expected)
+  })
+
+  it('are of the TaskManagers that it wishes, as far as they have some', () => {
+    const [a, b, other, ...rest] = slots('a', 'b', 'b', 'c')
+    const starting = { ...b!, ready: false }
+    expect(wishedSlots([a!, starting, other!, ...rest], ['b', 'a', 'a', 'd'])).toEqual([other, a])
+    expect(wishedSlots([starting], ['b', 'b'])).toEqual([starting])
   })
 
   it('are those that are ready first', () => {
