@@ -69,8 +69,6 @@ const OTHER_TYPES: Record<string, string> = {
   'taskmanager.data.bind-port': RANGE,
   'taskmanager.data.port': RANGE,
   'taskmanager.network.bind-policy': WORDS,
-  'taskmanager.rpc.bind-port': RANGE,
-  'taskmanager.rpc.port': RANGE,
 }
 
 const OTHER_WORDS: Record<string, string> = {
@@ -101,6 +99,7 @@ const OTHER_DEFAULTS: Record<string, string> = {
   'jobmanager.adaptive-scheduler.executing.cooldown-after-rescaling': FAST,
   'jobmanager.adaptive-scheduler.executing.resource-stabilization-timeout': FAST,
   'jobmanager.adaptive-scheduler.submission.resource-stabilization-timeout': FAST,
+  'jobmanager.adaptive-scheduler.submission.resource-wait-timeout': 'as slot.request.timeout, without a text for it',
   'jobmanager.bind-host': SAID,
   'jobmanager.rpc.address': 'a cluster on one machine needs no configuration',
   'parallelism.default': 'as many as there are slots',
