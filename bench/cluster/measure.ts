@@ -142,6 +142,8 @@ export function rescaled(shape: Shape, given: Given): Promise<Found> {
       await back(output, parallelism, askedMs)
       const { 'no output for': gapMs, 'all output': allMs } = gapOf(output, askedMs)
       found[`to ${parallelism}: no output for`] = gapMs!
+      for (const [phase, ms] of Object.entries(since(askedMs, await rest.phases())))
+        found[`to ${parallelism}: ${phase}`] = ms
       found[`to ${parallelism}: done after`] = allMs!
       await sleep(WARM_MS)
     }

@@ -42,7 +42,7 @@ import {
   type TouchEntries,
   touchEntries,
 } from './entry-code.ts'
-import { entriesOf, grow, MULTIPLIER, NO_ENTRIES, put, Segment, storedHash, take } from './segment.ts'
+import { capacityFor, entriesOf, grow, MULTIPLIER, NO_ENTRIES, put, Segment, storedHash, take } from './segment.ts'
 import { HeapSnapshot } from './snapshot.ts'
 import { States, type StatesOwner } from './states.ts'
 import type { TtlHandle } from './ttl-code.ts'
@@ -71,6 +71,8 @@ export class HeapBackend implements KeyedBackend, StatesOwner {
   readonly segments: Segment[]
   readonly #clock: Clock
   readonly #states: States
+  #restoring = false
+  #begunLast = NO_ENTRIES
   #Entry: EntryClass
   #noKey: Entry
   /** Whether all slots of an entry are unset. */
@@ -196,7 +198,7 @@ export class HeapBackend implements KeyedBackend, StatesOwner {
     const entry = new this.#Entry(key, this.hash, this.version)
     const index = this.#segmentOf(this.hash)
     let segment = this.segments[index]!
-    if (segment === NO_ENTRIES) segment = this.segments[index] = new Segment()
+    if (segment === NO_ENTRIES) segment = this.#begin(index)
     if (segment.size >= segment.sizeMax) {
       this.#snapshot?.beforeMove(segment)
       grow(segment)
@@ -205,6 +207,13 @@ export class HeapBackend implements KeyedBackend, StatesOwner {
     this.size++
     this.current = entry
     return entry
+  }
+
+  #begin(index: number): Segment {
+    // Rows come back a segment after the other, and hashes fill them evenly: this one will be about as large as the last. Growing them all was a fifth of a restore.
+    const segment = this.#restoring ? new Segment(capacityFor(this.#begunLast.size)) : new Segment()
+    this.segments[index] = this.#begunLast = segment
+    return segment
   }
 
   dropIfEmpty(): void {
@@ -257,6 +266,7 @@ export class HeapBackend implements KeyedBackend, StatesOwner {
   }
 
   async restore(restored: TablesToRestore, prefix = ''): Promise<void> {
+    this.#restoring = true
     await restored.readTables((table) => {
       const { kind } = table
       if ((kind !== 'value' && kind !== 'list' && kind !== 'map') || !table.name.startsWith(prefix)) return undefined
@@ -266,6 +276,7 @@ export class HeapBackend implements KeyedBackend, StatesOwner {
         put(row, timestamp)
       }
     })
+    this.#restoring = false
     this.unsetKey()
   }
 

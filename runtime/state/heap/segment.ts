@@ -36,6 +36,13 @@ export class Segment {
 export const NO_ENTRIES = new Segment(2)
 NO_ENTRIES.sizeMax = 0
 
+/** The capacity of a segment for so many entries and a tenth more. */
+export function capacityFor(entries: number): number {
+  let capacity = CAPACITY_MIN
+  while (capacity * LOAD_MAX < entries * 1.1) capacity *= 2
+  return capacity
+}
+
 /** The hash as it stands in pairs. */
 export function storedHash(hash: number): number {
   return (hash | 0) === 0 ? 1 : hash | 0
