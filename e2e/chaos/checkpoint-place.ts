@@ -1,11 +1,12 @@
 /**
- * Where a run's checkpoints lie, and what the runner sees of them: each that appears, and whether the job has ended. A directory, or an S3 server in the runner's process
- * behind a network that fails.
+ * Where a run's checkpoints lie, and what the runner sees of them: each that appears, and whether the job has ended. A directory, an S3 server in the runner's process
+ * behind a network that fails, or a real one that is killed.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PROXY_FAULTS, startFaultyProxy } from '../../runtime/checkpoint/faulty-proxy.suite.ts'
 import { startToyS3, type ToyS3 } from '../../runtime/checkpoint/toy-s3.suite.ts'
+import type { OwnS3Lab, S3Lab } from '../../scripts/lab/s3.ts'
 import { pick, type Random } from './random.ts'
 
 export const DEPLOYMENT = 'chaos'
@@ -37,10 +38,7 @@ export function directoryPlace(directory: string): CheckpointPlace {
   })
   return {
     ...place,
-    ended: () => {
-      const claims = join(folder, 'claims')
-      return existsSync(claims) && hasEnded(readdirSync(claims), (name) => readFileSync(join(claims, name), 'utf8'))
-    },
+    ended: () => hasEndedIn(join(folder, 'claims')),
     faults: () => 0,
     close: async () => watcher.close(),
   }
@@ -73,13 +71,34 @@ export async function s3Place(random: Random): Promise<CheckpointPlace> {
   }
 }
 
+/** How often the files of a server are looked at. */
+const LOOK_MS = 15
+
+/** Below `folder` of a real server's bucket. The server may be killed and stopped. */
+export function realS3Place(lab: OwnS3Lab, name: string): CheckpointPlace {
+  const place = placeOf({ ...s3Options(lab), 'execution.checkpointing.dir': `s3://${lab.bucket}/${name}/job` })
+  const folder = join(lab.folder, name, 'job', FOLDER)
+  const look = setInterval(() => {
+    for (const one of existsSync(folder) ? readdirSync(folder) : [])
+      if (existsSync(join(folder, one, '_metadata'))) place.notice(one)
+  }, LOOK_MS)
+  return {
+    ...place,
+    ended: () => hasEndedIn(join(folder, 'claims')),
+    faults: () => 0,
+    close: async () => clearInterval(look),
+  }
+}
+
+function s3Options({ endpoint, accessKeyId, secretAccessKey }: S3Lab): Record<string, string> {
+  return { 's3.endpoint': endpoint, 's3.access-key': accessKeyId, 's3.secret-key': secretAccessKey }
+}
+
 /** A server whose requests a test can hold. */
 export function serverPlace(server: ToyS3, endpoint = server.endpoint): CheckpointPlace {
   const place = placeOf({
+    ...s3Options({ ...server, endpoint, stop: server.close }),
     'execution.checkpointing.dir': `s3://${server.bucket}/job`,
-    's3.endpoint': endpoint,
-    's3.access-key': server.accessKeyId,
-    's3.secret-key': server.secretAccessKey,
   })
   server.hold = (request, when) => {
     const [, name] = /^PUT .*\/(chk-\d+)\/_metadata$/.exec(request) ?? []
@@ -117,6 +136,10 @@ function placeOf(options: Record<string, string>) {
       listener(id)
     },
   }
+}
+
+function hasEndedIn(claims: string): boolean {
+  return existsSync(claims) && hasEnded(readdirSync(claims), (name) => readFileSync(join(claims, name), 'utf8'))
 }
 
 /** The newest claim is an end (runtime/checkpoint/claims.ts). */

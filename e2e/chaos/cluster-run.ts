@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import type { KafkaBroker } from '../../runtime/connectors/kafka/testing/kafka-broker.suite.ts'
 import type { TcpProxy } from '../../runtime/core/tcp-proxy.suite.ts'
 import { ProcessCluster } from '../../scripts/lab/process-cluster.ts'
-import { type CheckpointPlace, directoryPlace } from './checkpoint-place.ts'
+import type { OwnS3Lab } from '../../scripts/lab/s3.ts'
+import { type CheckpointPlace, directoryPlace, realS3Place } from './checkpoint-place.ts'
 import {
   type ClusterBlow,
   type ClusterChaos,
@@ -42,14 +43,20 @@ const RECORDS_PER_SECOND = 6_000
 /** What passes a slow connection comes so much later. */
 const SLOW_MS = 150
 
-/**
- * @param kafka that the runs of Kafka's kind share
- * @param given what happens instead of what the seed says
- */
+/** What runs share that need it. */
+export interface Labs {
+  kafka?: KafkaBroker | undefined
+  s3?: OwnS3Lab | undefined
+}
+
+/** Counts runs of this process: seeds may come again. */
+let runs = 0
+
+/** @param given what happens instead of what the seed says */
 export async function clusterRun(
   seed: number,
   kind: ClusterKind,
-  kafka?: KafkaBroker,
+  { kafka, s3 }: Labs = {},
   given?: Partial<ClusterChaos>,
 ): Promise<ClusterOutcome> {
   const startedMs = performance.now()
@@ -58,7 +65,9 @@ export async function clusterRun(
   const name = `${kind}-${seed}`
   const scene = kind === 'cluster-kafka' ? await makeKafkaScene(name, random, kafka!) : makeScene(name, random)
   const { folder, logFile } = scene
-  const place = directoryPlace(join(folder, 'checkpoints'))
+  const shared = `${name}-${runs++}`
+  const place = kind === 'cluster-s3' ? realS3Place(s3!, shared) : directoryPlace(join(folder, 'checkpoints'))
+  const haPlace = kind === 'cluster-s3' ? `s3://${s3!.bucket}/${shared}/ha` : join(folder, 'ha')
   const outcome: ClusterOutcome = {
     ...{ seed, chaos, problems: [], hits: [], folder },
     ...{ processesKilled: 0, checkpoints: 0, seconds: 0 },
@@ -68,14 +77,14 @@ export async function clusterRun(
     job: join(import.meta.dirname, 'job.ts'),
     logFile,
     args: argsOf(scene, chaos, place),
-    configuration: CONFIGURATION,
-    ...(kind === 'standby' ? { standby: join(folder, 'ha') } : {}),
+    configuration: { ...CONFIGURATION, ...place.options },
+    ...(chaos.jobManagers > 1 ? { standby: haPlace } : {}),
   })
-  const strikes = new Strikes({ cluster, place, outcome, logFile })
+  const strikes = new Strikes({ cluster, place, outcome, scene, s3, logFile })
   strikes.plan(chaos.blows)
   try {
     const code = await Promise.race([cluster.ended, strikes.ended, hangs()])
-    strikes.stop()
+    await strikes.stop()
     if (code === 'hung') {
       outcome.problems.push('the job hung')
       await cluster.abandon()
@@ -119,6 +128,8 @@ interface StrikesOptions {
   cluster: ProcessCluster
   place: CheckpointPlace
   outcome: ClusterOutcome
+  scene: Scene
+  s3: OwnS3Lab | undefined
   logFile: string
 }
 
@@ -148,14 +159,19 @@ class Strikes {
     })
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#options.place.listen(() => {})
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.clear()
     // A process that stands still cannot end.
     for (const mend of this.#mends) mend()
+    await this.#server
   }
   readonly #mends = new Set<() => void>()
+  /** One after the other is done to the server of S3. */
+  #server: Promise<void> = Promise.resolve()
+  /** That wait for its start. */
+  #kills = 0
 
   #after(ms: number, work: () => void): void {
     const timer = setTimeout(() => {
@@ -184,7 +200,7 @@ class Strikes {
 
   #strike(blows: readonly ClusterBlow[], i: number): void {
     const blow = blows[i]!
-    const { cluster, outcome, place } = this.#options
+    const { cluster, outcome, place, scene, s3 } = this.#options
     this.#note(describeStrike(blow))
     switch (blow.what) {
       case 'kill': {
@@ -212,6 +228,23 @@ class Strikes {
           cluster.signalJobManager(blow.which, 'SIGCONT'),
         )
         break
+      case 'broker':
+        scene.onOutside!('broker')
+        break
+      case 'kill s3':
+        this.#onServer(async () => {
+          if (this.#kills++ === 0) await s3!.kill()
+        })
+        this.#mendAfter(blow.ms, 'S3 is started', () =>
+          this.#onServer(async () => {
+            if (--this.#kills === 0) await s3!.start()
+          }),
+        )
+        break
+      case 'stop s3':
+        this.#onServer(async () => s3!.signal('SIGSTOP'))
+        this.#mendAfter(blow.ms, 'S3 goes on', () => this.#onServer(async () => s3!.signal('SIGCONT')))
+        break
       case 'rescale':
         void rescale(cluster.restPort, blow.parallelism).then((what) => this.#note(what))
         break
@@ -222,11 +255,19 @@ class Strikes {
     if (next?.at.since === 'strike') this.#after(next.at.ms, () => this.#strike(blows, i + 1))
   }
 
-  #onLinks({ what, node, ms }: Extract<ClusterBlow, { link: unknown }>, proxies: TcpProxy[]): void {
+  #onServer(work: () => Promise<void>): void {
+    this.#server = this.#server.then(work)
+  }
+
+  #onLinks(blow: Extract<ClusterBlow, { link: unknown }>, proxies: TcpProxy[]): void {
+    const { what, node, ms } = blow
     for (const proxy of proxies) {
       if (what === 'cut') proxy.cut()
       else if (what === 'slow') proxy.delayMs = SLOW_MS
-      else {
+      else if (what === 'half-open') {
+        proxy.fault = () => ({ swallow: blow.of })
+        proxy.swallow(blow.of)
+      } else {
         // As if the machine had gone: also who connects anew hears nothing.
         proxy.fault = () => ({ after: { bytes: 0, of: 'requests', then: 'silent' } })
         proxy.silence()

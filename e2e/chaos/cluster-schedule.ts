@@ -1,14 +1,16 @@
 /**
  * What happens to a cluster of processes, and when: everything follows from the seed of the run.
  */
+import type { Direction } from '../../runtime/core/tcp-proxy.suite.ts'
 import { between, pick, type Random } from './random.ts'
 
 /**
  * A JobManager and TaskManagers, each a process. `taskmanager`: TaskManagers are killed, and come back or others do, or are stopped (SIGSTOP) for shorter and longer than `heartbeat.timeout`. `links`: connections between
- * them are cut, slow, or fall silent. `cluster`: both, and the JobManager is killed, and the parallelism changed. `cluster-kafka`: the same from Kafka to Kafka. `standby`: two JobManagers,
- * of which one leads, are killed and stopped, for shorter and longer than their lease.
+ * them are cut, slow, fall silent, or pass in one direction alone. `cluster`: both, and the JobManager is killed, and the parallelism changed. `cluster-kafka`: the same from Kafka to Kafka, whose broker is killed, too.
+ * `cluster-s3`: checkpoints lie in S3, and in half of the runs the lease and the registry of two JobManagers, too; its server is killed and stopped, and so are processes. `standby`: two JobManagers, of which one leads,
+ * are killed and stopped, for shorter and longer than their lease.
  */
-export const CLUSTER_KINDS = ['taskmanager', 'links', 'cluster', 'cluster-kafka', 'standby'] as const
+export const CLUSTER_KINDS = ['taskmanager', 'links', 'cluster', 'cluster-kafka', 'cluster-s3', 'standby'] as const
 export type ClusterKind = (typeof CLUSTER_KINDS)[number]
 
 /** Who comes instead of a TaskManager that was killed: it again, one with another id, or nobody, as there are slots enough. */
@@ -19,6 +21,12 @@ export type Strike =
   | { what: 'stop'; node: number; ms: number }
   /** `rpc`: between TaskManager and JobManager. `data`: what other TaskManagers have opened to its slots. */
   | { what: 'cut' | 'silent' | 'slow'; node: number; link: 'rpc' | 'data'; ms: number }
+  /** Nothing passes in one direction: of who connects (`requests`), or of who was connected to. */
+  | { what: 'half-open'; of: Direction; node: number; link: 'rpc' | 'data'; ms: number }
+  /** Of Kafka; it is started again at once. */
+  | { what: 'broker' }
+  /** The server of S3: killed, and there again after the time, or stopped for it. */
+  | { what: 'kill s3' | 'stop s3'; ms: number }
   | { what: 'jobmanager'; which: number; afterMs: number }
   | { what: 'stop jobmanager'; which: number; ms: number }
   | { what: 'rescale'; parallelism: number }
@@ -33,6 +41,8 @@ export interface ClusterChaos {
   taskManagers: number
   /** Of each. */
   slots: number
+  /** Two, of which one is elected, or one. */
+  jobManagers: number
   parallelism: number
   intervalMs: number
   /** Records wait in the source, or in a function, which holds up its slot. */
@@ -77,12 +87,19 @@ export function makeClusterChaos(random: Random, kind: ClusterKind): ClusterChao
       between(random, HEARTBEAT_TIMEOUT_MS + 600, HEARTBEAT_TIMEOUT_MS + 1_500),
     ]),
   })
-  const link = (): Strike => ({
-    what: pick(random, ['cut', 'cut', 'silent', 'slow'] as const),
-    node: node(),
-    link: pick(random, ['rpc', 'data'] as const),
-    ms: between(random, 200, 1_500),
+  const link = (): Strike => {
+    const what = pick(random, ['cut', 'cut', 'silent', 'slow', 'half-open', 'half-open'] as const)
+    const on = { node: node(), link: pick(random, ['rpc', 'data'] as const), ms: between(random, 200, 1_500) }
+    return what === 'half-open' ? { what, of: pick(random, ['requests', 'answers'] as const), ...on } : { what, ...on }
+  }
+  const jobManagers = kind === 'standby' || (kind === 'cluster-s3' && random() < 0.5) ? 2 : 1
+  const broker = (): Strike => ({ what: 'broker' })
+  // Shorter and longer than a leader may go on without it.
+  const s3 = (): Strike => ({
+    what: pick(random, ['kill s3', 'stop s3'] as const),
+    ms: pick(random, [between(random, 50, 900), between(random, 1_500, 3_500)]),
   })
+  const anyJobManager = () => jobManager(between(random, 0, jobManagers - 1))
   const jobManager = (which = 0): Strike => ({ what: 'jobmanager', which, afterMs: between(random, 0, 600) })
   const stopJobManager = (): Strike => ({
     what: 'stop jobmanager',
@@ -93,12 +110,14 @@ export function makeClusterChaos(random: Random, kind: ClusterKind): ClusterChao
     taskmanager: [kill, kill, stop],
     links: [link],
     cluster: [kill, stop, link, link, () => jobManager(), rescale],
-    'cluster-kafka': [kill, stop, link, () => jobManager()],
-    standby: [() => jobManager(between(random, 0, 1)), stopJobManager, kill],
+    'cluster-kafka': [kill, stop, link, anyJobManager, broker],
+    'cluster-s3': [s3, s3, s3, kill, anyJobManager],
+    standby: [anyJobManager, stopJobManager, kill],
   }
   function rescale(): Strike {
     return { what: 'rescale', parallelism: between(random, 1, Math.min(4, total)) }
   }
+  let brokers = 0
   const blows = Array.from({ length: between(random, 2, 4) }, (_, i): ClusterBlow => {
     const at: StrikeMoment =
       i > 0 && random() < 0.6
@@ -108,10 +127,13 @@ export function makeClusterChaos(random: Random, kind: ClusterKind): ClusterChao
             nth: between(random, 1, 4) + 3 * i,
             ms: pick(random, [between(random, 0, 12), between(random, 0, 140)]),
           }
-    return { ...pick(random, strikes[kind])(), at }
+    const strike = pick(random, strikes[kind])()
+    // It needs its time to come back.
+    const again = strike.what === 'broker' && brokers++ > 0
+    return { ...(again ? kill() : strike), at }
   })
   const pace = pick(random, ['source', 'function'] as const)
-  return { kind, taskManagers, slots, parallelism, intervalMs: pick(random, [100, 150, 200]), pace, blows }
+  return { kind, taskManagers, slots, jobManagers, parallelism, intervalMs: pick(random, [100, 150, 200]), pace, blows }
 }
 
 export function describeStrike(strike: Strike): string {
@@ -124,6 +146,13 @@ export function describeStrike(strike: Strike): string {
       return `stop JobManager ${strike.which} for ${strike.ms} ms`
     case 'jobmanager':
       return `kill JobManager ${strike.which}, back after ${strike.afterMs} ms`
+    case 'broker':
+      return 'kill the broker'
+    case 'kill s3':
+    case 'stop s3':
+      return `${strike.what} for ${strike.ms} ms`
+    case 'half-open':
+      return `swallow ${strike.of} on ${strike.link} of TaskManager ${strike.node} for ${strike.ms} ms`
     case 'rescale':
       return `rescale to ${strike.parallelism}`
     default:
@@ -144,7 +173,8 @@ export function describeClusterChaos({ kind, intervalMs, pace, blows, ...shape }
 export function shapeOf({
   taskManagers,
   slots,
+  jobManagers,
   parallelism,
-}: Pick<ClusterChaos, 'taskManagers' | 'slots' | 'parallelism'>): string {
-  return `${taskManagers} × ${slots} slots, parallelism ${parallelism}`
+}: Pick<ClusterChaos, 'taskManagers' | 'slots' | 'jobManagers' | 'parallelism'>): string {
+  return `${taskManagers} × ${slots} slots${jobManagers > 1 ? `, ${jobManagers} JobManagers` : ''}, parallelism ${parallelism}`
 }

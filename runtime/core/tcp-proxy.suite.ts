@@ -6,14 +6,18 @@
  */
 import { createServer, connect as open, type Server, type Socket } from 'node:net'
 
+export type Direction = 'requests' | 'answers'
+
 /** What happens to one connection. */
 export interface ConnectionFault {
   /** Each piece passes so much later, in both directions. */
   delayMs?: number
+  /** Nothing passes in that direction, from the beginning on; the other way all passes. */
+  swallow?: Direction
   /** Once more than so many bytes have come in that direction, they pass (the rest does not), and then: */
   after?: {
     bytes: number
-    of: 'requests' | 'answers'
+    of: Direction
     /**
      * - `cut`: the client gets a reset, the broker too.
      * - `half`: the client is told that no more comes, and may still write; nothing it writes passes.
@@ -68,6 +72,11 @@ export class TcpProxy {
     for (const pair of this.#pairs) pair.end('silent')
   }
 
+  /** From now on nothing passes in that direction on the connections there are, not even their end; the other way all passes: a half-open connection. */
+  swallow(direction: Direction): void {
+    for (const pair of this.#pairs) pair.swallow(direction)
+  }
+
   /** Resets all connections, and new ones at once, until {@link up}. */
   down(): void {
     this.#refusing = true
@@ -108,6 +117,7 @@ class Pair {
   readonly #fault: ConnectionFault
   readonly #delayMs: () => number
   readonly #lanes: Lane[] = []
+  readonly #swallowed = new Set<Direction>()
   #silent = false
 
   constructor(client: Socket, broker: Socket, fault: ConnectionFault = {}, delayMs: () => number = () => 0) {
@@ -115,6 +125,7 @@ class Pair {
     this.#broker = broker
     this.#fault = fault
     this.#delayMs = delayMs
+    if (fault.swallow !== undefined) this.#swallowed.add(fault.swallow)
     this.#pass(client, broker, 'requests')
     this.#pass(broker, client, 'answers')
   }
@@ -130,14 +141,18 @@ class Pair {
     if (then === 'half') this.#client.end()
   }
 
-  #pass(from: Socket, to: Socket, direction: 'requests' | 'answers'): void {
+  swallow(direction: Direction): void {
+    this.#swallowed.add(direction)
+  }
+
+  #pass(from: Socket, to: Socket, direction: Direction): void {
     const { delayMs = 0, after } = this.#fault
     const lane = new Lane()
     this.#lanes.push(lane)
     const later = (work: () => void) => lane.add(delayMs + this.#delayMs(), work)
     let left = after?.of === direction ? after.bytes : Number.POSITIVE_INFINITY
     from.on('data', (piece) => {
-      if (this.#silent) return
+      if (this.#silent || this.#swallowed.has(direction)) return
       const passing = piece.length > left ? piece.subarray(0, left) : piece
       const fatal = piece.length > left
       left -= passing.length
@@ -149,11 +164,12 @@ class Pair {
       })
     })
     to.on('drain', () => from.resume())
-    from.on('end', () => later(() => this.#silent || to.end()))
+    const isSwallowed = () => this.#silent || this.#swallowed.has(direction)
+    from.on('end', () => later(() => isSwallowed() || to.end()))
     from.on('error', () => this.end('cut'))
     from.on('close', () => {
       // A silent one stays open to the other side, until it is cut.
-      if (!this.#silent || from === this.#client) this.#closed(to)
+      if (!isSwallowed() || from === this.#client) this.#closed(to)
     })
   }
 

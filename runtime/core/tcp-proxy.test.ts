@@ -66,6 +66,25 @@ describe('TcpProxy', () => {
     await expect.poll(() => two.text).toBe('hello')
   })
 
+  it.each(['requests', 'answers'] as const)(
+    'swallows %s and passes the rest, on connections there are and on new ones',
+    async (direction) => {
+      const one = await client()
+      one.socket.write('hello')
+      await expect.poll(() => one.text).toBe('hello')
+      proxy.swallow(direction)
+      proxy.fault = () => ({ swallow: direction })
+      const two = await client()
+      one.socket.write(' you')
+      two.socket.write(' and you')
+      one.socket.end()
+      two.socket.end()
+      await expect.poll(() => received.length).toBe(direction === 'requests' ? 5 : 17)
+      expect([one.text, two.text, one.ended, two.ended]).toEqual(['hello', '', false, false])
+      expect(proxy.open).toBe(2)
+    },
+  )
+
   it('ends one half of a connection', async () => {
     proxy.fault = () => ({ after: { bytes: 3, of: 'answers', then: 'half' } })
     const one = await client()

@@ -22,6 +22,8 @@ const BUCKET = 'test'
 const ACCESS_KEY = 'testkey'
 const SECRET_KEY = 'testsecret'
 const START_MS = 20_000
+/** Characters of what it printed last, for the message of a failure. */
+const OUTPUT_KEPT = 10_000
 
 export interface S3Lab {
   endpoint: string
@@ -31,11 +33,29 @@ export interface S3Lab {
   stop(): Promise<void>
 }
 
+/** A server of our own, which can fail. */
+export interface OwnS3Lab extends S3Lab {
+  /** Objects are files in it, by their keys. */
+  readonly folder: string
+  /** Ends it in the middle of whatever it does; what it has stored stays. */
+  kill(): Promise<void>
+  /** After {@link kill}: again on the same port, with what it had stored. */
+  start(): Promise<void>
+  /** It stands still until SIGCONT; connections stay open. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void
+}
+
 const program = join(labFolder, `versitygw-${VERSION}`)
 
 /** Why there is no server to be had, in a line that says how to get one; undefined: there is. */
 export function missingS3(): string | undefined {
-  if (process.env.TAILRACE_S3_ENDPOINT !== undefined || existsSync(program)) return undefined
+  if (process.env.TAILRACE_S3_ENDPOINT !== undefined) return undefined
+  return missingOwnS3()
+}
+
+/** The same for a server that is to be killed. */
+export function missingOwnS3(): string | undefined {
+  if (existsSync(program)) return undefined
   return 'S3: there is no server; build one (node scripts/with-node.mjs scripts/lab/s3.ts install, needs Go) or set TAILRACE_S3_ENDPOINT'
 }
 
@@ -68,20 +88,30 @@ export async function startS3(): Promise<S3Lab> {
       secretAccessKey: process.env.TAILRACE_S3_SECRET_KEY ?? '',
       stop: async () => {},
     }
+  return startOwnS3()
+}
+
+/** The program must be there. */
+export async function startOwnS3(): Promise<OwnS3Lab> {
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-s3-'))
   for (const name of ['data', 'meta']) mkdirSync(join(folder, name))
   const [port] = await freePorts(1)
-  const server = spawn(
-    program,
-    ['--port', `127.0.0.1:${port}`, 'posix', '--sidecar', join(folder, 'meta'), join(folder, 'data')],
-    {
-      env: { ...process.env, ROOT_ACCESS_KEY: ACCESS_KEY, ROOT_SECRET_KEY: SECRET_KEY },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  )
   let output = ''
-  server.stdout.on('data', (data) => (output += data))
-  server.stderr.on('data', (data) => (output += data))
+  const spawnServer = () => {
+    const child = spawn(
+      program,
+      ['--port', `127.0.0.1:${port}`, 'posix', '--sidecar', join(folder, 'meta'), join(folder, 'data')],
+      {
+        env: { ...process.env, ROOT_ACCESS_KEY: ACCESS_KEY, ROOT_SECRET_KEY: SECRET_KEY },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    )
+    output = ''
+    child.stdout.on('data', (data) => (output = (output + data).slice(-OUTPUT_KEPT)))
+    child.stderr.on('data', (data) => (output = (output + data).slice(-OUTPUT_KEPT)))
+    return child
+  }
+  let server = spawnServer()
   // A server must not outlive whoever started it.
   const kill = () => {
     server.kill('SIGKILL')
@@ -99,6 +129,13 @@ export async function startS3(): Promise<S3Lab> {
     accessKeyId: ACCESS_KEY,
     secretAccessKey: SECRET_KEY,
     stop,
+    folder: join(folder, 'data', BUCKET),
+    kill: () => endServer(server, 'SIGKILL'),
+    start: async () => {
+      server = spawnServer()
+      await untilOpen(port!, server)
+    },
+    signal: (signal: 'SIGSTOP' | 'SIGCONT') => void server.kill(signal),
   }
   try {
     await untilOpen(port!, server)
