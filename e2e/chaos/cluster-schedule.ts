@@ -42,7 +42,7 @@ export interface ClusterChaos {
   /** Of each. */
   slots: number
   /** Two, of which one is elected, or one. */
-  jobManagers: number
+  jobManagers: 1 | 2
   parallelism: number
   intervalMs: number
   /** Records wait in the source, or in a function, which holds up its slot. */
