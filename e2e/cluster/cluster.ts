@@ -115,6 +115,20 @@ export class Cluster {
     return body.exceptionHistory.entries.map((entry: any) => entry.stacktrace)
   }
 
+  /** Slots that no job has. */
+  async freeSlots(): Promise<number> {
+    return (await this.ask('/overview')).body['slots-available']
+  }
+
+  async requestParallelism(jid: string, lowerBound: number, upperBound: number): Promise<void> {
+    const path = `/jobs/${jid}/resource-requirements`
+    const { body: now } = await this.ask(path)
+    const wanted = Object.fromEntries(Object.keys(now).map((id) => [id, { parallelism: { lowerBound, upperBound } }]))
+    const headers = { 'content-type': 'application/json' }
+    const { status, body } = await this.ask(path, { method: 'PUT', headers, body: JSON.stringify(wanted) })
+    if (status !== 200) throw new Error(JSON.stringify(body))
+  }
+
   async stop(): Promise<void> {
     for (const one of this.#processes) one.signal('SIGKILL')
     await Promise.all(this.#processes.map(({ exited }) => exited))
