@@ -44,7 +44,8 @@ it('too few slots: a job fails after slot.request.timeout, with how many are nee
   expect([run.code, run.text]).toEqual([1, expect.stringContaining('TR-CLUSTER-001')])
   const jid = await cluster.is('FAILED')
   const [reason] = await cluster.exceptions(jid)
-  for (const said of [run.text, reason, jobManager.log]) expect(said).toContain(text)
+  for (const said of [run.text, reason, jobManager.log])
+    expect([said, said]).toEqual([expect.stringContaining('TR-CLUSTER-001'), expect.stringContaining(text)])
   // The cluster takes others.
   const next = await cluster.command('run', COUNTING, '-m', address(), '-p', '2', '--detached')
   expect(next.code).toBe(0)
@@ -150,7 +151,8 @@ it('memory: a slot that takes more than the process may have is ended, and all s
   const text = 'of the 400 MB that it may have (taskmanager.memory.process.size)'
   expect([run.code, run.text]).toEqual([1, expect.stringContaining('TR-TASK-002')])
   const [reason] = await cluster.exceptions(await cluster.is('FAILED'))
-  for (const said of [run.text, reason, jobManager.log, taskManager.log]) expect(said).toContain(text)
+  for (const said of [run.text, reason, jobManager.log, taskManager.log])
+    expect([said, said]).toEqual([expect.stringContaining('TR-TASK-002'), expect.stringContaining(text)])
   // Its process serves on.
   expect((await cluster.command('run', COUNTING, '-m', address(), '-p', '1', '--detached')).code).toBe(0)
   await cluster.runs(1)

@@ -25,7 +25,8 @@ export class Cluster {
   readonly folder: string
   readonly checkpoints: string
   readonly #options: Readonly<Record<string, string>>
-  readonly #processes: Process[] = []
+  /** In the order of their start. */
+  readonly processes: Process[] = []
   #commands = 0
   #rpcPort: string | undefined
   /** Of REST, without a slash at its end. */
@@ -42,7 +43,7 @@ export class Cluster {
   /** Resolves when it says where it is. @param job its file and its arguments; none for a session cluster */
   async jobManager(job: string[] = [], options: Readonly<Record<string, string>> = {}): Promise<Process> {
     const [file, ...args] = job
-    const ports = ['--port', '0', '--metrics-port', '0']
+    const ports = ['--port', '0', ...('metrics.reporter.prom.port' in options ? [] : ['--metrics-port', '0'])]
     const flags = this.#flags({ 'jobmanager.rpc.port': '0', ...options })
     const one = this.start('jm', ['jobmanager', ...(file === undefined ? [] : [file]), ...flags, ...ports, ...args])
     await one.says('REST and the page on')
@@ -74,7 +75,7 @@ export class Cluster {
 
   start(name: string, args: string[], environment: Readonly<Record<string, string>> = {}): Process {
     const one = new Process(name, args, { ...environment }, join(this.folder, 'log'))
-    this.#processes.push(one)
+    this.processes.push(one)
     return one
   }
 
@@ -112,7 +113,7 @@ export class Cluster {
   /** What has ended the job, or its attempts, the newest first. */
   async exceptions(jid: string): Promise<string[]> {
     const { body } = await this.ask(`/jobs/${jid}/exceptions`)
-    return body.exceptionHistory.entries.map((entry: any) => entry.stacktrace)
+    return body.exceptionHistory.entries.map((entry: any) => `${entry.exceptionName}: ${entry.stacktrace}`)
   }
 
   /** Slots that no job has. */
@@ -130,8 +131,8 @@ export class Cluster {
   }
 
   async stop(): Promise<void> {
-    for (const one of this.#processes) one.signal('SIGKILL')
-    await Promise.all(this.#processes.map(({ exited }) => exited))
+    for (const one of this.processes) one.signal('SIGKILL')
+    await Promise.all(this.processes.map(({ exited }) => exited))
     rmSync(this.folder, { recursive: true, force: true })
   }
 
