@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '..')
 it.each(FLINK_TESTS)('what $flink holds is held here', ({ ours, differs }) => {
   if (differs === undefined) expect(ours.length).toBeGreaterThan(0)
   for (const [file, title] of ours)
-    expect(readFileSync(join(root, file), 'utf8').includes(`('${title}', `), `${file}: ${title}`).toBe(true)
+    expect(readFileSync(join(root, file), 'utf8').includes(`'${title}',`), `${file}: ${title}`).toBe(true)
 })
 
 it('each is told of once', () => {

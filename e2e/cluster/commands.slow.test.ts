@@ -206,6 +206,23 @@ it('a deployment with many handles of state to each subtask goes on after a fail
   expect(await cluster.exceptions(jid)).toEqual([expect.stringContaining('once')])
 })
 
+it('a cluster of one application stays behind its end where that is wanted, and shows it', {
+  timeout: 60_000,
+}, async () => {
+  const place = { options: {} } as never
+  const life = { parallelism: 1, intervalMs: 300, place, recordsPerSecond: 24_000, flags: [] }
+  const jobManager = await cluster.jobManager([JOB, ...scene.args(life)], {
+    'execution.shutdown-on-application-finish': 'false',
+  })
+  const taskManager = cluster.taskManager('tm-1')
+  await jobManager.says('The cluster stays, with what was FINISHED')
+  await cluster.is('FINISHED')
+  expect((await cluster.command('list', '--all')).text).toContain('FINISHED')
+  expect((await cluster.command('shutdown')).code).toBe(0)
+  expect([await jobManager.exited, await taskManager.exited]).toEqual([0, 0])
+  expect(await scene.problems()).toEqual([])
+})
+
 /** That nobody listens on now. */
 function freePort(): Promise<number> {
   return new Promise((resolve) => {
