@@ -122,7 +122,7 @@ export function taskManagerKilled(shape: Shape, given: Given, startsAnother: boo
 export function jobManagerKilled(shape: Shape, given: Given): Promise<Found> {
   return withJob(shape, given, async ({ cluster, output, rest }) => {
     const killedMs = Date.now()
-    cluster.killJobManager(0)
+    cluster.killJobManager(cluster.leader)
     const alone = cluster.jobManagers === 1
     if (alone) cluster.startJobManager(0)
     await back(output, shape.parallelism, killedMs)

@@ -55,6 +55,8 @@ export class ProcessCluster {
   readonly restPort: number
   /** Processes that ended though nobody had killed them, in words. */
   readonly problems: string[] = []
+  /** The JobManager that has been elected last. */
+  leader = 0
   readonly #options: ProcessClusterOptions
   readonly #rpcPort: number
   readonly #nodes: Node[]
@@ -244,6 +246,8 @@ export class ProcessCluster {
         rest = lines.pop()!
         for (const line of lines) {
           appendFileSync(logFile, `[${name}] ${line}\n`)
+          const leads = /Leads as "jm-(\d+)"/.exec(line)
+          if (leads !== null) this.leader = Number(leads[1])
           onLine?.(name, line)
         }
       })
