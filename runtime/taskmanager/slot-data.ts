@@ -1,6 +1,7 @@
 /** Opens the way to slots of other processes, by the configuration of the TaskManager: its data port, TLS, compression. */
 import { ConfigValues } from '../config/option.ts'
 import { NETWORK } from '../config/options/network.ts'
+import { keepAliveOf } from '../network/remote/connection.ts'
 import { DataPort } from '../network/remote/data-port.ts'
 import { connectSockets, listenSockets, type TlsFiles } from '../network/remote/sockets.ts'
 import { exchangeSettings } from '../network/settings.ts'
@@ -21,14 +22,11 @@ export interface DataPortSettings {
   configuration: Readonly<Record<string, string>>
 }
 
-/** A connection is given up that says nothing for so many times `heartbeat.timeout`. */
-const SILENT_MAX = 6
-
 /** Rejects with TR-CLUSTER-003 when no port is free; throws TR-TLS-001 for files of TLS. */
 export async function openSlotData({ configuration, ...port }: DataPortSettings): Promise<SlotData> {
   const tls = filesOf(configuration)
-  // A slot may be busy for some seconds, and a process that is gone is noticed by its heartbeats before.
-  const keepAlive = { intervalMs: readWireSettings(configuration).heartbeatTimeoutMs, silentMax: SILENT_MAX }
+  const { heartbeatIntervalMs, heartbeatTimeoutMs } = readWireSettings(configuration)
+  const keepAlive = keepAliveOf(heartbeatIntervalMs, heartbeatTimeoutMs)
   const dataPort = await DataPort.listen({ ...port, keepAlive, listen: listenSockets(tls) })
   const { compression } = exchangeSettings(configuration)
   return { dataPort, connect: connectSockets(tls), compression }

@@ -159,7 +159,7 @@ export const CLUSTER = {
     key: 'heartbeat.timeout',
     type: duration({ atLeastMs: 10 }),
     standard: '5 s',
-    text: 'Who is not heard of for so long is lost. A connection that closes says it at once. Connections between slots, which may be busy, have six times as long.',
+    text: 'Who is not heard of for so long is lost. A connection that closes says it at once. A slot that is busy, on a machine that takes connections, has six times as long.',
   }),
   rpcFrame: option({
     key: 'pekko.framesize',

@@ -3,25 +3,42 @@
  * the greeting (greeting.ts), then a link (link.ts).
  *
  * What is wrong with a frame closes the connection with a FAREWELL that says so. So does silence: a peer that is gone without a word (its machine lost
- * power, a firewall forgot the connection) does not answer a PING. Silence is counted in ticks that ran between reads, so a thread that was
- * busy for long does not take its own deafness for the peer's silence.
+ * power, a firewall forgot the connection) does not answer a PING. Nor does one that is busy in a user function: which of them it is, another connection shows (probe.ts). Silence is
+ * counted in ticks that ran between reads, so a thread that was busy for long does not take its own deafness for the peer's silence.
  */
 import type { Schedule } from '../../core/clock.ts'
 import { TailraceError } from '../../core/errors.ts'
 import { FrameReader, type FrameSink } from './frame-reader.ts'
 import { FAREWELL, PING, PONG, TEXT_BYTES_MAX } from './frames.ts'
 import { Outbox, type Pieces } from './outbox.ts'
+import { Probe } from './probe.ts'
 import type { DataSocket } from './sockets.ts'
 
 export interface KeepAlive {
   /** How often the peer is asked when nothing comes from it. Milliseconds. */
   intervalMs: number
-  /** So many intervals without a byte end the connection. */
+  /** So many intervals without a byte end the connection, at least 4, unless the peer's machine takes another one. */
   silentMax: number
+  /** So many end it all the same. */
+  busyMax: number
 }
 
-/** Half a minute: a slot may well be busy for some seconds, and a dead process is noticed by its TaskManager's heartbeats before. */
-export const KEEP_ALIVE: KeepAlive = { intervalMs: 5000, silentMax: 6 }
+/** As long as {@link KeepAlive.silentMax}, a slot may be busy without further ado; so many times as long, when its machine is there. */
+const BUSY_TIMES = 6
+const SILENT_MIN = 4
+
+/**
+ * @param intervalMs, timeoutMs those of heartbeats between processes
+ * @example
+ * keepAliveOf(1000, 5000) // { intervalMs: 1000, silentMax: 5, busyMax: 30 }
+ */
+export function keepAliveOf(intervalMs: number, timeoutMs: number): KeepAlive {
+  const everyMs = Math.max(1, Math.min(intervalMs, timeoutMs / SILENT_MIN))
+  const silentMax = Math.max(SILENT_MIN, Math.floor(timeoutMs / everyMs))
+  return { intervalMs: everyMs, silentMax, busyMax: BUSY_TIMES * silentMax }
+}
+
+export const KEEP_ALIVE: KeepAlive = keepAliveOf(1000, 5000)
 
 export interface ConnectionOptions {
   socket: DataSocket
@@ -45,6 +62,11 @@ export class Connection {
   /** Called once, when it is let in or closed. */
   settled: () => void = () => {}
   isClosed = false
+  /** Opens another connection to the peer's port; undefined: only who dialled knows where that is. */
+  dialAgain: (() => DataSocket) | undefined
+  #probe: Probe | undefined
+  /** Ticks since it has answered. */
+  #answeredTicks = 0
   #farewell = ''
   #heard = true
   #silent = 0
@@ -96,7 +118,7 @@ export class Connection {
     if (this.isClosed) return
     this.isClosed = true
     this.settled()
-    this.#stopTicks()
+    this.#stop()
     this.outbox.clear()
     this.#sayFarewell(text)
     this.outbox.close()
@@ -130,23 +152,51 @@ export class Connection {
       if (this.isClosed) return
       this.#silent = this.#heard ? 0 : this.#silent + 1
       this.#heard = false
-      if (this.#silent >= keepAlive.silentMax) {
-        this.fail(
-          new Error(`nothing came for ${keepAlive.intervalMs * keepAlive.silentMax} ms, not even the answer to a ping`),
-        )
-        return
+      if (this.#silent === 0) this.#endProbe()
+      else {
+        const lost = this.#judge()
+        if (lost !== undefined) {
+          this.fail(new Error(`nothing came for ${this.#silent * keepAlive.intervalMs} ms, ${lost}`))
+          return
+        }
+        this.outbox.frame(0, PING)
+        this.outbox.flush()
       }
-      this.outbox.frame(0, PING)
-      this.outbox.flush()
       this.#tick()
     })
+  }
+
+  /** Why a peer that was silent for one more tick is gone; undefined: perhaps it is not. */
+  #judge(): string | undefined {
+    const { keepAlive, pieces } = this.#options
+    const silent = this.#silent
+    // Half of the time is left for it.
+    if (silent === Math.floor(keepAlive.silentMax / 2) && this.dialAgain !== undefined)
+      this.#probe ??= new Probe(this.dialAgain(), pieces)
+    const probe = this.#probe
+    if (probe?.answered === true) {
+      // What it may have said here at the same time has come by now.
+      if (this.#answeredTicks++ > 0) return 'and the slot answers on another connection'
+    } else if (probe?.reached === false && silent >= keepAlive.silentMax) return `and its machine ${probe.failure}`
+    return silent >= keepAlive.busyMax ? 'not even the answer to a ping' : undefined
+  }
+
+  #endProbe(): void {
+    this.#probe?.end()
+    this.#probe = undefined
+    this.#answeredTicks = 0
+  }
+
+  #stop(): void {
+    this.#stopTicks()
+    this.#endProbe()
   }
 
   #close(reason: string, cause?: unknown): void {
     if (this.isClosed) return
     this.isClosed = true
     this.settled()
-    this.#stopTicks()
+    this.#stop()
     this.outbox.close()
     this.#options.socket.end()
     this.closed(

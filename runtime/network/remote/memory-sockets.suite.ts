@@ -13,6 +13,10 @@ export class MemoryNetwork {
   readonly #random: Random
   readonly #listeners = new Map<string, (socket: DataSocket) => void>()
   readonly #ends: MemorySocket[] = []
+  /** Machines, as `host:port`, that nothing reaches. */
+  readonly away = new Set<string>()
+  /** Processes whose machines take connections, which they do not see. */
+  readonly busy = new Set<string>()
   #port = 1000
 
   constructor(random: Random) {
@@ -33,6 +37,9 @@ export class MemoryNetwork {
     this.#ends.push(here)
     queueMicrotask(() => {
       const accepted = this.#listeners.get(name)
+      here.cut = this.away.has(name) || this.busy.has(name)
+      if (this.away.has(name)) return
+      if (this.busy.has(name)) return here.events.open()
       if (accepted === undefined) return here.events.closed('failed with ECONNREFUSED')
       const there = new MemorySocket('caller', this.#random)
       this.#ends.push(there)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { TailraceError } from '../../core/errors.ts'
-import { KEEP_ALIVE } from './connection.ts'
+import { KEEP_ALIVE, keepAliveOf } from './connection.ts'
 import { channelKey } from './slot-links.ts'
 import { type Side, TestChannel, TwoSlots } from './two-slots.suite.ts'
 
@@ -29,6 +29,18 @@ async function send(slots: TwoSlots, channel: TestChannel, value: unknown) {
   for (const { links } of slots.sides) links.flush()
   await slots.network.settle()
   channel.gate.take(() => false)
+}
+
+const HEARTBEAT_TIMEOUT_MS = 5000
+
+/** Intervals that have passed until then. */
+async function ticksUntil(done: () => boolean, network: TwoSlots['network'], time: TwoSlots['time']): Promise<number> {
+  for (let ticks = 0; ; ticks++) {
+    if (done()) return ticks
+    if (ticks > 100) throw new Error('it never comes')
+    time.advance(KEEP_ALIVE.intervalMs)
+    await network.settle()
+  }
 }
 
 const problem = (promise: Promise<unknown>) =>
@@ -305,14 +317,75 @@ describe('a lost peer', () => {
       await network.settle()
     }
     expect([...a.lost, ...b.lost]).toEqual([])
+    // Nobody asked for another connection.
+    expect(network.ends.length).toBe(2)
+    // The cable is pulled.
     for (const end of network.ends) end.cut = true
-    for (let i = 0; i < KEEP_ALIVE.silentMax; i++) {
-      expect(a.lost).toEqual([])
+    network.away.add('host-1:1001')
+    const ticks = await ticksUntil(() => a.lost.length > 0, network, time)
+    expect(ticks * KEEP_ALIVE.intervalMs).toBeLessThanOrEqual(HEARTBEAT_TIMEOUT_MS + KEEP_ALIVE.intervalMs)
+    expect(a.lost).toEqual([
+      expect.stringMatching(/^1 TR-EXCHANGE-001 Lost slot 1 .* nothing came for 5000 ms, and its machine takes no/),
+    ])
+    // The other side, whose machine has its network, finds nobody either.
+    network.away.add('host-0:1000')
+    await ticksUntil(() => b.lost.length > 0, network, time)
+    expect(b.lost).toEqual([expect.stringMatching(/^0 TR-EXCHANGE-001 Lost slot 0/)])
+  })
+
+  it('is not one that is busy: its machine takes another connection, and it has six times as long', async () => {
+    const { slots, network, time, a, b } = await make()
+    const channel = await opened(slots)
+    for (const end of network.ends) end.cut = true
+    network.busy.add('host-1:1001').add('host-0:1000')
+    for (let i = 0; i < 2 * KEEP_ALIVE.silentMax; i++) {
       time.advance(KEEP_ALIVE.intervalMs)
       await network.settle()
     }
+    expect([...a.lost, ...b.lost]).toEqual([])
+    // It is back: what waited comes, and the connections beside this one are gone.
+    for (const end of network.ends.slice(0, 2)) end.cut = false
+    await send(slots, channel, { n: 1 })
+    expect(channel.came).toEqual([{ n: 1 }])
     time.advance(KEEP_ALIVE.intervalMs)
-    expect(a.lost).toEqual([expect.stringMatching(/^1 TR-EXCHANGE-001 Lost slot 1 .* nothing came for 30000 ms/)])
+    await network.settle()
+    expect([a.port.pieces.inUse, b.port.pieces.inUse]).toEqual([0, 0])
+    for (const end of network.ends) end.cut = true
+    expect(await ticksUntil(() => a.lost.length > 0, network, time)).toBeGreaterThanOrEqual(KEEP_ALIVE.busyMax)
+    expect(a.lost[0]).toMatch(/nothing came for 30000 ms, not even the answer to a ping/)
+  })
+
+  it('is one whose slot answers elsewhere, as only the connection leads nowhere any more', async () => {
+    const { slots, network, time, a } = await make()
+    await opened(slots)
+    // A firewall has forgotten it; new ones pass.
+    for (const end of network.ends) end.cut = true
+    const ticks = await ticksUntil(() => a.lost.length > 0, network, time)
+    expect(ticks).toBeLessThanOrEqual(KEEP_ALIVE.silentMax + 1)
+    expect(a.lost[0]).toMatch(/the slot answers on another connection/)
+  })
+
+  it('is noticed while no attempt runs, so that the next one dials anew', async () => {
+    const { slots, network, time, a, b } = await make()
+    await opened(slots)
+    for (const { links } of slots.sides) links.end()
+    for (const end of network.ends) end.cut = true
+    network.away.add('host-1:1001').add('host-0:1000')
+    await ticksUntil(() => a.links.kept + b.links.kept === 0, network, time)
+    expect([...a.lost, ...b.lost]).toEqual([])
+    network.away.clear()
+    const dialled = network.ends.length
+    const channel = await opened(slots, 1)
+    await send(slots, channel, { n: 1 })
+    expect(channel.came).toEqual([{ n: 1 }])
+    expect(network.ends.length).toBe(dialled + 2)
+  })
+
+  it('is asked often enough for the time that heartbeats have', () => {
+    expect(keepAliveOf(1000, 5000)).toEqual({ intervalMs: 1000, silentMax: 5, busyMax: 30 })
+    expect(keepAliveOf(10_000, 50_000)).toEqual({ intervalMs: 10_000, silentMax: 5, busyMax: 30 })
+    expect(keepAliveOf(5000, 5000)).toEqual({ intervalMs: 1250, silentMax: 4, busyMax: 24 })
+    expect(keepAliveOf(10, 10)).toEqual({ intervalMs: 2.5, silentMax: 4, busyMax: 24 })
   })
 
   it('is called back in though this side has not noticed that the old connection is dead', async () => {

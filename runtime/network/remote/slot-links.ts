@@ -100,6 +100,11 @@ export class SlotLinks {
     return this.#port.buffers.starved
   }
 
+  /** Connections that the next attempt can use. */
+  get kept(): number {
+    return this.#kept.size
+  }
+
   /** A new attempt; the one before ends. Of another job than the last, kept connections are closed. */
   begin(deployment: LinksDeployment): void {
     this.end()
@@ -215,7 +220,9 @@ export class SlotLinks {
   }
 
   #attach(peer: number, link: Link, connection: Connection): void {
-    const name = nameOf(this.#deployment!.peers[peer]!)
+    const address = this.#deployment!.peers[peer]!
+    const name = nameOf(address)
+    connection.dialAgain = () => this.#connect(address)
     this.#kept.set(name, link)
     connection.settled()
     connection.closed = (error) => {

@@ -14,6 +14,8 @@ export interface Address {
 }
 
 export interface SocketEvents {
+  /** The other side's machine has taken the connection, which its process may not have seen yet. Where `open` says as much it may be left out. */
+  reached?(): void
   /** Connected, and by TLS trusted. Comes once, before any bytes. */
   open(): void
   /** `length` bytes from the start of `bytes`. */
@@ -183,7 +185,10 @@ class NodeSocket implements DataSocket {
     if (this.#opens === undefined) {
       events.open()
       socket.resume()
-    } else socket.once(this.#opens, () => events.open())
+    } else {
+      if (this.#opens !== 'connect') socket.once('connect', () => events.reached?.())
+      socket.once(this.#opens, () => events.open())
+    }
   }
 
   write(chunks: readonly Buffer[], written: () => void): boolean {

@@ -123,7 +123,7 @@ export class SimulatedSlot implements SlotThreadHost {
 }
 
 /** Shorter than in production: a connection that is silent is soon found out, and runs stay short. */
-const KEEP_ALIVE: KeepAlive = { intervalMs: 300, silentMax: 4 }
+const KEEP_ALIVE: KeepAlive = { intervalMs: 300, silentMax: 4, busyMax: 12 }
 const HELLO_TIMEOUT_MS = 3_000
 
 /** The loop sleeps so long when nothing is due. */
