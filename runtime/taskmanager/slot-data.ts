@@ -1,11 +1,13 @@
 /** Opens the way to slots of other processes, by the configuration of the TaskManager: its data port, TLS, compression. */
+
 import { ConfigValues } from '../config/option.ts'
 import { NETWORK } from '../config/options/network.ts'
+import type { TailraceError } from '../core/errors.ts'
 import { keepAliveOf } from '../network/remote/connection.ts'
 import { DataPort } from '../network/remote/data-port.ts'
-import { connectSockets, listenSockets, type TlsFiles } from '../network/remote/sockets.ts'
+import { connectSockets, listenSockets } from '../network/remote/sockets.ts'
 import { exchangeSettings } from '../network/settings.ts'
-import { internalTls } from '../rpc/tls/internal-tls.ts'
+import { type InternalTls, internalTls } from '../rpc/tls/internal-tls.ts'
 import { readWireSettings } from '../rpc/wire/settings.ts'
 import type { SlotData } from './slot.ts'
 
@@ -23,20 +25,21 @@ export interface DataPortSettings {
 }
 
 /** Rejects with TR-CLUSTER-003 when no port is free; throws TR-TLS-001 for files of TLS. */
-export async function openSlotData({ configuration, ...port }: DataPortSettings): Promise<SlotData> {
-  const tls = filesOf(configuration)
+export async function openSlotData(
+  { configuration, ...port }: DataPortSettings,
+  log: (text: string) => void = (text) => void process.stderr.write(`${text}\n`),
+): Promise<SlotData> {
+  const tls = tlsOf(configuration)
   const { heartbeatIntervalMs, heartbeatTimeoutMs } = readWireSettings(configuration)
+  const onStranger = ({ code, message }: TailraceError) => log(`${code} ${message}`)
   const keepAlive = keepAliveOf(heartbeatIntervalMs, heartbeatTimeoutMs)
-  const dataPort = await DataPort.listen({ ...port, keepAlive, listen: listenSockets(tls) })
+  const dataPort = await DataPort.listen({ ...port, keepAlive, listen: listenSockets(tls, onStranger) })
   const { compression } = exchangeSettings(configuration)
   return { dataPort, connect: connectSockets(tls), compression }
 }
 
 /** undefined: records go as they are. */
-function filesOf(configuration: Readonly<Record<string, string>>): TlsFiles | undefined {
+function tlsOf(configuration: Readonly<Record<string, string>>): InternalTls | undefined {
   if (!new ConfigValues(configuration, 'TR-CONFIG-001').get(NETWORK.dataTls)) return undefined
-  const tls = internalTls(configuration)
-  if (tls === undefined) return undefined
-  const { ca, cert, key } = tls.client
-  return { ca, cert, key } as TlsFiles
+  return internalTls(configuration)
 }

@@ -12,7 +12,7 @@ import { FrameReader, type FrameSink } from './frame-reader.ts'
 import { FAREWELL, PING, PONG, TEXT_BYTES_MAX } from './frames.ts'
 import { Outbox, type Pieces } from './outbox.ts'
 import { Probe } from './probe.ts'
-import type { DataSocket } from './sockets.ts'
+import { CLOSED, type DataSocket } from './sockets.ts'
 
 export interface KeepAlive {
   /** How often the peer is asked when nothing comes from it. Milliseconds. */
@@ -22,6 +22,11 @@ export interface KeepAlive {
   /** So many end it all the same. */
   busyMax: number
 }
+
+/** First bytes of records of TLS; frames that begin so would be longer than a greeting may be. */
+const TLS_HELLO = 0x16
+const TLS_ALERT = 0x15
+const ONE_SIDED_TLS = 'security.ssl.internal.enabled and taskmanager.data.ssl.enabled must be the same on both sides'
 
 /** As long as {@link KeepAlive.silentMax}, a slot may be busy without further ado; so many times as long, when its machine is there. */
 const BUSY_TIMES = 6
@@ -69,6 +74,7 @@ export class Connection {
   #answeredTicks = 0
   #farewell = ''
   #heard = true
+  #isFirst = true
   #silent = 0
   #stopTicks: () => void = () => {}
 
@@ -86,6 +92,7 @@ export class Connection {
         if (this.isClosed) return
         this.#heard = true
         try {
+          if (this.#isFirst) this.#first(bytes, length)
           this.reader.feed(bytes, length)
         } catch (error) {
           this.fail(error)
@@ -93,8 +100,11 @@ export class Connection {
         }
         this.received()
       },
-      closed: (reason) =>
-        this.#close(this.#farewell === '' ? reason : `was closed by the other side: ${this.#farewell}`),
+      closed: (reason) => {
+        const silent = this.#isFirst && reason === CLOSED
+        if (this.#farewell === '') this.#close(silent ? `${reason} before it said anything: ${ONE_SIDED_TLS}` : reason)
+        else this.#close(`${CLOSED}: ${this.#farewell}`)
+      },
     })
   }
 
@@ -123,6 +133,19 @@ export class Connection {
     this.#sayFarewell(text)
     this.outbox.close()
     this.#options.socket.end()
+  }
+
+  /** Bytes of TLS, where frames are expected, are told by name. */
+  #first(bytes: Buffer, length: number): void {
+    this.#isFirst = false
+    if (
+      length >= 3 &&
+      (bytes[0] === TLS_HELLO || bytes[0] === TLS_ALERT) &&
+      bytes[1] === 3 &&
+      bytes[2]! >= 1 &&
+      bytes[2]! <= 4
+    )
+      throw new Error(`the other side speaks TLS and this one does not: ${ONE_SIDED_TLS}`)
   }
 
   #sayFarewell(text: string): void {

@@ -72,9 +72,9 @@ export class DataPort {
     ]
     if (ports.length === 0) throw new RangeError('Cannot listen for data: no port is given')
     let made: DataPort | undefined
-    const accepted = (socket: DataSocket) => {
+    const accepted = (socket: DataSocket, stranger?: string) => {
       if (made === undefined) socket.end()
-      else made.#accept(socket)
+      else made.#accept(socket, stranger)
     }
     for (let i = 0; ; i++) {
       try {
@@ -86,7 +86,7 @@ export class DataPort {
     }
   }
 
-  #accept(socket: DataSocket): void {
+  #accept(socket: DataSocket, stranger: string | undefined): void {
     const greeting = new Greeting(HELLO, (hello) => this.onCaller?.({ hello: hello!, connection }))
     const connection = new Connection({
       socket,
@@ -96,6 +96,10 @@ export class DataPort {
       sink: greeting,
     })
     greeting.connection = connection
+    if (stranger !== undefined) {
+      connection.leave(`TR-TLS-002 ${stranger}`)
+      return
+    }
     if (this.#callers.size >= CALLERS_MAX) {
       connection.leave(`${CALLERS_MAX} connections wait already`)
       return

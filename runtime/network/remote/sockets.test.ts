@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { TailraceError } from '../../core/errors.ts'
+import { internalTls } from '../../rpc/tls/internal-tls.ts'
 import { BufferPool } from '../buffer-pool.ts'
 import { DataPort } from './data-port.ts'
 import { channelKey, SlotLinks } from './slot-links.ts'
-import { connectSockets, listenSockets, type TlsFiles } from './sockets.ts'
+import { connectSockets, listenSockets, type SocketTls } from './sockets.ts'
 import { type Side, TestChannel } from './two-slots.suite.ts'
 
 // Made for this test alone; good for a hundred years.
@@ -43,11 +44,14 @@ V7RSLXg6tbrOvJllTNxEZtZSWZ6wNzMQVFHBi7jAePEBr3tHAF6lJeHP
 -----END PRIVATE KEY-----`,
 )
 
-function pair(cert: string, key: string): TlsFiles {
-  return { ca: cert, cert, key }
+function pair(cert: string, key: string): SocketTls {
+  const options = { enabled: 'true', keystore: 'own', truststore: 'authorities' }
+  const keys = Object.entries(options).map(([name, value]) => [`security.ssl.internal.${name}`, value])
+  const readFile = (path: string) => Buffer.from(path === 'own' ? `${cert}\n${key}` : cert)
+  return internalTls(Object.fromEntries(keys), { readFile })!
 }
 
-async function side(index: number, tls?: TlsFiles): Promise<Side> {
+async function side(index: number, tls?: SocketTls): Promise<Side> {
   const port = await DataPort.listen({ host: '127.0.0.1', port: 0, listen: listenSockets(tls) })
   const made: Side = {
     index,

@@ -5,8 +5,9 @@
  * buffer is the kernel's target (`onread`), which saves an allocation for every 64 KB.
  */
 import { connect as connectTcp, createServer, type NetConnectOpts, type Server, Socket } from 'node:net'
-import { connect as connectTls, createServer as createTlsServer, type TlsOptions } from 'node:tls'
+import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { TailraceError } from '../../core/errors.ts'
+import type { InternalTls } from '../../rpc/tls/internal-tls.ts'
 
 export interface Address {
   host: string
@@ -40,56 +41,65 @@ export interface DataSocket {
 
 /** Opens a connection. Never throws: what fails comes as `closed`. */
 export type Connect = (to: Address) => DataSocket
-/** Listens; tells of each connection when it is open (and trusted). */
-export type Listen = (at: Address, accepted: (socket: DataSocket) => void) => Promise<Listening>
+/** Listens; tells of each connection when it is open. `stranger`: by TLS it is not trusted, and why; it may be told so, and nothing else. */
+export type Listen = (at: Address, accepted: (socket: DataSocket, stranger?: string) => void) => Promise<Listening>
 export interface Listening {
   port: number
   close(): void
 }
 
-/** Mutual TLS: both sides show a certificate of `ca`. PEM. */
-export interface TlsFiles {
-  ca: string
-  cert: string
-  key: string
-}
+/** Mutual TLS. */
+export type SocketTls = Pick<InternalTls, 'client' | 'server' | 'refuses' | 'failure'>
 
+/** The reason of a connection that the other side ends without an error. */
+export const CLOSED = 'was closed by the other side'
 /** What one read takes at most. */
 const READ_BYTES = 128 * 1024
 /** What `end` gives the other side to take the last bytes. */
 const END_MS = 1000
 
 /** Connections by TCP, or TLS with `tls`. */
-export function connectSockets(tls?: TlsFiles): Connect {
+export function connectSockets(tls?: SocketTls): Connect {
   return ({ host, port }) => {
     const remote = `${host}:${port}`
     if (tls !== undefined) {
-      const socket = connectTls({ host, port, ...tls, rejectUnauthorized: true, checkServerIdentity: () => undefined })
-      return new NodeSocket(socket, remote, 'secureConnect')
+      return new NodeSocket(connectTls({ host, port, ...tls.client }), remote, 'secureConnect', undefined, tls)
     }
     const input = new Input()
     return new NodeSocket(connectTcp({ host, port, ...input.onread } as NetConnectOpts), remote, 'connect', input)
   }
 }
 
-/** Listens by TCP, or TLS with `tls`. Rejects with TR-CLUSTER-003 when the port is taken. */
-export function listenSockets(tls?: TlsFiles): Listen {
+/**
+ * Listens by TCP, or TLS with `tls`. Rejects with TR-CLUSTER-003 when the port is taken.
+ *
+ * @param onStranger for the log: a connection that never came to be, since its TLS failed
+ */
+export function listenSockets(tls?: SocketTls, onStranger: (error: TailraceError) => void = () => {}): Listen {
   return ({ host, port }, accepted) =>
     new Promise((resolve, reject) => {
       const sockets = new Set<Socket>()
       const server: Server =
         tls === undefined
           ? createServer({ pauseOnConnect: true }, (socket) => take(socket))
-          : createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: true } satisfies TlsOptions, (socket) =>
-              take(socket),
-            )
-      const take = (taken: Socket) => {
+          : // Who is not trusted is told so; Node would close without a word.
+            createTlsServer({ ...tls.server, rejectUnauthorized: false }, (socket) => take(socket, tls.refuses(socket)))
+      server.on('tlsClientError', (error: Error, { remoteAddress, remotePort }: Socket) => {
+        const place = remoteAddress === undefined ? 'a process that has gone already' : `${remoteAddress}:${remotePort}`
+        onStranger(
+          tls!.failure(error, place) ??
+            new TailraceError('TR-TLS-002', `Cannot speak TLS with ${place}: ${error.message}`, { cause: error }),
+        )
+      })
+      const take = (taken: Socket, stranger?: string) => {
         const remote = `${taken.remoteAddress}:${taken.remotePort}`
         const input = tls === undefined ? new Input() : undefined
         const socket = input === undefined ? taken : withOnread(taken, input)
         sockets.add(socket)
         socket.once('close', () => sockets.delete(socket))
-        accepted(new NodeSocket(socket, remote, undefined, input))
+        if (stranger !== undefined)
+          onStranger(new TailraceError('TR-TLS-002', `Cannot take a connection for data from ${remote}: ${stranger}`))
+        accepted(new NodeSocket(socket, remote, undefined, input, tls), stranger)
       }
       server.once('error', (cause) =>
         reject(
@@ -146,6 +156,7 @@ class NodeSocket implements DataSocket {
   readonly #socket: Socket
   readonly #input: Input | undefined
   readonly #opens: string | undefined
+  readonly #tls: SocketTls | undefined
   /** Writes that were made and that are done: callbacks come in order, also for writes that were done at once. */
   #made = 0
   #done = 0
@@ -159,8 +170,9 @@ class NodeSocket implements DataSocket {
   }
 
   /** `opens` is the event of being open; undefined: it is. */
-  constructor(socket: Socket, remote: string, opens: string | undefined, input?: Input) {
+  constructor(socket: Socket, remote: string, opens: string | undefined, input?: Input, tls?: SocketTls) {
     this.#socket = socket
+    this.#tls = tls
     this.#input = input
     this.#opens = opens
     this.remote = remote
@@ -171,9 +183,13 @@ class NodeSocket implements DataSocket {
   start(events: SocketEvents): void {
     const socket = this.#socket
     socket.setNoDelay(true)
-    let reason = 'was closed by the other side'
+    let reason = CLOSED
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      reason = `failed with ${error.code ?? error.message}`
+      const untrusted = this.#tls?.failure(error, this.remote)
+      reason =
+        untrusted === undefined
+          ? `failed with ${error.code ?? error.message}`
+          : `failed: ${untrusted.code} ${untrusted.message}`
     })
     socket.once('close', () => events.closed(reason))
     const receive = (bytes: Buffer, length: number) => {
@@ -187,7 +203,14 @@ class NodeSocket implements DataSocket {
       socket.resume()
     } else {
       if (this.#opens !== 'connect') socket.once('connect', () => events.reached?.())
-      socket.once(this.#opens, () => events.open())
+      socket.once(this.#opens, () => {
+        const stranger = this.#tls?.refuses(socket as TLSSocket)
+        if (stranger === undefined) events.open()
+        else {
+          reason = `was refused: TR-TLS-002 ${stranger}`
+          socket.destroy()
+        }
+      })
     }
   }
 

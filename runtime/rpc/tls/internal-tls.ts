@@ -12,7 +12,7 @@ import { ConfigValues } from '../../config/option.ts'
 import { INTERNAL_TLS } from '../../config/options/security.ts'
 import { TailraceError } from '../../core/errors.ts'
 import { readStore, type StoreFile, storeError } from './store-file.ts'
-import { reasonOf } from './tls-failure.ts'
+import { reasonOf, tlsFailure } from './tls-failure.ts'
 
 export interface InternalTls {
   /** For `tls.connect`. */
@@ -21,6 +21,8 @@ export interface InternalTls {
   readonly server: TlsOptions
   /** After the handshake: why this one does not belong to the cluster all the same; undefined: it does. */
   refuses(socket: TLSSocket): string | undefined
+  /** The error of a connection to `place`, with TR-TLS-002; undefined when it has nothing to do with TLS. */
+  failure(error: Error, place: string): TailraceError | undefined
   /** For messages. */
   readonly keystore: string
   readonly truststore: string
@@ -71,6 +73,7 @@ export function internalTls(
     ...(ciphers === undefined ? {} : { ciphers }),
   } as const
   const handshakeMs = read.get(INTERNAL_TLS.handshake)
+  const files = { keystore: keyFile.path, truststore: trustFile.path }
   return {
     client: { ...common, checkServerIdentity: () => undefined },
     server: {
@@ -85,8 +88,8 @@ export function internalTls(
       if ([sha1, sha256].some((text) => text !== undefined && plain(text) === fingerprint)) return undefined
       return `its certificate has the fingerprint ${sha1}, ${INTERNAL_TLS.fingerprint.key} wants another`
     },
-    keystore: keyFile.path,
-    truststore: trustFile.path,
+    failure: (error, place) => tlsFailure(error, place, files),
+    ...files,
   }
 }
 

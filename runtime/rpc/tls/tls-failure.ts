@@ -27,18 +27,28 @@ export function reasonOf(text: string): string | undefined {
 }
 
 /** Undefined when it is not about TLS. @param place `10.0.0.7:6123` */
-export function tlsFailure(error: Error, place: string, tls: InternalTls | undefined): TailraceError | undefined {
+export function tlsFailure(
+  error: Error,
+  place: string,
+  tls: Pick<InternalTls, 'keystore' | 'truststore'> | undefined,
+): TailraceError | undefined {
   if (isTailraceError(error)) return error
   if (tls === undefined) return undefined
+  const words = tlsWords(error)
+  if (words === undefined) return undefined
+  return new TailraceError(
+    'TR-TLS-002',
+    `Cannot speak TLS with ${place}: ${words}; ours are "${tls.keystore}" and "${tls.truststore}"`,
+    { cause: error },
+  )
+}
+
+/** What the error says of TLS; undefined when it is about something else. */
+export function tlsWords(error: Error): string | undefined {
   const { code = '', message } = error as NodeJS.ErrnoException
   const reason = reasonOf(`${code} ${message}`)
   const isTls = reason !== undefined || /^ERR_(SSL|TLS)|EPROTO|ssl3?_|tlsv1/i.test(`${code} ${message}`)
-  if (!isTls) return undefined
-  return new TailraceError(
-    'TR-TLS-002',
-    `Cannot speak TLS with ${place}: ${reason ?? message} (${firstLine(reason === undefined ? code : message)}); ours are "${tls.keystore}" and "${tls.truststore}"`,
-    { cause: error },
-  )
+  return isTls ? `${reason ?? message} (${firstLine(reason === undefined ? code : message)})` : undefined
 }
 
 const firstLine = (text: string): string => text.split('\n')[0]!.slice(0, 200)

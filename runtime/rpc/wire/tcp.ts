@@ -1,10 +1,9 @@
 /** Connections by TCP, and by TLS on top of it: {@link ByteSocket} over Node's sockets. */
 import { connect as connectTcp, createServer as createTcpServer, type Server, type Socket } from 'node:net'
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
-import { TailraceError } from '../../core/errors.ts'
+import { isTailraceError, TailraceError } from '../../core/errors.ts'
 import type { ByteSocket, Dial, Listen, SocketEvents } from '../../core/socket.ts'
 import type { InternalTls } from '../tls/internal-tls.ts'
-import { tlsFailure } from '../tls/tls-failure.ts'
 import { farewellFrame } from './farewell.ts'
 import { KIND } from './frames.ts'
 
@@ -20,7 +19,9 @@ export function tcpDial(tls?: InternalTls): Dial {
       const fail = (error: Error): void => {
         stopTimer()
         socket.destroy()
-        reject(tlsFailure(error, place, tls) ?? unreachable(place, error.message, error))
+        reject(
+          isTailraceError(error) ? error : (tls?.failure(error, place) ?? unreachable(place, error.message, error)),
+        )
       }
       const timer = setTimeout(
         () => fail(new Error(`no connection within ${timeoutMs / 1000} s (pekko.tcp.timeout)`)),
@@ -66,7 +67,7 @@ export function tcpListen(tls?: InternalTls, onStranger: (error: TailraceError) 
             createTlsServer({ ...tls.server, rejectUnauthorized: false, noDelay: true }, take)
       server.on('tlsClientError', (error: Error, socket: Socket) => {
         const place = placeOf(socket)
-        onStranger(tlsFailure(error, place, tls) ?? unreachable(place, error.message, error))
+        onStranger(tls?.failure(error, place) ?? unreachable(place, error.message, error))
       })
       server.once('error', (cause: NodeJS.ErrnoException) => {
         reject(
@@ -114,7 +115,7 @@ class TcpSocket implements ByteSocket {
     // Nothing is read before someone listens; what breaks meanwhile is kept by Node until then.
     socket.pause()
     socket.on('error', (error) => {
-      this.#error = tlsFailure(error, remote, tls) ?? error
+      this.#error = tls?.failure(error, remote) ?? error
     })
   }
 
