@@ -203,6 +203,7 @@ function build(): Command {
   program
     .command('taskmanager')
     .description('run a TaskManager: slots for the jobs of a JobManager')
+    .option('--metrics-port <port>', 'port of Prometheus metrics, or a range')
     .option('--log-dir <directory>', 'keep the log, and what jobs print, in files there')
     .option('-D <key=value>', 'a configuration value; may be repeated', parseProperty)
     .option('--config-dir <directory>', CONFIG_DIR)

@@ -18,6 +18,8 @@ afterAll(async () => {
   rmSync(dir, { recursive: true })
 })
 
+const WAIT = { timeout: 10_000 }
+
 async function tailrace(...args: string[]) {
   const child = spawn(process.execPath, [command, ...args], { cwd: dir, env: { ...process.env, NO_COLOR: '1' } })
   const out = { stdout: '', stderr: '' }
@@ -134,6 +136,30 @@ it('runs jobs of a file on processes in the background, and ends with nothing le
   const { threadInfos } = await get('/taskmanagers/taskmanager-1/thread-dump')
   expect(threadInfos.map(({ threadName }: any) => threadName)[0]).toBe('main')
   expect(threadInfos[1].stringifiedThreadInfo).toContain('(long), RUNNING')
+
+  // And counts: by REST what the JobManager was told, by Prometheus what the process sees.
+  const sums = `/jobs/${id}/vertices/${vertices[1].id}`
+  // Which of them have keys is up to the keys.
+  for (let subtask = 0; subtask < 4; subtask++)
+    expect((await get(`${sums}/subtasks/${subtask}/metrics`)).metrics).toContainEqual({ id: 'numRecordsIn' })
+  const taken = async () => (await get(`${sums}/subtasks/metrics?get=numRecordsIn&agg=sum`))[0].sum
+  await expect.poll(taken, WAIT).toBeGreaterThan(0)
+  for (const name of ['taskmanager-1', 'taskmanager-2']) {
+    const {
+      metrics: [heap],
+    } = await get(`/taskmanagers/${name}/metrics?get=Status.JVM.Memory.Heap.Used`)
+    expect(Number(heap.value)).toBeGreaterThan(1e6)
+    const [, port] = /Metrics on port (\d+)/.exec(await text(`/taskmanagers/${name}/log`))!
+    const scraped = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    const own = `tm_id="${name.replace('-', '_')}"`
+    expect(scraped).toMatch(new RegExp(`^flink_taskmanager_Status_JVM_Memory_Heap_Used\\{.*${own}.*\\} \\d+`, 'm'))
+    const counts = new RegExp(`^flink_taskmanager_job_task_numRecordsIn\\{.*task_id="${vertices[1].id}"`)
+    const counted = scraped.split('\n').filter((line) => counts.test(line))
+    // A subtask in each of its two slots.
+    expect(counted).toHaveLength(2)
+    for (const line of counted) expect(line).toContain(`${own},job_id="${id}",job_name="long"`)
+    expect(scraped).not.toContain('flink_jobmanager')
+  }
 
   const stopped = await tailrace('cluster', 'stop', '--dir', 'cluster')
   expect(stopped).toMatchObject({ code: 0, stdout: '✔ stopped jobmanager, taskmanager-1, taskmanager-2\n' })

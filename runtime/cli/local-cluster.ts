@@ -11,9 +11,10 @@ import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, readFileSync, rmS
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
-import { ConfigValues } from '../config/option.ts'
+import { ConfigValues, namesOf } from '../config/option.ts'
 import { AVAILABILITY } from '../config/options/availability.ts'
 import { JOB_MANAGER, SLOTS, TASK_MANAGER } from '../config/options/processes.ts'
+import { METRICS } from '../config/options/rest.ts'
 import { errorToData, TailraceError } from '../core/errors.ts'
 import type { Sleep } from './await-operation.ts'
 import { clusterClient } from './cluster-client.ts'
@@ -62,6 +63,15 @@ const started = z.object({
 })
 type Started = z.infer<typeof started>
 
+/** Ports of metrics that are not the JobManager's; several, unless the user has said which there are. */
+function metricsFlags({ metricsPort, config }: StartFlags): string[] {
+  if (metricsPort !== undefined)
+    return /^\d+$/.test(metricsPort) && metricsPort !== '0' ? [] : ['--metrics-port', metricsPort]
+  return namesOf(METRICS.port).some((key) => config[key] !== undefined) ? [] : ['--metrics-port', TASK_MANAGER_METRICS]
+}
+/** Beside 9249 of the JobManager. */
+const TASK_MANAGER_METRICS = '9250-9349'
+
 /** For all of it to be there. */
 const START_MS = 60_000
 /** For a process to end by itself, before it is made to. */
@@ -94,7 +104,16 @@ export async function startLocalCluster(flags: StartFlags, surroundings: LocalSu
       const jobManager = launch('jobmanager', ['jobmanager', ...webFlags, ...own])
       const launchTaskManagers = (...more: string[]) => {
         for (let n = 1; n <= count; n++)
-          launch(`taskmanager-${n}`, ['taskmanager', ...own, '-D', `taskmanager.resource-id=taskmanager-${n}`, ...more])
+          launch(`taskmanager-${n}`, [
+            ...[
+              'taskmanager',
+              ...own,
+              '-D',
+              `taskmanager.resource-id=taskmanager-${n}`,
+              ...metricsFlags(flags),
+              ...more,
+            ],
+          ])
       }
       // They come to the JobManager as soon as it is there, unless it takes any port.
       const { key } = JOB_MANAGER.port

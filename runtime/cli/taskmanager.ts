@@ -3,6 +3,8 @@ import { openArtifactCache } from '../artifacts/cache.ts'
 import { artifactSettings } from '../artifacts/settings.ts'
 import { ConfigValues } from '../config/option.ts'
 import { TASK_MANAGER } from '../config/options/processes.ts'
+import { METRICS } from '../config/options/rest.ts'
+import { errorToData } from '../core/errors.ts'
 import { openClusterElection } from '../processes/high-availability.ts'
 import { electedAddress, fixedAddress } from '../processes/leader-address.ts'
 import { openLocalDisk } from '../processes/local-disk.ts'
@@ -17,6 +19,7 @@ import { useTemporaryDirectory } from './temporary-directory.ts'
 import type { Terminal } from './terminal.ts'
 
 export interface TaskManagerFlags extends ConfigurationFlags {
+  metricsPort?: string
   logDir?: string
 }
 
@@ -48,9 +51,38 @@ export async function taskmanager(flags: TaskManagerFlags, terminal: Terminal): 
     logs,
   })
   log(`TaskManager ${taskManager.id} starts`)
+  void serveMetrics(taskManager, configuration, flags.metricsPort, log)
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => void taskManager.stop(`it got ${name}`))
   const { reason, failed } = await taskManager.ended
   await localDisk.close()
   log(`TaskManager ${taskManager.id} ends: ${reason}`)
   return failed ? EXIT.failed : EXIT.finished
+}
+
+/** For Prometheus, beside its work: without a free port it goes on, as a cluster is more than what is seen of it. */
+async function serveMetrics(
+  taskManager: TaskManagerProcess,
+  configuration: Readonly<Record<string, string>>,
+  flag: string | undefined,
+  log: (text: string) => void,
+): Promise<void> {
+  try {
+    const [{ startMetricsServer }, { ownSamples }] = await Promise.all([
+      import('../metrics/server.ts'),
+      import('../metrics/cluster-samples.ts'),
+    ])
+    const read = new ConfigValues(configuration, 'TR-CONFIG-001')
+    const source = taskManager.metricsReader()
+    const server = await startMetricsServer({
+      source,
+      samples: (reader) => ownSamples(reader, { host: taskManager.host, tm_id: taskManager.id }),
+      port: flag ?? read.get(METRICS.port),
+      host: read.get(TASK_MANAGER.bindHost),
+    })
+    source.start()
+    log(`Metrics on port ${server.port}`)
+  } catch (error) {
+    const { code, message } = errorToData(error)
+    log(`Goes on without metrics: ${code} ${message}`)
+  }
 }

@@ -1,6 +1,6 @@
 /** Samples of the JobManager, of jobs as it sees them, and of the TaskManagers; then all of a cluster. */
 import { createHash } from 'node:crypto'
-import { jobEnded, type MeasuredJob, type MeasuredSubtask, type MeasuredTaskManager } from './measured.ts'
+import { jobEnded, type MeasuredJob, type MeasuredTaskManager } from './measured.ts'
 import type { MetricsReader } from './reader.ts'
 import { NO_LABELS, type Sample } from './sample.ts'
 import { taskSamples } from './task-samples.ts'
@@ -20,25 +20,31 @@ export function embeddedTaskManagerId(startTime: number): string {
   return createHash('sha256').update(`embedded ${process.pid} ${startTime}`).digest('hex').slice(0, 32)
 }
 
-/** Everything there is to know about a cluster right now; `host` is the label. */
+/** Everything there is to know in this process about a cluster right now: TaskManagers in processes of their own tell of themselves. `host` is the label. */
 export function* allSamples(reader: MetricsReader, host: string): Iterable<Sample> {
   const { cluster } = reader
   const embedded = { host, tm_id: embeddedTaskManagerId(cluster.cluster().startTime) }
-  const taskManagers = cluster.taskManagers()
+  const isEmbedded = cluster.taskManagers() === undefined
   yield* jobManagerSamples(reader, { host })
-  if (taskManagers === undefined) yield* taskManagerSamples(reader, embedded)
-  for (const one of taskManagers ?? []) yield* remoteSamples(one, { host: one.host, tm_id: one.id })
+  if (isEmbedded) yield* taskManagerSamples(reader, embedded)
+  for (const [job, labels] of liveJobs(reader)) {
+    yield* jobSamples(job, { host, ...labels }, reader.timeMs())
+    if (isEmbedded) yield* taskSamples(job, reader.read(job), { ...embedded, ...labels }, reader.nowMs())
+  }
+}
+
+/** What a TaskManager in a process of its own tells: of the process, and of the tasks of its slots. */
+export function* ownSamples(reader: MetricsReader, owner: { host: string; tm_id: string }): Iterable<Sample> {
+  yield* taskManagerSamples(reader, owner)
+  for (const [job, labels] of liveJobs(reader))
+    yield* taskSamples(job, reader.read(job), { ...owner, ...labels }, reader.nowMs())
+}
+
+function* liveJobs({ cluster }: MetricsReader): Iterable<[MeasuredJob, { job_id: string; job_name: string }]> {
   for (const { id, status } of cluster.list()) {
     if (jobEnded(status)) continue
     const job = cluster.view(id)
-    if (job === undefined) continue
-    const labels = { job_id: id, job_name: job.name }
-    yield* jobSamples(job, { host, ...labels }, reader.timeMs())
-    const ownerOf = (subtask: MeasuredSubtask) =>
-      taskManagers === undefined
-        ? { ...embedded, ...labels }
-        : { host: subtask.host, tm_id: subtask.taskManager, ...labels }
-    yield* taskSamples(job, reader.read(job), ownerOf, reader.nowMs())
+    if (job !== undefined) yield [job, { job_id: id, job_name: job.name }]
   }
 }
 
@@ -60,7 +66,7 @@ export function* jobManagerSamples(reader: MetricsReader, owner: Sample['owner']
   yield* processSamples(reader, 'jobmanager', owner)
 }
 
-/** The embedded TaskManager shares the process, and so its numbers, with the JobManager. */
+/** Of a TaskManager in this process; an embedded one shares it, and so its numbers, with the JobManager. */
 export function taskManagerSamples(reader: MetricsReader, owner: Sample['owner']): Iterable<Sample> {
   return processSamples(reader, 'taskmanager', owner)
 }

@@ -10,6 +10,8 @@ import { ProcessReader } from './process-reader.ts'
 
 const LOOK_EVERY_MS = 1000
 
+export type MeasuredProcess = Pick<ProcessReader, 'start' | 'look' | 'values' | 'stop'>
+
 /**
  * @example
  * const metrics = new MetricsReader(dispatcher, systemClock)
@@ -19,15 +21,16 @@ const LOOK_EVERY_MS = 1000
  */
 export class MetricsReader {
   readonly cluster: MeasuredCluster
-  readonly process: ProcessReader
+  readonly process: MeasuredProcess
   readonly #clock: Clock
   readonly #jobs = new Map<string, JobReader>()
   #timer: NodeJS.Timeout | undefined
 
-  constructor(cluster: MeasuredCluster, clock: Clock) {
+  /** @param process of this process; one of its own unless given */
+  constructor(cluster: MeasuredCluster, clock: Clock, process: MeasuredProcess = new ProcessReader(clock)) {
     this.cluster = cluster
     this.#clock = clock
-    this.process = new ProcessReader(clock)
+    this.process = process
   }
 
   /** Begins to look once a second. The timer does not keep the process alive. */

@@ -9,9 +9,12 @@ import { allSamples } from './cluster-samples.ts'
 import { listenOnFirst } from './listen.ts'
 import { type PrometheusOptions, prometheusText } from './prometheus.ts'
 import type { MetricsReader } from './reader.ts'
+import type { Sample } from './sample.ts'
 
 export interface MetricsServerOptions extends PrometheusOptions {
   source: MetricsReader
+  /** What it tells; all of a cluster unless given. */
+  samples?: (source: MetricsReader, host: string) => Iterable<Sample>
   /** A number, 0 for any, or a range such as `9250-9260`. */
   port?: number | string
   /** Address to bind. */
@@ -32,6 +35,7 @@ export interface MetricsServer {
  */
 export async function startMetricsServer({
   source,
+  samples = allSamples,
   port = 9249,
   host = '127.0.0.1',
   hostLabel = hostname(),
@@ -42,7 +46,7 @@ export async function startMetricsServer({
       response.writeHead(405, { allow: 'GET, HEAD' }).end()
       return
     }
-    prometheusText(allSamples(source, hostLabel), options).then(
+    prometheusText(samples(source, hostLabel), options).then(
       ({ contentType, body }) => response.writeHead(200, { 'content-type': contentType }).end(body),
       (error: unknown) => response.writeHead(500, { 'content-type': 'text/plain' }).end(`${String(error)}\n`),
     )

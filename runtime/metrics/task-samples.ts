@@ -6,7 +6,7 @@
  */
 import type { JobReader, MetricCell, TaskReader } from './job-reader.ts'
 import { METER_MS } from './job-reader.ts'
-import { type MeasuredJob, type MeasuredOperator, type MeasuredSubtask, taskEnded } from './measured.ts'
+import { type MeasuredJob, type MeasuredOperator, taskEnded } from './measured.ts'
 import { NO_LABELS, type Sample } from './sample.ts'
 
 /** Counters with a meter beside them. */
@@ -45,11 +45,11 @@ const OF_SINKS = new Set(['numRecordsSend', 'numRecordsSendErrors', 'numBytesSen
 /** Flink cuts operator names at this length, as they repeat in every series. */
 const OPERATOR_NAME_MAX = 80
 
-/** Samples of the subtasks that have not ended; `ownerOf` gives the labels of the job on the TaskManager of a subtask. */
+/** Samples of the subtasks that have not ended; `owner` has the labels of the job on their TaskManager. */
 export function* taskSamples(
   job: MeasuredJob,
   reader: JobReader,
-  ownerOf: (subtask: MeasuredSubtask) => Readonly<Record<string, string>>,
+  owner: Readonly<Record<string, string>>,
   nowMs: number,
 ): Iterable<Sample> {
   const plans = new Map(job.plan.vertices.map((vertex) => [vertex.id, vertex]))
@@ -62,7 +62,7 @@ export function* taskSamples(
       const task = reader.task(id, index)
       if (task === undefined || taskEnded(state)) continue
       const labels = {
-        ...ownerOf(subtask),
+        ...owner,
         task_id: id,
         task_name: plan.name,
         task_attempt_id: `${job.id}_${id}_${index}_${attempt}`,

@@ -16,6 +16,8 @@ import { errorToData, TailraceError } from '../core/errors.ts'
 import type { Dial } from '../core/socket.ts'
 import { mainThread } from '../metrics/main-thread.ts'
 import { ProcessReader } from '../metrics/process-reader.ts'
+import { type MeasuredProcess, MetricsReader } from '../metrics/reader.ts'
+import { poolBytes } from '../network/remote/memory.ts'
 import { version } from '../program/running-copy.ts'
 import { threadHost } from '../rpc/host.ts'
 import { toJobManager, toTaskManager } from '../rpc/messages/catalog.ts'
@@ -28,6 +30,7 @@ import { readWireSettings } from '../rpc/wire/settings.ts'
 import { JobStores } from '../taskmanager/job-stores.ts'
 import { type JobManagerPeer, JobManagerSession } from '../taskmanager/jobmanager-session.ts'
 import { LocalCopies, type LocalDisk } from '../taskmanager/local-copies.ts'
+import { measuredJobs } from '../taskmanager/measured-jobs.ts'
 import type { DataPortSettings } from '../taskmanager/slot-data.ts'
 import type { SlotThreadData } from '../taskmanager/slot-thread.ts'
 import type { UploadSizes } from '../taskmanager/snapshot-uploads.ts'
@@ -70,7 +73,7 @@ export interface Machine {
   cpus: number
   nodeVersion: string
   /** Metrics of the process, as they are when {@link look} was called. */
-  metrics: Pick<ProcessReader, 'start' | 'look' | 'values' | 'stop'>
+  metrics: MeasuredProcess
 }
 
 /** Values of metrics pages go to the JobManager so often. */
@@ -300,7 +303,11 @@ export class TaskManagerProcess {
       taskManagerId: this.id,
       host: this.host,
       slots,
-      memory: { processBytes: this.#memory.bytes, slotHeapBytes, slotNetworkBytes: 0 },
+      memory: {
+        processBytes: this.#memory.bytes,
+        slotHeapBytes,
+        slotNetworkBytes: poolBytes(this.#read.get(NETWORK.poolBuffers)),
+      },
       cpus,
       version,
       nodeVersion,
@@ -356,6 +363,17 @@ export class TaskManagerProcess {
       lost.resolve(error)
     })
     return lost.promise
+  }
+
+  /** Of this process and its slots, for whoever is not the JobManager. */
+  metricsReader(): MetricsReader {
+    const cluster = measuredJobs({
+      taskManagerId: this.id,
+      startedMs: this.#startedMs,
+      host: () => this.host,
+      work: () => this.#session?.session.measured() ?? [],
+    })
+    return new MetricsReader(cluster, this.#clock, this.#machine.metrics)
   }
 
   /** Where others reach its slots; known when a leader was reached. */

@@ -101,16 +101,12 @@ it('says of each subtask where it runs', async () => {
   expect((await get(`${at}/subtasks/0`))['taskmanager-id']).toBe('(unassigned)')
 })
 
-it('labels metrics with the TaskManager and its host', async () => {
+it('leaves metrics of TaskManagers to themselves, where Prometheus is concerned', async () => {
   metrics.look()
   const { body } = await prometheusText(allSamples(metrics, 'here'))
   const lines = body.split('\n').filter((line) => line.startsWith('flink_'))
-  expect(lines.filter((line) => line.startsWith('flink_taskmanager_Status_JVM_Memory_Heap_Used'))).toEqual([
-    'flink_taskmanager_Status_JVM_Memory_Heap_Used{host="host_1",tm_id="tm_1"} 1000',
-    'flink_taskmanager_Status_JVM_Memory_Heap_Used{host="host_2",tm_id="tm_2"} 2000',
-  ])
-  const second = lines.find((line) => /job_task_numRecordsIn\{/.test(line) && line.includes('subtask_index="1"'))
-  expect(second).toContain('host="host_2",tm_id="tm_2"')
+  expect(lines.filter((line) => line.startsWith('flink_taskmanager'))).toEqual([])
+  expect(lines.filter((line) => line.startsWith('flink_jobmanager_job_numRestarts'))).toHaveLength(1)
   expect(lines.find((line) => line.startsWith('flink_jobmanager_numRegisteredTaskManagers'))).toMatch(/ 2$/)
 })
 

@@ -4,7 +4,7 @@
  * What must hold: messages of a thread stay in order, also behind a deployment whose program has to be fetched first; a thread that has ended says so last.
  */
 import { errorToData, TailraceError } from '../core/errors.ts'
-import { MetricsPage } from '../metrics/page.ts'
+import { type MetricName, MetricsPage } from '../metrics/page.ts'
 import type { HostExit } from '../rpc/host.ts'
 import type { ToJobManager, ToTaskManager } from '../rpc/messages/catalog.ts'
 import { pageValues } from '../rpc/messages/metrics.ts'
@@ -16,6 +16,7 @@ import type { FromSlot, ProgramRef, SlotHost } from '../rpc/slot-messages.ts'
 import type { LogPiece, LogView } from '../rpc/views.ts'
 import type { Handlers } from '../rpc/wire/catalog.ts'
 import type { Peer } from '../rpc/wire/peer.ts'
+import type { MeasuredWork } from './measured-jobs.ts'
 import { SlotWork } from './slot-work.ts'
 
 export type JobManagerPeer = Peer<ToTaskManager, ToJobManager>
@@ -42,8 +43,8 @@ interface Thread {
   slot: number
   thread: number
   host: SlotHost
-  /** Names of metrics so far: so many values of the page are used. */
-  metrics: number
+  /** Of metrics so far, in the order of their indexes: so many values of the page are used. */
+  names: MetricName[]
   page: SharedArrayBuffer | undefined
   /** Since its deployment. */
   work: SlotWork | undefined
@@ -85,8 +86,15 @@ export class JobManagerSession {
 
   /** Values of all pages, now. */
   pages(): { slot: number; thread: number; values: Uint8Array }[] {
-    return [...this.#threads.values()].flatMap(({ slot, thread, page, metrics }) =>
-      page === undefined || metrics === 0 ? [] : [{ slot, thread, values: pageValues(page, metrics) }],
+    return [...this.#threads.values()].flatMap(({ slot, thread, page, names }) =>
+      page === undefined || names.length === 0 ? [] : [{ slot, thread, values: pageValues(page, used(names)) }],
+    )
+  }
+
+  /** What its slots run, and what they count, for metrics. */
+  measured(): MeasuredWork[] {
+    return [...this.#threads.values()].flatMap(({ work, page, names }) =>
+      work === undefined || page === undefined ? [] : [{ ...work.measured(), page, names }],
     )
   }
 
@@ -106,7 +114,7 @@ export class JobManagerSession {
     if (slot >= this.#options.slots)
       throw new TailraceError('TR-RPC-006', `Cannot start slot ${slot}: there are ${this.#options.slots}`)
     const host = this.#options.start(slot)
-    const fresh = { metrics: 0, page: undefined, work: undefined, behind: Promise.resolve(), waiting: 0 }
+    const fresh = { names: [], page: undefined, work: undefined, behind: Promise.resolve(), waiting: 0 }
     const one: Thread = { slot, thread, host, ...fresh }
     this.#threads.set(keyOf(slot, thread), one)
     host.port.onMessage((message) => this.#fromSlot(one, message))
@@ -117,8 +125,7 @@ export class JobManagerSession {
     if (this.#ended) return
     const { slot, thread } = one
     one.work?.said(message)
-    if (message.type === 'metricNames')
-      one.metrics = Math.max(one.metrics, ...message.names.map(({ index }) => index + 1))
+    if (message.type === 'metricNames') one.names.push(...message.names)
     try {
       this.#options.peer.send({ type: 'fromSlot', slot, thread, message })
     } catch (error) {
@@ -168,12 +175,15 @@ export class JobManagerSession {
       const program = await this.#options.localProgram(deployment.program)
       one.page = MetricsPage.allocate()
       one.work = new SlotWork(deployment, this.#options.peer.hello.epoch)
-      one.metrics = 0
+      one.names = []
       one.host.port.post({ type: 'deploy', deployment: { ...deployment, program, page: one.page } })
     } catch (error) {
       this.#fromSlot(one, { type: 'deployFailed', error: errorToData(error) })
     }
   }
 }
+
+/** Values of a page that have names. */
+const used = (names: readonly MetricName[]): number => names.at(-1)!.index + 1
 
 const keyOf = (slot: number, thread: number): string => `${slot}/${thread}`

@@ -3,10 +3,12 @@
  *
  * Splits are not in it yet: which of them a reader has read to their end only the reader knows.
  */
+import type { MeasuredPage } from '../metrics/measured.ts'
 import type { SlotInventory } from '../rpc/messages/parts/slot-inventory.ts'
 import type { DeploymentData } from '../rpc/messages/to-slot/deploy.ts'
 import type { ToSlotData } from '../rpc/messages/to-slot.ts'
 import type { FromSlot, TaskState } from '../rpc/slot-messages.ts'
+import type { MeasuredWork } from './measured-jobs.ts'
 
 interface SubtaskWork {
   state: TaskState
@@ -51,6 +53,16 @@ export class SlotWork {
       // What is complete has what was before it.
       if (message.type === 'checkpointAborted') pending.delete(checkpointId)
       else for (const id of pending) if (id <= checkpointId) pending.delete(id)
+    }
+  }
+
+  /** For metrics. */
+  measured(): Omit<MeasuredWork, keyof MeasuredPage> {
+    const { jobId, attempt, plan, subtasks } = this.#deployment
+    const stateOf = (vertexId: string, subtask: number) => this.#subtasks.get(keyOf(vertexId, subtask))!.state
+    return {
+      ...{ jobId, attempt, plan },
+      subtasks: subtasks.map(({ vertexId, subtask }) => ({ vertexId, subtask, state: stateOf(vertexId, subtask) })),
     }
   }
 

@@ -86,6 +86,8 @@ export class MemorySocket implements DataSocket {
   other: MemorySocket | undefined
   /** Neither its bytes nor its end get through. */
   cut = false
+  /** The system takes no more of it. */
+  full = false
   readonly #random: Random
   #sent: Buffer[] = []
   #written: (() => void) | undefined
@@ -106,7 +108,7 @@ export class MemorySocket implements DataSocket {
   write(chunks: readonly Buffer[], written: () => void): boolean {
     if (this.#written !== undefined) throw new Error('a write while one is under way')
     if (this.#ended) return false
-    if (this.#random.chance(0.6)) {
+    if (!this.full && this.#random.chance(0.6)) {
       for (const chunk of chunks) this.#sent.push(Buffer.from(chunk))
       return true
     }
@@ -131,7 +133,11 @@ export class MemorySocket implements DataSocket {
   }
 
   get ready(): boolean {
-    return !this.cut && (this.#sent.length > 0 || this.#written !== undefined || (this.#ended && !this.#closed))
+    return (
+      !this.cut &&
+      !this.full &&
+      (this.#sent.length > 0 || this.#written !== undefined || (this.#ended && !this.#closed))
+    )
   }
 
   #finishWrite(): (() => void) | undefined {

@@ -10,9 +10,9 @@ import { FRAME_BYTES, writeFrameHeader } from './frames.ts'
 import type { DataSocket } from './sockets.ts'
 
 /** Room for some full batches. */
-const PIECE_BYTES = 128 * 1024
+export const PIECE_BYTES = 128 * 1024
 /** Free pieces that are kept: as many peers can be slow at once without memory being made anew. */
-const FREE_MAX = 8
+export const FREE_MAX = 8
 
 interface Piece {
   readonly bytes: Buffer

@@ -54,7 +54,7 @@ export type SocketTls = Pick<InternalTls, 'client' | 'server' | 'refuses' | 'fai
 /** The reason of a connection that the other side ends without an error. */
 export const CLOSED = 'was closed by the other side'
 /** What one read takes at most. */
-const READ_BYTES = 128 * 1024
+export const READ_BYTES = 128 * 1024
 /** What `end` gives the other side to take the last bytes. */
 const END_MS = 1000
 

@@ -21,7 +21,7 @@ export const registration = {
     processBytes: count,
     /** Heap of each slot's thread. */
     slotHeapBytes: count,
-    /** Memory of the exchange, of each slot. */
+    /** Buffers of each slot for its input, by the configuration of the TaskManager; a job may have others. */
     slotNetworkBytes: count,
   }),
   cpus: z.number().positive(),
