@@ -7,6 +7,8 @@ import { type Side, TestFan, TwoSlots } from './two-slots.suite.ts'
 
 const TYPE = types.row({ n: types.int32, text: types.string }).description
 
+const RECORD_BYTES = 3000
+
 /** Bytes that a slot has for sending now. */
 const sends = ({ port }: Side, outputs: number) =>
   port.pieces.inUse * PIECE_BYTES + port.buffers.bytes.length * BUFFER_BYTES + outputs * OUTPUT_BYTES
@@ -28,7 +30,7 @@ async function writeAll({ slots, a, b, fan: { writer, overflow }, network }: Awa
   for (let idle = 0; idle < 20; ) {
     writer.drain()
     const before = n
-    while (overflow.size === 0 && n < 100_000) writer.process({ n: n++, text: 'x'.repeat(3000) }, 0)
+    while (overflow.size === 0 && n < 100_000) writer.process({ n: n++, text: 'x'.repeat(RECORD_BYTES) }, 0)
     writer.blocked()
     idle = n === before ? idle + 1 : 0
     for (const { links } of [a, b]) links.flush()
@@ -70,16 +72,19 @@ describe('memory of the exchange between processes', () => {
     'stays in its bounds when the socket to %d channels and %d buffers takes nothing',
     async (channels, poolBuffers) => {
       const all = await fan(channels, poolBuffers)
-      const { a, network } = all
-      // What the receiver grants ahead is all used.
+      const { a, b, network, fan: to } = all
+      // The sender wants all that it may have, and gets it when the receiver has read what there is; by then its socket is stuck.
+      await writeAll(all)
       network.ends[0]!.full = true
+      for (const gate of to.gates) gate.take(() => false)
+      b.links.flush()
+      await network.settle()
       await writeAll(all)
       const held = sends(a, channels)
       const size = { peers: 1, inputs: 0, outputs: channels, poolBuffers }
       expect(held).toBeLessThanOrEqual(senderBytesMax(size))
-      // It does hold what was granted before, and two small batches of each channel.
-      expect(held).toBeGreaterThan(channels * OUTPUT_BYTES)
-      expect(a.port.pieces.inUse).toBeGreaterThan(0)
+      // Of each channel two batches wait, of a record each, or larger ones.
+      expect(a.port.pieces.inUse * PIECE_BYTES).toBeGreaterThan(channels * 2 * RECORD_BYTES)
     },
   )
 
