@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { types } from '../../core/types.ts'
 import { BUFFER_BYTES } from '../buffer-pool.ts'
+import { REMOTE_FLOATING_MAX } from '../channel-ends.ts'
 import { INPUT_BYTES, OUTPUT_BYTES, PEER_BYTES, poolBytes, receiverBytesMax, senderBytesMax } from './memory.ts'
 import { PIECE_BYTES } from './outbox.ts'
 import { type Side, TestFan, TwoSlots } from './two-slots.suite.ts'
@@ -89,8 +90,8 @@ describe('memory of the exchange between processes', () => {
   )
 
   it('is what the documentation says', () => {
-    expect({ INPUT_BYTES, OUTPUT_BYTES, PEER_BYTES, pool: poolBytes(128) }).toEqual({
-      ...{ INPUT_BYTES: 9280, OUTPUT_BYTES: 8192, PEER_BYTES: 196_608, pool: 4_194_304 },
+    expect({ INPUT_BYTES, OUTPUT_BYTES, PEER_BYTES, REMOTE_FLOATING_MAX, pool: poolBytes(128) }).toEqual({
+      ...{ INPUT_BYTES: 9280, OUTPUT_BYTES: 8192, PEER_BYTES: 196_608, REMOTE_FLOATING_MAX: 32, pool: 4_194_304 },
     })
     const megabytes = (bytes: number) => Math.round(bytes / 2 ** 20)
     const size = { peers: 1, inputs: 100, outputs: 100, poolBuffers: 128 }

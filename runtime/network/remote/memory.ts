@@ -43,7 +43,7 @@ export function receiverBytesMax({ peers, inputs, poolBuffers }: ExchangeSize): 
  * What a slot takes to send, at most: when all peers have granted all that they have, and their sockets take nothing. Bytes.
  *
  * @example
- * senderBytesMax({ peers: 1, inputs: 0, outputs: 4, poolBuffers: 128 }) // 4.2 MB
+ * senderBytesMax({ peers: 1, inputs: 0, outputs: 4, poolBuffers: 128 }) // 7.1 MB
  */
 export function senderBytesMax({ peers, outputs, poolBuffers }: ExchangeSize): number {
   const granted = Math.min(outputs * REMOTE_FLOATING_MAX, peers * poolBuffers)
