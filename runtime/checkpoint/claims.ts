@@ -81,10 +81,16 @@ export class Claims {
     return parseClaimKeys(objects.map(({ key }) => key.slice(this.prefix.length)))
   }
 
-  /** Takes the epoch above all that were claimed, or `least` if that is higher. */
-  async claim(owner: string, claimedMs: number, least = 1): Promise<Claim> {
+  /**
+   * Takes the epoch above all that were claimed, or `least` if that is higher.
+   *
+   * @param confirm rejects when this process may not claim any more. It is asked between the choice of an epoch and its claim: whoever has become entitled since, and claims before this one, has that epoch
+   * itself, and then it is asked again
+   */
+  async claim(owner: string, claimedMs: number, least = 1, confirm?: () => Promise<void>): Promise<Claim> {
     for (let tries = 0; tries < CLAIM_TRIES_MAX; tries++) {
       const epoch = Math.max(least, ((await this.list()).claims.at(-1) ?? 0) + 1)
+      await confirm?.()
       const claim = { epoch, owner, claimedMs }
       if (await this.#create(String(claim.epoch), claim)) return claim
     }

@@ -36,6 +36,8 @@ export interface OpenCheckpointStoreOptions {
   warn(text: string): void
   /** Opens the folder of a file that is not this deployment's, such as one of a savepoint that a checkpoint names. */
   openOther?(url: string): Promise<ObjectStore>
+  /** Rejects when this process may not own it any more, by what is in another store: asked before each try to claim it. */
+  refuseIfDeposed?(what: string): Promise<void>
 }
 
 /** As Flink (`execution.checkpointing.data-inline-threshold`). */
@@ -65,9 +67,9 @@ export async function openCheckpointStore(options: OpenCheckpointStoreOptions): 
 
   await proveStore(store, `${prefix}probes/${owner}`)
   const claims = new Claims(store, prefix)
-  const claim = await claims.claim(owner, clock.now())
-  const { epoch } = claim
   const what = `take over the checkpoints in "${store.url}/${prefix}"`
+  const claim = await claims.claim(owner, clock.now(), 1, () => options.refuseIfDeposed?.(what) ?? Promise.resolve())
+  const { epoch } = claim
   const found = await takeOver({ store, prefix, claims, claim, retained, graceMs, warn }).catch(async (error) => {
     // What looks broken may be the work of an owner that is newer still.
     await claims.refuseIfDeposed(epoch, what)

@@ -3,29 +3,32 @@
  *
  * With high availability several of them may run for one cluster, of which one leads. A leader that is none any more ends at once, whatever it does: what it had begun is fenced. One
  * that is told to end gives the lead away, and leaves TaskManagers and jobs to the next.
+ *
+ * Its start is short, since a cluster may have no output until it leads: what is not needed for the election is loaded while that goes on, the program's thread loads beside it, and REST is loaded when the
+ * job runs.
  */
-import { openArtifactCache } from '../artifacts/cache.ts'
 import type { Artifact } from '../artifacts/fetch-artifact.ts'
-import { artifactSettings } from '../artifacts/settings.ts'
 import { ConfigValues } from '../config/option.ts'
 import { CLUSTER, JOB_MANAGER } from '../config/options/processes.ts'
 import { systemSchedule } from '../core/clock.ts'
 import { errorToData } from '../core/errors.ts'
+import type { Dispatcher } from '../jobmanager/dispatcher.ts'
 import type { JobEndStatus } from '../jobmanager/job-status.ts'
 import { JobManagerPort } from '../processes/jobmanager-port.ts'
-import { JobManager } from '../processes/jobmanager-process.ts'
-import { SessionPrograms } from '../processes/session-programs.ts'
+import type { JobManager } from '../processes/jobmanager-process.ts'
+import { programAhead } from '../processes/program-ahead.ts'
 import { ShippedArtifacts } from '../processes/shipped-artifacts.ts'
 import { shutdown } from '../processes/shutdown.ts'
 import { internalTls } from '../rpc/tls/internal-tls.ts'
+import type { JobSummary } from '../rpc/views.ts'
 import { tcpListen } from '../rpc/wire/tcp.ts'
 import { type ConfigurationFlags, commandConfiguration } from './configuration.ts'
 import { EXIT } from './exit-codes.ts'
 import { type Job, openJob } from './job-program.ts'
 import { type Candidacy, standForElection } from './leadership.ts'
 import { openProcessLog } from './process-log.ts'
-import { type Servers, startServers } from './servers.ts'
-import { resolveSettings } from './settings.ts'
+import { type Servers, type ServersOptions, startServers } from './servers.ts'
+import { type ClusterSettings, resolveSettings } from './settings.ts'
 import { useTemporaryDirectory } from './temporary-directory.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -47,6 +50,9 @@ export interface JobManagerReady {
 
 /** Of the program of an application cluster, in the registry of jobs. */
 const APPLICATION = 'application'
+/** REST of an application waits for its job to run, but no longer. */
+const REST_WAIT_MS = 1_500
+const REST_POLL_MS = 20
 const EXIT_OF: Readonly<Record<JobEndStatus, number>> = {
   FINISHED: EXIT.finished,
   FAILED: EXIT.failed,
@@ -68,6 +74,7 @@ export async function jobmanager(
   })
   useTemporaryDirectory(config, process.env, terminal.cwd)
   const settings = resolveSettings({ ...flags, web: true, config })
+  const takeThread = job === undefined ? undefined : programAhead(settings.options)
   const shipped = new ShippedArtifacts()
   const tls = internalTls(settings.options)
   /** `shutdown`: by REST, of the whole cluster. */
@@ -107,8 +114,11 @@ export async function jobmanager(
     await close('the election', candidacy.availability?.close())
     return code
   }
+  // While the place of the lease answers.
+  const loaded = import('../processes/jobmanager-process.ts')
   const elected = await Promise.race([candidacy.led, signal.promise])
   if (typeof elected === 'string') return leave(EXIT.finished)
+  const { JobManager } = await loaded
   const cluster = JobManager.start({
     configuration: settings.options,
     environment: process.env,
@@ -121,12 +131,8 @@ export async function jobmanager(
     historyMax: settings.historyMax,
     operationKeptMs: settings.operationKeptMs,
     log,
+    ...(takeThread === undefined ? {} : { startProgram: takeThread }),
   })
-  const artifacts = async () => {
-    const local = artifactSettings(settings.options)
-    return { settings: local, cache: await openArtifactCache({ dir: local.dir, sizeMax: local.cacheMax }) }
-  }
-  const programs = new SessionPrograms({ cluster, shipped, artifacts, log })
   let servers: Servers | undefined
   /** `execution.shutdown-on-application-finish: false`: it is shown until somebody ends the cluster. */
   const lingers = async (status: JobEndStatus): Promise<void> => {
@@ -134,23 +140,22 @@ export async function jobmanager(
     log(`The cluster stays, with what was ${status} (${CLUSTER.shutdownWithApplication.key})`)
     await signal.promise
   }
-  try {
+  const serve = async (more: ServersOptions = {}) => {
     servers = await startServers(
       cluster.dispatcher,
       { ...settings, restPorts: elected.restPorts },
-      {
-        ...(job === undefined
-          ? { programs, ship: (artifact: Artifact, entry?: string) => shipped.add(artifact, entry) }
-          : {}),
-        shutdown: () => signal.resolve('shutdown'),
-        logs,
-      },
+      { ...more, shutdown: () => signal.resolve('shutdown'), logs },
     )
+    await cluster.showEnded()
     if (servers.webUrl !== undefined) log(`REST and the page on ${servers.webUrl}`)
     const { host: bound, port: rpcPort } = port.address
     onReady({ type: 'ready', webUrl: servers.webUrl, rpc: `${bound}:${rpcPort}` })
-    await cluster.cleanUp()
+  }
+  try {
     if (opened === undefined) {
+      const programs = await sessionPrograms(cluster, shipped, settings, log)
+      await serve({ programs, ship: (artifact: Artifact, entry?: string) => shipped.add(artifact, entry) })
+      await cluster.cleanUp()
       await programs.goOn()
       const why = await signal.promise
       if (why === 'signal' && candidacy.availability !== undefined) return await leave(EXIT.finished)
@@ -158,6 +163,9 @@ export async function jobmanager(
       await close('the cluster', cluster.stop({ shutdown: 'the cluster was stopped' }))
       return await leave(EXIT.finished)
     }
+    // A port that is taken is told before anything runs. One that stood by has it already.
+    if (candidacy.availability === undefined) await serve()
+    await cluster.cleanUp()
     const before = await endOfEarlierRun(cluster, candidacy)
     if (before !== undefined) {
       log(`The application has ended under an earlier leader: ${before}`)
@@ -168,6 +176,10 @@ export async function jobmanager(
     const { program, artifact } = opened
     if (artifact !== undefined) program.artifact = shipped.add(artifact).ref
     const session = await cluster.runKept(APPLICATION, program)
+    if (servers === undefined) {
+      await Promise.race([runs(cluster.dispatcher), session.ended])
+      await serve()
+    }
     const end = await Promise.race([session.ended, signal.promise])
     if (typeof end === 'string') {
       if (end === 'signal' && candidacy.availability !== undefined) return await leave(EXIT.finished)
@@ -189,6 +201,33 @@ export async function jobmanager(
   } finally {
     await close('REST and metrics', servers?.close())
   }
+}
+
+/** Resolves when all tasks of a job run, or have not for {@link REST_WAIT_MS}. */
+async function runs(dispatcher: Dispatcher): Promise<void> {
+  const isUp = ({ tasks }: JobSummary) =>
+    Object.entries(tasks).every(([state, count]) => count === 0 || state === 'RUNNING')
+  for (let ms = 0; ms < REST_WAIT_MS && !dispatcher.list().some(isUp); ms += REST_POLL_MS)
+    await new Promise((resolve) => setTimeout(resolve, REST_POLL_MS))
+}
+
+/** What the programs of a session cluster need is loaded here: an application does not. */
+async function sessionPrograms(
+  cluster: JobManager,
+  shipped: ShippedArtifacts,
+  { options, historyMax }: ClusterSettings,
+  log: (text: string) => void,
+) {
+  const [{ SessionPrograms }, { openArtifactCache }, { artifactSettings }] = await Promise.all([
+    import('../processes/session-programs.ts'),
+    import('../artifacts/cache.ts'),
+    import('../artifacts/settings.ts'),
+  ])
+  const artifacts = async () => {
+    const local = artifactSettings(options)
+    return { settings: local, cache: await openArtifactCache({ dir: local.dir, sizeMax: local.cacheMax }) }
+  }
+  return new SessionPrograms({ cluster, shipped, artifacts, historyMax, log })
 }
 
 /** How the application has ended under a leader that this process followed; undefined: it is to run. */

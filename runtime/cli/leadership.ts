@@ -38,8 +38,6 @@ export async function standForElection(options: LeadOptions, programId: string):
     const leadership: Leadership = { epoch: Date.now(), lead: 'started', refuseUnlessLeader: () => {} }
     return { led: Promise.resolve({ leadership, restPorts }), endedBefore: undefined, availability }
   }
-  // What it needs when it leads: then every moment counts.
-  void Promise.all([import('../rest/server.ts'), import('../metrics/server.ts'), import('../metrics/reader.ts')])
   const endedBefore = await ended(availability, programId, log)
   let leader: string | undefined
   const rest =
@@ -47,6 +45,8 @@ export async function standForElection(options: LeadOptions, programId: string):
       ? undefined
       : await startStandbyRest({ port: restPorts, host: settings.restAddress, leader: () => leader })
   const stopWatching = availability.election.watch((now) => {
+    // What it needs when it leads: then every moment counts. One that leads at once has more urgent things to do.
+    if (now !== undefined && now.identity !== availability.identity) void loadServers()
     leader = now && `"${now.identity}" at ${now.address}`
     port.follow(now && parseAddress(now.address))
     if (now?.identity !== availability.identity) log(leader === undefined ? 'Nobody leads' : `The leader is ${leader}`)
@@ -59,6 +59,15 @@ export async function standForElection(options: LeadOptions, programId: string):
     return { leadership, restPorts: rest === undefined ? undefined : String(rest.port) }
   })
   return { led, endedBefore, availability }
+}
+
+/** The modules of what onlookers ask; a failure is told when they are used. */
+async function loadServers(): Promise<void> {
+  await Promise.all([
+    import('../rest/server.ts'),
+    import('../metrics/server.ts'),
+    import('../metrics/reader.ts'),
+  ]).catch(() => {})
 }
 
 /** A process that is started when the application has ended in peace is to run it again; one that stood by is not. */

@@ -1,6 +1,5 @@
 /** `tailrace taskmanager`: hosts slots for a JobManager until it is told to end. */
-import { openArtifactCache } from '../artifacts/cache.ts'
-import { artifactSettings } from '../artifacts/settings.ts'
+import type { OpenOptions } from '../artifacts/fetch-artifact.ts'
 import { ConfigValues } from '../config/option.ts'
 import { TASK_MANAGER } from '../config/options/processes.ts'
 import { METRICS } from '../config/options/rest.ts'
@@ -31,21 +30,27 @@ export async function taskmanager(flags: TaskManagerFlags, terminal: Terminal): 
     error: (text) => terminal.error(text),
   })
   useTemporaryDirectory(configuration, process.env, terminal.cwd)
-  const settings = artifactSettings(configuration, TASK_MANAGER.workingDirectory)
-  const cache = await openArtifactCache({ dir: settings.dir, sizeMax: settings.cacheMax })
   const localDisk = await openLocalDisk({
     configuration,
     id: new ConfigValues(configuration, 'TR-CONFIG-001').get(TASK_MANAGER.id),
     cwd: terminal.cwd,
     log,
   })
+  let artifacts: Promise<Omit<OpenOptions, 'entry'>> | undefined
   const election = await openClusterElection({ configuration, environment: process.env, log })
   const taskManager = TaskManagerProcess.start({
     configuration,
     environment: process.env,
     leader: election === undefined ? fixedAddress(configuration) : electedAddress(election),
     dial: tcpDial(internalTls(configuration)),
-    localProgram: (program, peer) => fetchProgram(program, peer, { settings, cache }),
+    localProgram: (program, peer) =>
+      fetchProgram(program, peer, () => {
+        artifacts ??= openArtifacts(configuration).catch((error) => {
+          artifacts = undefined
+          throw error
+        })
+        return artifacts
+      }),
     localDisk,
     log,
     logs,
@@ -85,4 +90,14 @@ async function serveMetrics(
     const { code, message } = errorToData(error)
     log(`Goes on without metrics: ${code} ${message}`)
   }
+}
+
+/** With the first artifact. */
+async function openArtifacts(configuration: Readonly<Record<string, string>>): Promise<Omit<OpenOptions, 'entry'>> {
+  const [{ openArtifactCache }, { artifactSettings }] = await Promise.all([
+    import('../artifacts/cache.ts'),
+    import('../artifacts/settings.ts'),
+  ])
+  const settings = artifactSettings(configuration, TASK_MANAGER.workingDirectory)
+  return { settings, cache: await openArtifactCache({ dir: settings.dir, sizeMax: settings.cacheMax }) }
 }

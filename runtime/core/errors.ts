@@ -255,6 +255,11 @@ export const ERRORS = {
     retry: false,
     text: 'A value that the program computed cannot be kept for a JobManager that takes over.',
   },
+  'TR-HA-005': {
+    domain: 'user',
+    retry: false,
+    text: 'A job whose values the program takes cannot be run again: another sink has results of its earlier run.',
+  },
   'TR-FORMAT-001': {
     domain: 'user',
     retry: false,

@@ -49,6 +49,8 @@ export interface JobRegistry {
   readonly epoch: number
   readonly programs: readonly ProgramEntry[]
   readonly artifacts: readonly ArtifactEntry[]
+  /** Looks into the store, not at a clock: rejects with TR-CHECKPOINT-002 when there is a newer leader. For claims of what the leader alone may have. */
+  refuseIfDeposed(what: string): Promise<void>
   /** Programs that have not ended, in the order of their submission: what a leader that takes over runs again. */
   toRun(): ProgramEntry[]
   /** Jobs that have ended, of which something may be left to be cleaned up. */
@@ -122,7 +124,7 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<JobReg
     [...orphans, ...others].map((name) => prefix + name),
   )
   const files = new RegistryFiles(store, prefix, epoch)
-  return new OwnedRegistry({ store, prefix, epoch, clock, journal, files, deletions })
+  return new OwnedRegistry({ store, prefix, epoch, claims, clock, journal, files, deletions })
 }
 
 /** The highest epoch that a leader has had: where an election begins whose own record is gone. */
@@ -149,6 +151,7 @@ interface OwnedOptions {
   store: ObjectStore
   prefix: string
   epoch: number
+  claims: Claims
   clock: Clock
   journal: Journal
   files: RegistryFiles
@@ -169,6 +172,10 @@ class OwnedRegistry implements JobRegistry {
   }
   get artifacts(): readonly ArtifactEntry[] {
     return this.#options.journal.state.artifacts
+  }
+
+  refuseIfDeposed(what: string): Promise<void> {
+    return this.#options.claims.refuseIfDeposed(this.epoch, what)
   }
 
   toRun(): ProgramEntry[] {

@@ -6,6 +6,7 @@ import { type Clock, systemClock } from '../core/clock.ts'
 import { TailraceError } from '../core/errors.ts'
 import type { Plan } from '../graph/model.ts'
 import { assignSlots } from '../graph/slots.ts'
+import { loadedBy } from '../rpc/loaded-program.ts'
 import type { ToProgram } from '../rpc/program-messages.ts'
 import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
 import type {
@@ -25,6 +26,7 @@ import type {
   TaskManagerView,
 } from '../rpc/views.ts'
 import type { JobTimeouts } from './attempt.ts'
+import { type EndedJob, endedCheckpoints, endedRequirements, endedSummary, endedView } from './ended-job.ts'
 import { type JobEnd, JobMaster, type JobOptions } from './job-master.ts'
 import { Operations } from './operations.ts'
 import type { SlotPool } from './slot-pool.ts'
@@ -78,6 +80,8 @@ export class Dispatcher implements Cluster {
   /** Running, then ended ones; the oldest first. */
   readonly #jobs = new Map<string, JobMaster>()
   readonly #ended: string[] = []
+  /** That ended under earlier leaders; the oldest end first. */
+  readonly #earlier = new Map<string, EndedJob>()
   readonly #operations: Operations
 
   constructor(options: DispatcherOptions) {
@@ -99,9 +103,11 @@ export class Dispatcher implements Cluster {
         'TR-CONFIG-001',
         `Cannot run "${plan.config.jobName}" as job ${jobId}: there is one of this id`,
       )
+    this.#earlier.delete(jobId)
     const { slotCount } = assignSlots(plan)
     const { pool, waitForSlots = false } = this.#options
-    const slots = waitForSlots ? [] : pool.acquire(jobId, slotCount)
+    const loaded = loadedBy(jobId, program)
+    const slots = waitForSlots ? [] : pool.acquire(jobId, slotCount, { loaded })
     if (slots === undefined) throw this.#tooFewSlots(plan, slotCount)
     let job: JobMaster
     const options: JobOptions = {
@@ -110,7 +116,7 @@ export class Dispatcher implements Cluster {
       program,
       replay,
       slots,
-      acquireSlots: (count, ...which) => this.#options.pool.acquire(jobId, count, ...which),
+      acquireSlots: (count, choice, wished) => this.#options.pool.acquire(jobId, count, { choice, wished, loaded }),
       claimSlots: (count) => this.#claimSlots(jobId, count),
       holderOf: (writer, ours) => this.#options.taskManagers?.holderOf?.(jobId, writer, ours),
       newToken: () => randomBytes(16).toString('hex'),
@@ -161,17 +167,26 @@ export class Dispatcher implements Cluster {
     return this.#options.taskManagers?.inspection(id)
   }
 
+  /** Jobs that ended under earlier leaders are shown from now on, those that ended last, as far as there is room. */
+  showEnded(jobs: readonly EndedJob[]): void {
+    for (const job of jobs.toSorted((a, b) => a.endedMs - b.endedMs))
+      if (!this.#jobs.has(job.jobId)) this.#earlier.set(job.jobId, job)
+    this.#forgetOldest()
+  }
+
   list(): JobSummary[] {
-    return [...this.#jobs.values()].reverse().map((job) => job.summary())
+    const jobs = [...this.#jobs.values()].map((job) => job.summary())
+    return [...[...this.#earlier.values()].map(endedSummary), ...jobs].reverse()
   }
 
   view(jobId: string): JobView | undefined {
-    return this.#jobs.get(jobId)?.view()
+    return this.#jobs.get(jobId)?.view() ?? this.#ofEarlier(jobId, endedView)
   }
 
   checkpoints(jobId: string): JobCheckpointsView | undefined {
     const job = this.#jobs.get(jobId)
-    return job === undefined ? undefined : { ...job.checkpoints(), settings: job.checkpointSettings }
+    if (job === undefined) return this.#ofEarlier(jobId, endedCheckpoints)
+    return { ...job.checkpoints(), settings: job.checkpointSettings }
   }
 
   checkpoint(jobId: string, checkpointId: number): CheckpointView | undefined {
@@ -179,7 +194,7 @@ export class Dispatcher implements Cluster {
   }
 
   requirements(jobId: string): Requirements | undefined {
-    return this.#jobs.get(jobId)?.requirements
+    return this.#jobs.get(jobId)?.requirements ?? this.#ofEarlier(jobId, endedRequirements)
   }
 
   rescales(jobId: string): RescalesView | undefined {
@@ -238,7 +253,19 @@ export class Dispatcher implements Cluster {
 
   #remember(jobId: string): void {
     this.#ended.push(jobId)
-    if (this.#ended.length > (this.#options.historyMax ?? HISTORY_MAX)) this.#jobs.delete(this.#ended.shift()!)
+    this.#forgetOldest()
+  }
+
+  #forgetOldest(): void {
+    const max = this.#options.historyMax ?? HISTORY_MAX
+    for (const jobId of this.#earlier.keys())
+      if (this.#ended.length + this.#earlier.size > max) this.#earlier.delete(jobId)
+    while (this.#ended.length > max) this.#jobs.delete(this.#ended.shift()!)
+  }
+
+  #ofEarlier<T>(jobId: string, view: (job: EndedJob) => T): T | undefined {
+    const job = this.#earlier.get(jobId)
+    return job && view(job)
   }
 
   #tooFewSlots(plan: Plan, needed: number): TailraceError {

@@ -20,7 +20,7 @@ import type { Clock } from '../core/clock.ts'
 import { type ErrorCode, errorToData, TailraceError } from '../core/errors.ts'
 import type { TypeDescription } from '../core/types.ts'
 import { planWithMaxParallelism } from '../graph/deployed-numbers.ts'
-import type { Plan } from '../graph/model.ts'
+import type { Plan, PlanOperator } from '../graph/model.ts'
 import type { CheckpointingMode, Deployment, StateStorage } from '../rpc/slot-messages.ts'
 import type { Schedule } from './attempt.ts'
 import type { JobEndStatus } from './job-status.ts'
@@ -115,7 +115,12 @@ export class JobCheckpoints {
   /** Takes over the store and finds what the job begins from; gives the plan with the numbers of key groups that this has. */
   async open(): Promise<Plan> {
     const { jobId, settings, openStorage, clock, schedule, outlet, edgeTypes, warn } = this.#options
-    const storage = await openStorage({ jobId, plan: this.#options.plan, settings })
+    let storage = await openStorage({ jobId, plan: this.#options.plan, settings })
+    if (storage.store.completed.length > 0 && handsOver(this.#options.plan)) {
+      // The program that has taken values is gone with them: whoever runs it again gets all of them.
+      await anew(storage, this.#options.plan)
+      storage = await openStorage({ jobId, plan: this.#options.plan, settings })
+    }
     if (this.#closed) {
       await storage.store.close()
       return this.#options.plan
@@ -230,6 +235,28 @@ export class JobCheckpoints {
     await this.#coordinator?.stopEnds(failure)
     await store?.close()
     if (failure !== undefined) throw failure
+  }
+}
+
+const collects = ({ module }: PlanOperator): boolean => module === 'collect'
+
+/** Values go to the program: executeAndCollect(). */
+function handsOver({ vertices }: Plan): boolean {
+  return vertices.some(({ operators }) => operators.some(collects))
+}
+
+/** Throws TR-HA-005 when others would have a part of the results twice. */
+async function anew({ store }: JobStorage, { config, vertices }: Plan): Promise<void> {
+  const sink = vertices.flatMap(({ operators }) => operators).find((one) => one.isSink && !collects(one))
+  try {
+    if (sink !== undefined)
+      throw new TailraceError(
+        'TR-HA-005',
+        `Cannot run the job "${config.jobName}" again: it hands values to its program by executeAndCollect(), which an earlier run of the program has taken, and "${sink.name}" has results of that run; wanted: executeAndCollect() without other sinks, or execute()`,
+      )
+    await store.discardAll()
+  } finally {
+    await store.close()
   }
 }
 

@@ -160,6 +160,8 @@ export class JobMaster implements JobContext {
       acquire: (...which) => options.acquireSlots(...which),
       placement: this.settings.placement,
       localBytes: (plan) => this.#localBytes(plan),
+      prepare: ({ post }) =>
+        post({ type: 'prepare', jobId: options.jobId, program: options.program, replay: options.replay }),
       onMessage: (message) => this.#traffic.late(message),
     })
     // For views, until the first one is made.

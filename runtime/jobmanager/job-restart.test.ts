@@ -67,7 +67,7 @@ describe('a job with a restart strategy', () => {
     job.a.say({ type: 'taskState', vertexId: job.source, subtask: 0, state: 'CANCELED' })
     job.time.advance(1000)
     expect(job.a.heard).toEqual(['deploy', 'start', 'cancel', 'deploy'])
-    expect([job.spawned.length, job.spawned[2]!.heard]).toEqual([3, ['deploy']])
+    expect([job.spawned.length, job.spawned[2]!.heard]).toEqual([3, ['prepare', 'deploy']])
   })
 
   it('replaces slots that end, do not cancel in time, or cannot build their part', async () => {
@@ -197,7 +197,7 @@ describe('a job with a restart strategy', () => {
     failIn(waiting)
     waiting.job.cancel()
     expect([waiting.ends, waiting.time.pendingMs]).toMatchObject([[{ status: 'CANCELED' }], []])
-    expect([waiting.b.heard.at(-1), waiting.spawned[2]!.heard]).toEqual(['retire', ['retire']])
+    expect([waiting.b.heard.at(-1), waiting.spawned[2]!.heard]).toEqual(['retire', ['prepare', 'retire']])
 
     const again = begin()
     again.run()

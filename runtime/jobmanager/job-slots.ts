@@ -23,6 +23,8 @@ export interface JobSlotsOptions {
   placement: Placement
   /** State that is near, by index of a plan as it is deployed; nothing where it does not matter. */
   localBytes(plan: Plan): readonly LocalBytes[]
+  /** Tells a slot what it will run: it was taken ahead of its deployment. */
+  prepare(lease: SlotLease): void
   /** What slots say while no attempt listens. */
   onMessage(message: FromSlot): void
 }
@@ -52,8 +54,10 @@ export class JobSlots {
     if (taken === undefined) return false
     for (let index = 0; taken.length > 0; index++) {
       if (this.#leases[index] !== undefined) continue
-      this.#leases[index] = taken.shift()!
+      const lease = taken.shift()!
+      this.#leases[index] = lease
       this.keep(index)
+      this.#options.prepare(lease)
     }
     return true
   }
@@ -64,7 +68,10 @@ export class JobSlots {
     if (more <= 0) return true
     const taken = this.#acquire(more, planWithParallelism(plan, parallelism))
     if (taken === undefined) return false
-    for (const lease of taken) this.keep(this.#leases.push(lease) - 1)
+    for (const lease of taken) {
+      this.keep(this.#leases.push(lease) - 1)
+      this.#options.prepare(lease)
+    }
     return true
   }
 

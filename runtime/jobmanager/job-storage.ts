@@ -33,11 +33,13 @@ export interface StorageOptions {
   /** What relative paths begin at. */
   cwd: string
   warn(text: string): void
+  /** Rejects with TR-CHECKPOINT-002 when another leads, by what is in the store. */
+  refuseIfDeposed?(what: string): Promise<void>
 }
 
 /** @example new Dispatcher({ pool, newJobId, openStorage: jobStorage({ clock, schedule, random, newOwner, environment, cwd, warn }) }) */
 export function jobStorage(options: StorageOptions): OpenStorage {
-  const { clock, random, newOwner, cwd, warn } = options
+  const { clock, random, newOwner, cwd, warn, refuseIfDeposed } = options
   return async ({ jobId, plan, settings }) => {
     const open = storeOpener(options, plan.config.options)
     const directory = settings.directory === undefined ? undefined : absolute(settings.directory, cwd)
@@ -53,6 +55,7 @@ export function jobStorage(options: StorageOptions): OpenStorage {
         clock,
         warn,
         openOther: open,
+        ...(refuseIfDeposed === undefined ? {} : { refuseIfDeposed }),
       })
     } catch (error) {
       await objects.close()

@@ -4,7 +4,7 @@ import { FakeCheckpointStore } from '../checkpoint/coordinator/coordinator.suite
 import type { CheckpointMetadata } from '../checkpoint/model.ts'
 import { errorToData, TailraceError } from '../core/errors.ts'
 import { beginJob, type FakeJobOptions, tick } from './fake-job.suite.ts'
-import type { FakeSlot } from './fake-slots.suite.ts'
+import { type FakeSlot, twoVertexPlan } from './fake-slots.suite.ts'
 import type { JobStorage } from './job-checkpoints.ts'
 
 const boom = errorToData(new TailraceError('TR-TASK-001', 'boom'))
@@ -76,6 +76,44 @@ async function begin({ config = {}, ...more }: FakeJobOptions = {}, found?: Chec
 }
 
 describe('a job with checkpoints', () => {
+  it.each([
+    [
+      'begins anew when its program takes the values: those of an earlier run are gone with it',
+      'collect',
+      ['RUNNING', 1],
+    ],
+    ['goes on when nobody takes its values', 'map', ['RUNNING', 0]],
+    ['is refused when another sink has results of an earlier run', 'beside a sink', ['FAILED', 0]],
+  ])('%s', async (_, what, [status, discarded]) => {
+    const plan = twoVertexPlan(2)
+    plan.config.options = CONFIG
+    const last = plan.vertices.at(-1)!.operators
+    const collector = { ...last[0]!, module: what === 'map' ? 'map' : 'collect', isSink: what !== 'map' }
+    plan.vertices.at(-1)!.operators = [
+      collector,
+      ...(what === 'beside a sink' ? [{ ...last[0]!, module: 'sink', isSink: true, name: 'Files' }] : []),
+    ]
+    const opened: FakeCheckpointStore[] = []
+    const { job, ends, a } = beginJob({
+      plan,
+      openStorage: async () => {
+        const store = new FakeCheckpointStore()
+        if (opened.length === 0)
+          await store.complete({ checkpointId: 7, edgeTypes: {}, operators: [] } as unknown as CheckpointMetadata)
+        opened.push(store)
+        return { store, state: { directory: undefined, folder: 'd', epoch: 1 } } as unknown as JobStorage
+      },
+    })
+    await tick()
+    expect([job.status, opened[0]!.discardedAll]).toEqual([status, discarded])
+    if (what === 'collect') expect([opened.length, opened[0]!.closed, a.deployment.restore]).toEqual([2, 1, undefined])
+    if (what === 'beside a sink')
+      expect([ends[0]?.error?.code, ends[0]?.error?.message]).toEqual([
+        'TR-HA-005',
+        expect.stringContaining('"Files" has results'),
+      ])
+  })
+
   it('opens its store before anything is deployed', async () => {
     const opened = Promise.withResolvers<JobStorage>()
     const { a, job, statuses } = beginJob({ config: CONFIG, openStorage: () => opened.promise })

@@ -44,7 +44,7 @@ async function begin(config: Record<string, string> = {}, spare = ['c', 'b', 'a'
     },
     openStorage: async () => storage,
     slots,
-    acquireSlots: (count, ...which) => pool.acquire('j', count, ...which),
+    acquireSlots: (count, choice, wished) => pool.acquire('j', count, { choice, wished }),
     freeSlots: () => pool.free,
     holderOf: ({ epoch, writer }, ours) => {
       asked.push(`${epoch} ${ours}`)

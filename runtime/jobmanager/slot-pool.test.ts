@@ -18,6 +18,21 @@ describe('SlotPool', () => {
     expect(pool.acquire('k', 2)!.map((l) => l.slot)).toEqual([0, 1])
   })
 
+  it('gives a thread that has a program loaded to its job first, and to no other', async () => {
+    const { pool, spawned } = poolOf(3)
+    spawned[0]!.say({ type: 'ready' })
+    spawned[1]!.say({ type: 'ready', loaded: 'mine' })
+    spawned[2]!.say({ type: 'ready', loaded: 'theirs' })
+    expect(pool.acquire('j', 1, { loaded: 'mine' })!.map((l) => l.slot)).toEqual([1])
+    expect(pool.free).toBe(2)
+    // There are enough, but one is another job's: it makes way.
+    expect(pool.acquire('k', 2, { loaded: 'other' })).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(0)
+    expect([spawned[2]!.heard, spawned[0]!.heard, spawned.length]).toEqual([['retire'], [], 4])
+    spawned[3]!.say({ type: 'ready' })
+    expect(pool.acquire('k', 2, { loaded: 'other' })!.map((l) => l.slot)).toEqual([0, 2])
+  })
+
   it('gives a slot time to write, then ends it, and starts another in its place', async () => {
     const { pool, spawned } = poolOf(1)
     const [lease] = pool.acquire('j', 1)!

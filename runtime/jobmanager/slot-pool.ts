@@ -25,6 +25,14 @@ export interface SlotLease {
   release(hard: boolean): void
 }
 
+/** Which slots a job wants. */
+export interface SlotWishes {
+  choice?: SlotChoice
+  wished?: readonly string[]
+  /** As threads name its program that have served it under an earlier leader (rpc/loaded-program.ts). */
+  loaded?: string
+}
+
 /** The slots of one TaskManager. */
 export interface SlotSource {
   place: SlotPlace
@@ -117,12 +125,19 @@ export class SlotPool {
   acquire(
     jobId: string,
     count: number,
-    choice: SlotChoice = 'in order',
-    wished: readonly string[] = [],
+    { choice = 'in order', wished = [], loaded }: SlotWishes = {},
   ): SlotLease[] | undefined {
     if (this.#elastic !== undefined) while (this.#free < count) this.#add(this.#elastic, this.#slots.length)
-    const free = this.#slots.filter((slot) => slot.isFree)
-    if (this.#stopped || free.length < count) return undefined
+    const all = this.#slots.filter((slot) => slot.isFree)
+    if (this.#stopped || all.length < count) return undefined
+    const free = all.filter((slot) => slot.loaded === undefined || slot.loaded === loaded)
+    if (free.length < count) {
+      // Threads that wait for other jobs make way.
+      for (const slot of all) if (!free.includes(slot)) slot.renew()
+      return undefined
+    }
+    // What is loaded would serve nobody else.
+    free.sort((a, b) => Number(b.loaded !== undefined) - Number(a.loaded !== undefined))
     const near = wishedSlots(free, wished.slice(0, count))
     const others = free.filter((slot) => !near.includes(slot))
     return [...near, ...chooseSlots(others, count - near.length, choice, this.#uses(jobId))]
@@ -162,6 +177,8 @@ class PooledSlot {
   readonly index: number
   jobId: string | undefined
   ready = false
+  /** The program that its thread has loaded for a job of an earlier leader: it serves no other. */
+  loaded: string | undefined
   #place: SlotPlace
   /** Of its process, where that is another. */
   readonly #address: string | undefined
@@ -246,6 +263,15 @@ class PooledSlot {
     }
   }
 
+  /** Its thread waits for another job than the one that needs a slot: a new one takes its place. */
+  renew(): void {
+    const host = this.#host
+    if (host === undefined) return
+    this.#forget()
+    this.#ending = retire(host, false, this.#schedule)
+    this.#startIn(0)
+  }
+
   /** Its TaskManager is gone, and so is what served it. */
   lose(error: ErrorData): void {
     this.#stopped = true
@@ -263,6 +289,7 @@ class PooledSlot {
   #forget(): void {
     this.#host = undefined
     this.ready = false
+    this.loaded = undefined
   }
 
   #startIn(ms: number): void {
@@ -276,6 +303,7 @@ class PooledSlot {
       this.#listeners.get(host)?.(message)
     } else if (this.#host === host) {
       this.ready = true
+      this.loaded = message.loaded
       this.#failedStarts = 0
       if (this.#address === undefined) return
       const { dataPort: port } = message

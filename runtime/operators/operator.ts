@@ -56,7 +56,12 @@ export interface OperatorContext {
   /** Takes a turn at this time of `clock.monotonic()` at the latest; the earliest of several holds, once. */
   wakeAt(monotonicMs: number): void
   /** The coordinator of this operator's source. */
-  readonly coordinator: { requestSplit(): void; sendEvent(event: unknown): void }
+  readonly coordinator: {
+    requestSplit(): void
+    sendEvent(event: unknown): void
+    /** For the inventory of whoever leads next: these were begun, and those with these ids were read to their end. */
+    splitsHeld(begun: readonly SourceSplit[], ended: readonly string[]): void
+  }
   /** Ways out of the slot that are no channel. */
   readonly slot: {
     /** One or more whole lines. */

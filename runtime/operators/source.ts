@@ -120,6 +120,7 @@ export class Operator<T = any> extends SourceOperator {
 
   override addSplits(splits: SourceSplit[]): void {
     for (const split of splits) this.#split(split.id)
+    this.context.coordinator.splitsHeld(splits, [])
     this.#running().addSplits(splits)
   }
 
@@ -201,6 +202,7 @@ export class Operator<T = any> extends SourceOperator {
     this.#combined.remove(output.part)
     this.#combined.update()
     this.context.metrics.add('numSplitsProcessed', 1)
+    this.context.coordinator.splitsHeld([], [id])
   }
 
   #schedule(inMs: number): void {

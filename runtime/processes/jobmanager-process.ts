@@ -7,20 +7,20 @@ import { ConfigValues } from '../config/option.ts'
 import { JOB } from '../config/options/job.ts'
 import { JOB_MANAGER, SLOTS } from '../config/options/processes.ts'
 import { backgroundSchedule, type Clock, type Schedule, systemClock, systemSchedule } from '../core/clock.ts'
-import { Dispatcher, type DispatcherOptions } from '../jobmanager/dispatcher.ts'
+import { errorToData } from '../core/errors.ts'
+import { Dispatcher, type DispatcherOptions, HISTORY_MAX } from '../jobmanager/dispatcher.ts'
 import type { OpenStorage } from '../jobmanager/job-checkpoints.ts'
 import { jobStorage, savepointDisposer } from '../jobmanager/job-storage.ts'
 import type { ProgramRecord } from '../jobmanager/program-record.ts'
 import { type ProgramHost, ProgramSession, type SessionOptions } from '../jobmanager/program-session.ts'
 import { SlotPool } from '../jobmanager/slot-pool.ts'
 import { type ArtifactPiece, TaskManagers } from '../jobmanager/task-managers.ts'
-import { threadHost } from '../rpc/host.ts'
-import type { FromProgram, ToProgram } from '../rpc/program-messages.ts'
 import type { ProgramRef } from '../rpc/slot-messages.ts'
 import type { Leadership } from './high-availability.ts'
 import type { JobManagerPort } from './jobmanager-port.ts'
 import { KeptPrograms } from './kept-programs.ts'
-import { MemoryGuard, type ProcessMemory, processMemory } from './memory-guard.ts'
+import { MemoryGuard, processMemory } from './memory-guard.ts'
+import { programThread } from './program-ahead.ts'
 
 export interface JobManagerOptions extends Pick<DispatcherOptions, 'onPrint' | 'historyMax' | 'operationKeptMs'> {
   configuration: Readonly<Record<string, string>>
@@ -58,7 +58,6 @@ export class JobManager {
   readonly #openStorage: OpenStorage
   readonly #port: JobManagerPort
   readonly #sessions = new Set<ProgramSession>()
-  readonly #memory: ProcessMemory
   readonly #guard: MemoryGuard
 
   private constructor(options: JobManagerOptions) {
@@ -70,16 +69,24 @@ export class JobManager {
     this.#port = port
     this.programs = registry && new KeptPrograms({ registry, refuseUnlessLeader, onLost, schedule, log })
     const read = new ConfigValues(configuration, 'TR-CONFIG-001')
-    this.#memory = processMemory(read, JOB_MANAGER.memory, { memoryBytes: Number.POSITIVE_INFINITY })
+    const memory = processMemory(read, JOB_MANAGER.memory, { memoryBytes: Number.POSITIVE_INFINITY })
     this.#guard = new MemoryGuard({
-      memory: this.#memory,
+      memory,
       residentBytes: () => process.memoryUsage.rss(),
       schedule: options.schedule ?? backgroundSchedule,
       log,
     })
     this.#pool = new SlotPool(schedule)
     const { newId = () => randomBytes(16).toString('hex'), random = Math.random } = options
-    const storage = { clock, schedule, random, newOwner: newId, environment, cwd, warn: log }
+    const refuseIfDeposed = async (what: string) => {
+      try {
+        await registry?.refuseIfDeposed(what)
+      } catch (error) {
+        if (errorToData(error).code === 'TR-CHECKPOINT-002') onLost((error as Error).message)
+        throw error
+      }
+    }
+    const storage = { refuseIfDeposed, clock, schedule, random, newOwner: newId, environment, cwd, warn: log }
     const { onPrint, historyMax, operationKeptMs } = options
     const openJobStorage = options.openStorage ?? jobStorage(storage)
     this.#openStorage = async (job) => {
@@ -133,10 +140,20 @@ export class JobManager {
     await this.programs?.cleanUp(this.#openStorage)
   }
 
+  /** Shows what ended under earlier leaders. */
+  async showEnded(): Promise<void> {
+    const { historyMax = HISTORY_MAX } = this.#options
+    this.dispatcher.showEnded((await this.programs?.endedJobs(historyMax)) ?? [])
+  }
+
   /** Runs a program in a thread of this process; the session ends when it and its jobs have. */
   run(program: ProgramRef, watch: Watch = {}, record?: ProgramRecord): ProgramSession {
-    const { schedule = systemSchedule, startProgram = () => this.#programThread() } = this.#options
-    const host = startProgram(program)
+    const {
+      schedule = systemSchedule,
+      configuration,
+      startProgram = () => programThread(configuration),
+    } = this.#options
+    const host = this.#guard.watch(startProgram(program))
     const session = new ProgramSession({ host, program, dispatcher: this.dispatcher, schedule, record, ...watch })
     this.#sessions.add(session)
     void session.ended.then(() => this.#sessions.delete(session))
@@ -170,16 +187,4 @@ export class JobManager {
     if (shutdown !== undefined) this.taskManagers.shutdown(shutdown)
     await this.#port.close()
   }
-
-  #programThread(): ProgramHost {
-    const { bytes, isConfigured } = this.#memory
-    const limits = { resourceLimits: { maxOldGenerationSizeMb: Math.floor((PROGRAM_SHARE * bytes) / 2 ** 20) } }
-    const entry = new URL('../program/program-thread', import.meta.url)
-    return this.#guard.watch(
-      threadHost<ToProgram, FromProgram>(entry, { name: 'program', ...(isConfigured ? limits : {}) }),
-    )
-  }
 }
-
-/** What the heap of a program may have of the memory of the process, where that is set. */
-const PROGRAM_SHARE = 0.5

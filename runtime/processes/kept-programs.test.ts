@@ -78,22 +78,42 @@ describe('KeptPrograms', () => {
     })
   })
 
-  it('forgets a program that has ended with its artifact, unless another runs from it', async () => {
+  it('drops the artifact of a program that has ended, unless another runs from it, and forgets those that ended first', async () => {
     const { lead } = setUp()
     const { programs, registry } = await lead()
     const bytes = new TextEncoder().encode('an archive')
     await programs.storeArtifact('fraud.tgz', bytes)
     const { sha256 } = registry.artifacts[0]!
     const [p, q] = [await programs.record('p', PROGRAM, sha256), await programs.record('q', PROGRAM, sha256)]
-    await programs.drop('p')
+    await programs.drop('p', 0)
     expect(programs.find('p')).toBeDefined()
     await p.endProgram({ status: 'FINISHED' })
-    await programs.drop('p')
-    expect(programs.find('p')).toBeUndefined()
+    await programs.drop('p', 1)
+    expect(programs.find('p')).toBeDefined()
     expect(await programs.readArtifact(sha256)).toEqual(bytes)
     await q.endProgram({ status: 'FINISHED' })
-    await programs.drop('q')
+    await programs.drop('q', 1)
     expect(registry.artifacts).toEqual([])
+    expect(registry.programs.map(({ programId }) => programId)).toEqual(['q'])
+  })
+
+  it('tells the next leader of jobs that have ended, the newest of them', async () => {
+    const { lead } = setUp()
+    const record = await (await lead()).programs.record('p', PROGRAM)
+    const error = { code: 'TR-TASK-001', name: 'TailraceError', message: 'no', stack: '' } as const
+    await record.addJob(added('j0', 0))
+    await record.endJob('j0', { status: 'FINISHED', result })
+    await record.addJob(added('j1', 1))
+    await record.endJob('j1', { status: 'FAILED', error })
+    await record.addJob(added('j2', 2))
+    const { programs } = await lead()
+    const times = { submittedMs: 1_790_000_000_000, endedMs: 1_790_000_000_000 }
+    const ended = await programs.endedJobs(2)
+    expect(ended).toEqual([
+      { jobId: 'j0', status: 'FINISHED', ...times, plan, result, error: undefined },
+      { jobId: 'j1', status: 'FAILED', ...times, plan, result: undefined, error },
+    ])
+    expect(await programs.endedJobs(1)).toHaveLength(1)
   })
 
   it('leaves nothing to the next leader of a cluster that is ended', async () => {

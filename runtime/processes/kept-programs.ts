@@ -9,6 +9,7 @@ import { ERRORS, errorToData, TailraceError } from '../core/errors.ts'
 import type { JobRegistry } from '../ha/registry.ts'
 import type { ProgramEntry } from '../ha/registry-state.ts'
 import { cleanUpAfter } from '../jobmanager/clean-up.ts'
+import type { EndedJob } from '../jobmanager/ended-job.ts'
 import type { OpenStorage } from '../jobmanager/job-checkpoints.ts'
 import type { JobEnd } from '../jobmanager/job-master.ts'
 import type { JobEndStatus } from '../jobmanager/job-status.ts'
@@ -118,6 +119,25 @@ export class KeptPrograms {
     }
   }
 
+  /** Jobs that have ended, `max` at most: those that ended last. One whose record cannot be read is told of, and left out. */
+  async endedJobs(max: number): Promise<EndedJob[]> {
+    const { registry, log } = this.#options
+    const ended = registry.programs.flatMap(({ jobs }) => jobs.filter(({ outcome }) => outcome !== undefined))
+    const newest = ended.sort((a, b) => b.outcome!.endedMs - a.outcome!.endedMs).slice(0, max)
+    const read = newest.map(async ({ jobId, submittedMs, outcome }): Promise<EndedJob | undefined> => {
+      const { status, endedMs } = outcome!
+      try {
+        const [plan, end] = await Promise.all([registry.plan(jobId), registry.result(jobId)])
+        const { result, error } = end as ReplayedResult
+        return { jobId, status, submittedMs, endedMs, plan, result, error }
+      } catch (error) {
+        log(`Cannot show job ${jobId}, which has ended: ${errorToData(error).message}`)
+        return undefined
+      }
+    })
+    return (await Promise.all(read)).filter((job) => job !== undefined)
+  }
+
   /** The whole cluster is ended on purpose: nobody is to go on with what runs. */
   async endAll(): Promise<void> {
     const error = errorToData(new TailraceError('TR-CLUSTER-002', 'The cluster was stopped'))
@@ -127,16 +147,22 @@ export class KeptPrograms {
       )
   }
 
-  /** A program that has ended and that nobody asks about, with its artifact if no other runs from it. One that has not ended stays. */
-  async drop(programId: string): Promise<void> {
+  /**
+   * A program has ended that nobody runs again: its artifact goes if no other runs from it, and so do the programs that ended first when there are more than `max`. Those that stay are known for what has come of
+   * their jobs. One that has not ended stays as it is.
+   */
+  async drop(programId: string, max: number): Promise<void> {
     const { registry, log } = this.#options
     const entry = this.find(programId)
     if (entry?.outcome === undefined) return
     try {
-      await this.forget(programId)
       const { artifact } = entry
-      if (artifact !== null && !registry.programs.some((one) => one.artifact === artifact))
+      const isStored = artifact !== null && registry.artifacts.some(({ sha256 }) => sha256 === artifact)
+      if (isStored && !registry.toRun().some((one) => one.artifact === artifact))
         await this.#keep(`remove the artifact ${artifact}`, () => registry.removeArtifact(artifact))
+      const ended = registry.programs.filter(({ outcome }) => outcome !== undefined)
+      const oldest = ended.sort((a, b) => a.outcome!.endedMs - b.outcome!.endedMs)
+      for (const one of oldest.slice(0, Math.max(0, oldest.length - max))) await this.forget(one.programId)
     } catch (error) {
       log(errorToData(error).message)
     }

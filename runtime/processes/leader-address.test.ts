@@ -41,6 +41,21 @@ it('tells of each other leader, and of no news', async () => {
   expect(news).toBe(2)
 })
 
+it('looks at the record again for who did not find a leader where it was told', async () => {
+  let now = leader('a', 1)
+  const { election } = fakeElection(undefined)
+  const address = electedAddress(Object.assign(election, { leader: async () => now }))
+  expect(await address.find()).toEqual({ host: 'a.example', port: 6123 })
+  now = leader('b', 2)
+  expect(await address.find()).toEqual({ host: 'b.example', port: 6123 })
+  // What a slow store gives may be older.
+  now = leader('a', 1)
+  expect(await address.find()).toEqual({ host: 'b.example', port: 6123 })
+  const unreadable = Object.assign(election, { leader: () => Promise.reject(new Error('no answer')) })
+  expect(await address.find()).toEqual({ host: 'b.example', port: 6123 })
+  await expect(electedAddress(unreadable).find()).rejects.toThrow('no answer')
+})
+
 it('tells who asked when there was nobody', async () => {
   const { election, tell } = fakeElection(undefined)
   const address = electedAddress(election)

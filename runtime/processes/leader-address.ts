@@ -37,7 +37,15 @@ export function electedAddress(election: Election): LeaderAddress {
   })
   return {
     find: async () => {
-      leader ??= await election.leader()
+      // Who asks again did not find a leader where it was told: the record may say another before the next look at it.
+      if (leader === undefined || given !== undefined) {
+        const found = await election.leader().catch((error) => {
+          if (leader === undefined) throw error
+          return undefined
+        })
+        // The watch may have told of a newer one meanwhile.
+        if (found !== undefined && found.epoch >= (leader?.epoch ?? 0)) leader = found
+      }
       given = { leader }
       return leader && parseAddress(leader.address)
     },

@@ -15,6 +15,8 @@ export interface SessionProgramsOptions {
   shipped: ShippedArtifacts
   /** For artifacts that an earlier leader has stored. */
   artifacts(): Promise<Omit<OpenOptions, 'entry'>>
+  /** Programs that have ended and stay known. */
+  historyMax: number
   /** A line of the log. */
   log(text: string): void
 }
@@ -73,7 +75,7 @@ export class SessionPrograms {
 
   #watch(programId: string, session: ProgramSession): ProgramSession {
     const { programs } = this.#options.cluster
-    void session.ended.then(() => programs?.drop(programId))
+    void session.ended.then(() => programs?.drop(programId, this.#options.historyMax))
     return session
   }
 }

@@ -1,6 +1,6 @@
 /** Artifacts between processes: the JobManager gives pieces of those that its programs are of; a TaskManager fetches what it does not have, once, and loads its own copy. */
 import { open, stat } from 'node:fs/promises'
-import { type Artifact, addArtifact, cachedArtifact, type OpenOptions } from '../artifacts/fetch-artifact.ts'
+import type { Artifact, OpenOptions } from '../artifacts/fetch-artifact.ts'
 import { TailraceError } from '../core/errors.ts'
 import type { ArtifactPiece } from '../jobmanager/task-managers.ts'
 import { ARTIFACT_PIECE_BYTES } from '../rpc/messages/fetch-artifact.ts'
@@ -49,15 +49,16 @@ export class ShippedArtifacts {
   }
 }
 
-/** The program with the URL of this process's own copy. Held for as long as the process lives. */
+/** The program with the URL of this process's own copy. Held for as long as the process lives. `options` are asked for when it is an artifact. */
 export async function fetchProgram(
   program: ProgramRef,
   peer: JobManagerPeer,
-  options: Omit<OpenOptions, 'entry'>,
+  options: () => Promise<Omit<OpenOptions, 'entry'>>,
 ): Promise<ProgramRef> {
   if (program.artifact === undefined) return program
+  const { addArtifact, cachedArtifact } = await import('../artifacts/fetch-artifact.ts')
   const { sha256, name, entry } = program.artifact
-  const opened = { ...options, ...(entry === undefined ? {} : { entry }) }
+  const opened = { ...(await options()), ...(entry === undefined ? {} : { entry }) }
   const artifact =
     (await cachedArtifact(sha256, name, opened)) ??
     (await addArtifact(pieces(peer, sha256), name, { ...opened, sha256 }))

@@ -33,6 +33,7 @@ import { LocalCopies, type LocalDisk } from '../taskmanager/local-copies.ts'
 import { measuredJobs } from '../taskmanager/measured-jobs.ts'
 import type { DataPortSettings } from '../taskmanager/slot-data.ts'
 import type { SlotThreadData } from '../taskmanager/slot-thread.ts'
+import { SlotThreads } from '../taskmanager/slot-threads.ts'
 import type { UploadSizes } from '../taskmanager/snapshot-uploads.ts'
 import { TaskManager } from '../taskmanager/task-manager.ts'
 import { type DataPorts, dataPorts } from './data-ports.ts'
@@ -99,6 +100,7 @@ export class TaskManagerProcess {
   readonly #slotHeapBytes: number
   readonly #guard: MemoryGuard
   readonly #dataPorts: DataPorts
+  readonly #threads: SlotThreads
   readonly #end: (end: { reason: string; failed: boolean }) => void
   #session: { session: JobManagerSession; stores: JobStores; peer: JobManagerPeer } | undefined
   /** Of state, for whatever leads; undefined: none are kept. */
@@ -130,6 +132,9 @@ export class TaskManagerProcess {
       log: options.log,
     })
     this.#dataPorts = dataPorts(this.#read, this.#slots)
+    const heapBytes = this.#slotHeapBytes
+    const spawn = options.startThread ?? ((slot: number) => this.#thread(slot, heapBytes))
+    this.#threads = new SlotThreads({ spawn, schedule })
     this.id = this.#read.get(TASK_MANAGER.id) ?? `${hostname()}-${randomBytes(4).toString('hex')}`
     const { localDisk: disk, log } = options
     this.#copies = disk && new LocalCopies({ disk, clock, log })
@@ -157,6 +162,7 @@ export class TaskManagerProcess {
     this.#machine.metrics.stop()
     this.#guard.stop()
     this.#stopSweeps()
+    this.#threads.end()
     await this.#leave()
     await this.#copies?.clear()
     await this.#options.leader.close()
@@ -279,17 +285,18 @@ export class TaskManagerProcess {
     const { cpus, nodeVersion } = this.#machine
     const slots = this.#slots
     const slotHeapBytes = this.#slotHeapBytes
+    const threads = this.#threads.registration()
     let stores: JobStores | undefined
     const taskManager = new TaskManager({
       id: this.id,
-      spawn: this.#options.startThread ?? ((slot) => this.#thread(slot, slotHeapBytes)),
+      spawn: (slot) => threads.start(slot),
       storeOf: (deployment) => stores?.of(deployment),
       ...(this.#options.sizes === undefined ? {} : { sizes: this.#options.sizes }),
     })
     const session: JobManagerSession = new JobManagerSession({
       peer,
       slots,
-      start: (slot) => taskManager.start(slot),
+      start: (slot, onSplits) => taskManager.start(slot, onSplits),
       localProgram: (program) => this.#options.localProgram(program, peer),
       onJobEnded: (jobId) => this.#copies?.drop(jobId),
       onShutdown: (reason) => void this.stop(reason),
@@ -326,6 +333,7 @@ export class TaskManagerProcess {
       throw new Refused(code, message)
     }
     // Whatever an earlier leader has begun here: this one begins anew. It starts threads when it has answered.
+    threads.enter()
     await this.#leave()
     const openStore = this.#options.openStore
     stores = new JobStores({

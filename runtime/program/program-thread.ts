@@ -19,14 +19,20 @@ let receive: ((message: ToProgram) => void) | undefined
 
 port.onMessage((message) => {
   if (message.type === 'run') void run(message.program, message.kept)
+  // Errors are those of the program that runs later.
+  else if (message.type === 'load') load().catch(() => {})
   else receive?.(message)
 })
 port.post({ type: 'ready' })
 
+/** Not before there is need: a waiting thread stays small. */
+async function load() {
+  const { runtimeModule } = await import('./running-copy.ts')
+  return Promise.all([import('./load.ts'), import('./submit-context.ts'), import(runtimeModule('index').href)])
+}
+
 async function run(program: ProgramRef, kept: Readonly<Record<string, unknown>> | undefined): Promise<void> {
-  // Loaded with the first program: a waiting thread stays small.
-  const { neverExecuted, programError, runProgram } = await import('./load.ts')
-  const { SubmitContext } = await import('./submit-context.ts')
+  const [{ neverExecuted, programError, runProgram }, { SubmitContext }] = await load()
   let over = false
   let inBackground = false
   const context = new SubmitContext(program, port, { onPending: holdWhilePending, kept })

@@ -180,6 +180,7 @@ export class SubmitContext implements ExecutionContext {
 
   receive(message: ToProgram): void {
     switch (message.type) {
+      case 'load':
       case 'run':
         break
       case 'onceKept': {

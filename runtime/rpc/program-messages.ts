@@ -29,6 +29,8 @@ export type JobStatus =
   | 'RECONCILING'
 
 export type ToProgram =
+  /** Loads what any program needs; `run` comes later. */
+  | { type: 'load' }
   /** `kept`: values of env.once() so far, where they are kept for the next JobManager: then each new one is told by `once` first. */
   | { type: 'run'; program: ProgramRef; kept?: Readonly<Record<string, unknown>> | undefined }
   /** The answer to `once`: the program may have the value; with an error it cannot. */

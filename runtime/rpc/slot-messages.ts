@@ -137,6 +137,8 @@ export type TaskState = 'INITIALIZING' | 'RUNNING' | 'FINISHED' | 'CANCELED' | '
 
 export type ToSlot =
   | { type: 'deploy'; deployment: Deployment }
+  /** A deployment of this program comes soon: it can be loaded, and its graph built, meanwhile. */
+  | { type: 'prepare'; jobId: string; program: ProgramRef; replay: ProgramReplay }
   /** All slots of the job have deployed: begin. */
   | { type: 'start' }
   | { type: 'cancel' }
@@ -161,14 +163,19 @@ export type ToSlot =
 export type ToSlotThread =
   | Exclude<ToSlot, { type: 'deploy' }>
   | { type: 'deploy'; deployment: SlotDeployment }
+  /** The TaskManager has another leader: ends what runs, closes connections to other processes, and answers `handedOver`. */
+  | { type: 'handOver' }
   /** Answers `readState`. */
   | { type: 'stateRead'; request: number; bytes?: Uint8Array; error?: ErrorData }
   /** The buffers of chunks that were taken over come back. */
   | { type: 'stateBuffer'; buffer: ArrayBuffer }
 
 export type FromSlot =
-  /** The thread is up and has loaded the runtime; it takes data of other processes on this port. */
-  | { type: 'ready'; dataPort?: number }
+  /**
+   * The thread is up and has loaded the runtime; it takes data of other processes on this port. `loaded`: it has served an earlier leader, and has loaded this program for a job (loaded-program.ts); it may serve
+   * no other job.
+   */
+  | { type: 'ready'; dataPort?: number; loaded?: string }
   /** Tasks are built; waits for `start`. */
   | { type: 'deployed' }
   /** The program, the plan or an operator could not be built; no task runs. */
@@ -220,6 +227,10 @@ export type FromSlotThread =
       buffer: ArrayBuffer
       length: number
     }
+  /** For the inventory of a registration: a reader has begun these splits, and has read those with these ids to their end. */
+  | { type: 'splitsHeld'; vertexId: string; subtask: number; begun: readonly SourceSplit[]; ended: readonly string[] }
+  /** Answers `handOver`. `clean`: another attempt may run in the thread. */
+  | { type: 'handedOver'; clean: boolean }
   /** Asks for bytes of the store. */
   | { type: 'readState'; request: number; file: string; offset: number; length: number; crc32?: number }
 

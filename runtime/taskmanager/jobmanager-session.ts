@@ -18,6 +18,7 @@ import type { Handlers } from '../rpc/wire/catalog.ts'
 import type { Peer } from '../rpc/wire/peer.ts'
 import type { MeasuredWork } from './measured-jobs.ts'
 import { SlotWork } from './slot-work.ts'
+import type { SplitsHeld } from './snapshot-uploads.ts'
 
 export type JobManagerPeer = Peer<ToTaskManager, ToJobManager>
 
@@ -25,7 +26,7 @@ export interface SessionOptions {
   peer: JobManagerPeer
   slots: number
   /** Starts a thread. */
-  start(slot: number): SlotHost
+  start(slot: number, onSplits: (message: SplitsHeld) => void): SlotHost
   /** The program as this process can load it: fetches what is not here. */
   localProgram(program: ProgramRef): Promise<ProgramRef>
   /** A job has ended for good. */
@@ -103,18 +104,17 @@ export class JobManagerSession {
     return [...this.#threads.values()].flatMap(({ slot, thread, work }) => work?.inventory(slot, thread) ?? [])
   }
 
-  /** Ends all threads: another leader, or nobody, has this process. */
+  /** Another leader, or nobody, has this process: nothing goes between threads and this one any more. They are their owner's. */
   end(): void {
     this.#ended = true
-    for (const { host } of this.#threads.values()) host.terminate()
     this.#threads.clear()
   }
 
   #start(slot: number, thread: number): void {
     if (slot >= this.#options.slots)
       throw new TailraceError('TR-RPC-006', `Cannot start slot ${slot}: there are ${this.#options.slots}`)
-    const host = this.#options.start(slot)
     const fresh = { names: [], page: undefined, work: undefined, behind: Promise.resolve(), waiting: 0 }
+    const host = this.#options.start(slot, (message) => one.work?.splitsHeld(message))
     const one: Thread = { slot, thread, host, ...fresh }
     this.#threads.set(keyOf(slot, thread), one)
     host.port.onMessage((message) => this.#fromSlot(one, message))
@@ -155,7 +155,7 @@ export class JobManagerSession {
     const one = this.#threads.get(keyOf(slot, thread))
     if (one === undefined) return
     one.work?.told(message)
-    if (message.type !== 'deploy' && one.waiting === 0) {
+    if (message.type !== 'deploy' && message.type !== 'prepare' && one.waiting === 0) {
       one.host.port.post(message)
       return
     }
@@ -163,11 +163,20 @@ export class JobManagerSession {
     one.behind = one.behind.then(async () => {
       try {
         if (message.type === 'deploy') await this.#deploy(one, message.deployment)
+        else if (message.type === 'prepare') await this.#prepare(one, message)
         else one.host.port.post(message)
       } finally {
         one.waiting--
       }
     })
+  }
+
+  async #prepare(one: Thread, message: Extract<ToSlotData, { type: 'prepare' }>): Promise<void> {
+    try {
+      one.host.port.post({ ...message, program: await this.#options.localProgram(message.program) })
+    } catch {
+      // Its deployment will tell.
+    }
   }
 
   async #deploy(one: Thread, deployment: DeploymentData): Promise<void> {

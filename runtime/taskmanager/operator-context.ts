@@ -36,6 +36,7 @@ export function createOperatorContext(
     coordinator: {
       requestSplit: () => post({ type: 'splitRequest', vertexId, subtask }),
       sendEvent: (event) => post({ type: 'sourceEvent', vertexId, subtask, event }),
+      splitsHeld: (begun, ended) => post({ type: 'splitsHeld', vertexId, subtask, begun, ended }),
     },
     slot: {
       print: (stream, text) => post({ type: 'print', stream, text }),

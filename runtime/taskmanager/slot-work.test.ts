@@ -27,3 +27,17 @@ it('what a slot runs is told with states, newest barriers and what is not commit
   })
   expect(slotInventory.parse(told)).toEqual(told)
 })
+
+it('splits are told that readers have begun and not ended', () => {
+  const work = new SlotWork(deployment, 5)
+  const held = (begun: { id: string; path?: string }[], ended: string[], of = source) =>
+    work.splitsHeld({ type: 'splitsHeld', ...of, begun, ended })
+  held([{ id: 'a', path: '/a' }, { id: 'b' }], [])
+  held([], ['b'])
+  // It goes on in a split that it was given again.
+  held([{ id: 'c' }, { id: 'a', path: '/a' }], [])
+  held([{ id: 'x' }], [], { vertexId: 'elsewhere', subtask: 0 })
+  const told = work.inventory(0, 9)
+  expect(told.subtasks.map(({ splits }) => splits)).toEqual([[{ id: 'a', path: '/a' }, { id: 'c' }], []])
+  expect(slotInventory.parse(told)).toEqual(told)
+})

@@ -1,20 +1,24 @@
 /**
  * What a slot's thread runs, as its TaskManager hears of it: goes into a registration, so that a new leader may go on with it (rpc/messages/parts/slot-inventory.ts).
  *
- * Splits are not in it yet: which of them a reader has read to their end only the reader knows.
+ * Splits are as their readers began them: where a reader is in one only its snapshot says.
  */
+import type { SourceSplit } from '../core/source.ts'
 import type { MeasuredPage } from '../metrics/measured.ts'
 import type { SlotInventory } from '../rpc/messages/parts/slot-inventory.ts'
 import type { DeploymentData } from '../rpc/messages/to-slot/deploy.ts'
 import type { ToSlotData } from '../rpc/messages/to-slot.ts'
 import type { FromSlot, TaskState } from '../rpc/slot-messages.ts'
 import type { MeasuredWork } from './measured-jobs.ts'
+import type { SplitsHeld } from './snapshot-uploads.ts'
 
 interface SubtaskWork {
   state: TaskState
   lastBarrier: number | undefined
   /** Acknowledged, and not heard of since. */
   pending: Set<number>
+  /** That a reader has begun and not ended, by id. */
+  splits: Map<string, SourceSplit>
 }
 
 export class SlotWork {
@@ -31,6 +35,7 @@ export class SlotWork {
         state: 'INITIALIZING',
         lastBarrier: undefined,
         pending: new Set(),
+        splits: new Map(),
       })
   }
 
@@ -44,6 +49,12 @@ export class SlotWork {
       work.lastBarrier = message.checkpointId
       work.pending.add(message.checkpointId)
     }
+  }
+
+  splitsHeld({ vertexId, subtask, begun, ended }: SplitsHeld): void {
+    const splits = this.#subtasks.get(keyOf(vertexId, subtask))?.splits
+    for (const split of begun) splits?.set(split.id, split)
+    for (const id of ended) splits?.delete(id)
   }
 
   told(message: ToSlotData): void {
@@ -71,9 +82,9 @@ export class SlotWork {
     return {
       ...{ slot, thread, jobId, attempt, slotIndex, epoch: this.#epoch, planHash: plan.hash },
       subtasks: subtasks.map(({ vertexId, subtask }) => {
-        const { state, lastBarrier, pending } = this.#subtasks.get(keyOf(vertexId, subtask))!
+        const { state, lastBarrier, pending, splits } = this.#subtasks.get(keyOf(vertexId, subtask))!
         return {
-          ...{ vertexId, subtask, state, splits: [] },
+          ...{ vertexId, subtask, state, splits: [...splits.values()].map((split) => ({ ...split })) },
           ...(lastBarrier === undefined ? {} : { lastBarrier }),
           pendingCommits: [...pending],
         }

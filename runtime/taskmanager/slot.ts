@@ -80,6 +80,10 @@ export class Slot {
   #page: MetricsPage | undefined
   /** Counts deployments and cancellations: what awaits something looks whether it still holds. */
   #attempt = 0
+  /** The graph of a deployment that was announced. */
+  #prepared: { program: ProgramRef; executeIndex: number; graph: Promise<LogicalGraph> } | undefined
+  /** Of the last deployment; undefined: there was none. */
+  #deployment: 'deployed' | 'started' | undefined
   /** The end of what was cancelled last. */
   #cancelled: Promise<void> | undefined
   #running = false
@@ -122,6 +126,17 @@ export class Slot {
         break
       case 'cancel':
         this.#cancel()
+        break
+      case 'prepare': {
+        const { program, replay } = message
+        const graph = this.#buildGraph(program, replay)
+        // The deployment builds it again, and tells.
+        graph.catch(() => {})
+        this.#prepared = { program, executeIndex: replay.executeIndex, graph }
+        break
+      }
+      case 'handOver':
+        void this.#handOver()
         break
       case 'stateBuffer':
         this.#buffers.returned(message.buffer)
@@ -184,11 +199,12 @@ export class Slot {
     const attempt = ++this.#attempt
     await this.#cancelled
     if (attempt !== this.#attempt) return
+    this.#deployment = 'deployed'
     this.#built = []
     this.#tasks = []
     this.#early = []
     try {
-      const compiled = compileJobGraph(await this.#buildGraph(deployment.program, deployment.replay))
+      const compiled = compileJobGraph(await this.#graphOf(deployment))
       const plan = buildPlan(compiled)
       if (plan.hash !== deployment.plan.hash) {
         throw new TailraceError(
@@ -233,6 +249,15 @@ export class Slot {
     }
   }
 
+  #graphOf({ program, replay }: SlotDeployment): Promise<LogicalGraph> {
+    const prepared = this.#prepared
+    this.#prepared = undefined
+    const build = () => this.#buildGraph(program, replay)
+    const isIt =
+      prepared?.executeIndex === replay.executeIndex && JSON.stringify(prepared.program) === JSON.stringify(program)
+    return isIt ? prepared.graph.catch(build) : build()
+  }
+
   #beginLinks({ jobId, attempt, slotIndex, slots, token, wiring }: SlotDeployment): void {
     const own = slots[slotIndex]!.taskManager
     const peers = slots.flatMap(({ taskManager, data }, index) =>
@@ -250,6 +275,7 @@ export class Slot {
 
   async #start(): Promise<void> {
     const attempt = this.#attempt
+    this.#deployment = 'started'
     for (const task of this.#tasks) {
       try {
         await task.open()
@@ -275,6 +301,17 @@ export class Slot {
     this.#cancelled = this.#endTasks()
   }
 
+  /** Nothing of what it ran is left when it answers. */
+  async #handOver(): Promise<void> {
+    this.#cancel()
+    const attempt = this.#attempt
+    await this.#cancelled
+    this.#links?.close()
+    if (attempt !== this.#attempt) return
+    const isClean = this.#tasks.every(({ state }) => state === 'CANCELED' || state === 'FINISHED')
+    this.#port.post({ type: 'handedOver', clean: isClean && this.#deployment !== 'deployed' })
+  }
+
   async #endTasks(): Promise<void> {
     for (const task of this.#tasks) await task.cancel()
     this.#links?.end()
@@ -286,6 +323,7 @@ export class Slot {
     this.#letGo()
     this.#stopClock?.()
     for (const { task } of this.#built) task.options.chain.release()
+    this.#built = []
   }
 
   // --- the loop

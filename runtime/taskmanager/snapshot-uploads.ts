@@ -48,9 +48,12 @@ export interface SnapshotUploadsOptions {
   store(): StateBytes | undefined
   toSlot(message: ToSlotThread, transfer?: ArrayBuffer[]): void
   toJobManager(message: FromSlot): void
+  /** What readers hold has changed. */
+  onSplits?: ((message: SplitsHeld) => void) | undefined
   sizes?: UploadSizes
 }
 
+export type SplitsHeld = Extract<FromSlotThread, { type: 'splitsHeld' }>
 type Chunk = Extract<FromSlotThread, { type: 'stateChunk' }>
 type Ack = Extract<FromSlot, { type: 'checkpointAck' }>
 
@@ -85,6 +88,12 @@ export class SnapshotUploads {
         break
       case 'readState':
         void this.#read(message)
+        break
+      case 'splitsHeld':
+        this.#options.onSplits?.(message)
+        break
+      case 'handedOver':
+        // For whoever has the thread.
         break
       default:
         this.#options.toJobManager(message)

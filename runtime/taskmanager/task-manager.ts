@@ -7,7 +7,13 @@
 import { errorToData } from '../core/errors.ts'
 import { allocateWiring } from '../network/wiring.ts'
 import type { Deployment, FromSlot, SlotHost, SlotThreadHost, ToSlot, Wiring } from '../rpc/slot-messages.ts'
-import { type CopiesOfJob, SnapshotUploads, type StateBytes, type UploadSizes } from './snapshot-uploads.ts'
+import {
+  type CopiesOfJob,
+  SnapshotUploads,
+  type SplitsHeld,
+  type StateBytes,
+  type UploadSizes,
+} from './snapshot-uploads.ts'
 
 export interface TaskManagerOptions {
   /** Of all TaskManagers that a JobManager may know at a time, no other has it. */
@@ -49,8 +55,12 @@ export class TaskManager {
     return this.#options.id
   }
 
-  /** A new thread in a slot, for one job. */
-  start(slot: number): SlotHost {
+  /**
+   * A new thread in a slot, for one job.
+   *
+   * @param onSplits hears what readers in it have begun and ended
+   */
+  start(slot: number, onSplits?: (message: SplitsHeld) => void): SlotHost {
     const { spawn, storeOf, sizes } = this.#options
     const host = spawn(slot)
     let deployed: Deployment | undefined
@@ -59,6 +69,7 @@ export class TaskManager {
       store: () => (deployed === undefined ? undefined : storeOf(deployed)),
       toSlot: (message, transfer) => host.port.post(message, transfer),
       toJobManager: (message) => toJobManager(message),
+      onSplits,
       ...(sizes === undefined ? {} : { sizes }),
     })
     host.onExit(() => this.#release(host))

@@ -142,6 +142,7 @@ export class FakeContext implements OperatorContext {
       sendEvent: (event) => {
         this.sourceEvents.push(event)
       },
+      splitsHeld: () => {},
     }
     this.slot = {
       print: (stream, text) => {

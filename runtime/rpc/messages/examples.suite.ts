@@ -140,10 +140,11 @@ export const TO_SLOT: { [T in ToSlotData['type']]: Extract<ToSlotData, { type: T
   checkpointComplete: { type: 'checkpointComplete', checkpointId: 7 },
   checkpointAborted: { type: 'checkpointAborted', checkpointId: 7 },
   retire: { type: 'retire' },
+  prepare: { type: 'prepare', jobId: 'j', program: deployment.program, replay: deployment.replay },
 }
 
 export const FROM_SLOT: { [T in FromSlot['type']]: Extract<FromSlot, { type: T }> } = {
-  ready: { type: 'ready' },
+  ready: { type: 'ready', dataPort: 4000, loaded: 'a program' },
   deployed: { type: 'deployed' },
   deployFailed: { type: 'deployFailed', error: { ...error, operator: 'Map' } },
   taskState: {

@@ -11,6 +11,7 @@ import { type DeploymentData, deploy } from './to-slot/deploy.ts'
 import { drain } from './to-slot/drain.ts'
 import { edgeType } from './to-slot/edge-type.ts'
 import { noMoreSplits } from './to-slot/no-more-splits.ts'
+import { prepare } from './to-slot/prepare.ts'
 import { retire } from './to-slot/retire.ts'
 import { sourceEventToSlot } from './to-slot/source-event.ts'
 import { splits } from './to-slot/splits.ts'
@@ -22,6 +23,7 @@ export type ToSlotData = Exclude<ToSlot, { type: 'deploy' }> | { type: 'deploy';
 
 export const toSlotData = unionOf<ToSlotData>()({
   deploy,
+  prepare,
   start,
   cancel,
   splits,

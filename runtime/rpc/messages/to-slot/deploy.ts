@@ -24,7 +24,7 @@ const artifact = schemaOf<ArtifactRef>()(
   z.strictObject({ sha256: sha256, name: z.string().max(1_024), entry: z.string().max(4_096).optional() }),
 )
 
-const program = schemaOf<ProgramRef>()(
+export const program = schemaOf<ProgramRef>()(
   z.strictObject({
     url: z.string(),
     args: list(z.string()),
@@ -34,7 +34,7 @@ const program = schemaOf<ProgramRef>()(
   }),
 )
 
-const replay = schemaOf<ProgramReplay>()(
+export const replay = schemaOf<ProgramReplay>()(
   z.strictObject({ executeIndex: count, results: list(z.unknown()), once: z.record(z.string(), z.unknown()) }),
 )
 
