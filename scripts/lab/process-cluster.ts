@@ -4,7 +4,7 @@
  * What must hold: a process that ends without having been killed is noticed; nothing is left when {@link ProcessCluster.close} resolves.
  */
 import type { ChildProcess } from 'node:child_process'
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync } from 'node:fs'
 import { TcpProxy } from '../../runtime/core/tcp-proxy.suite.ts'
 import { freePorts } from './server.ts'
 import { startTailrace } from './tailrace-process.ts'
@@ -46,7 +46,6 @@ interface Node {
 
 /** Exit code of a JobManager when another leads. */
 const DEPOSED = 4
-const TICKS_PER_SECOND = 100
 /** How long processes have to end after their JobManager. */
 const END_MS = 5_000
 
@@ -133,12 +132,6 @@ export class ProcessCluster {
   killJobManager(which = 0): void {
     const child = this.#jobManagers[which]
     if (child !== undefined) this.#kill(child)
-  }
-
-  /** Seconds that it has used so far, by the system's account. */
-  jobManagerCpu(which: number): number {
-    const fields = readFileSync(`/proc/${this.#jobManagers[which]!.pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ')
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
   }
 
   /** All of it stands still, until the signal SIGCONT; sockets stay open. */

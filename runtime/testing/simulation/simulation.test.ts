@@ -80,7 +80,7 @@ const PLANTED_IN_CLUSTERS: [PlantedBug, number, RegExp][] = [
   ['threads outlive their registration', 4, /was started by an earlier registration, and lives beside one of a later/],
   ['a lost TaskManager is not noticed', 5, /p\d+ counts on t\d+, which has died \d+ ms ago/],
   ['a clock goes slowly', 85, /p1 and p\d+ lead at once/],
-  ['leases are judged by the wall clock', 150, /the job has not ended|p\d+ and p\d+ lead at once/],
+  ['leases are judged by the wall clock', 360, /the job has not ended|p\d+ and p\d+ lead at once/],
   ['the end of a thread is not told', 11, /the job has not ended/],
 ]
 const SEEDS_MAX = 100

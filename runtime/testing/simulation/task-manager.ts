@@ -2,7 +2,7 @@
  * A TaskManager as a process of its own: the code of processes/taskmanager-process.ts with sockets, time, threads and stores of the simulated world. It can stand still and die, and another one may come
  * under its name or at its address.
  *
- * What must hold: a thread that a leader has started is gone when one of a later registration is ready in its slot.
+ * What must hold: a thread that a leader has started is gone, or has left what it ran for it, when one of a later registration is ready in its slot.
  */
 import { StreamExecutionEnvironment } from '../../api/environment.ts'
 import type { ObjectStore } from '../../checkpoint/object-store.ts'
@@ -43,7 +43,7 @@ export interface SimulatedTaskManagerOptions {
 
 interface Thread {
   slot: number
-  /** Connections of the process before it. */
+  /** Connections of the process before it, or before it has left what it ran to the next leader. */
   registration: number
   host: SimulatedSlot
 }
@@ -191,13 +191,15 @@ export class SimulatedTaskManager {
       onPost: () => {},
       onSay: ({ type }) => {
         if (type === 'ready') this.#checkOthers(slot, registration)
+        if (type === 'handedOver') thread.registration = this.#connections
       },
       buildGraph: (program, replay) =>
         rebuild(program, replay, async (context) => {
           await mainOf(program)(new StreamExecutionEnvironment(context), party)
         }),
     })
-    this.#threads.push({ slot, registration, host })
+    const thread: Thread = { slot, registration, host }
+    this.#threads.push(thread)
     if (planted === 'threads outlive their registration') host.terminate = () => {}
     return host
   }
