@@ -65,6 +65,8 @@ export interface Submission {
   plan: Plan
   /** That it had with an earlier JobManager; a new one if not given. */
   jobId?: string | undefined
+  /** An earlier leader has begun it. */
+  isRunAgain?: boolean
   /** Its outcome is certain, and nothing of it is cleaned up or told before this resolves. */
   beforeEnd?: JobOptions['beforeEnd']
   program: ProgramRef
@@ -97,7 +99,16 @@ export class Dispatcher implements Cluster {
   }
 
   /** Makes a job of a plan, with slots; `schedule()` starts it. Throws TR-CLUSTER-001 when there are too few, TR-CHECKPOINT-006 for its settings. */
-  submit({ plan, program, replay, toProgram, onEnd, beforeEnd, jobId = this.newJobId() }: Submission): JobMaster {
+  submit({
+    plan,
+    program,
+    replay,
+    toProgram,
+    onEnd,
+    beforeEnd,
+    isRunAgain = false,
+    jobId = this.newJobId(),
+  }: Submission): JobMaster {
     if (this.#jobs.has(jobId))
       throw new TailraceError(
         'TR-CONFIG-001',
@@ -131,6 +142,7 @@ export class Dispatcher implements Cluster {
       warn: (text) => this.#options.onPrint?.('stderr', `${text}\n`),
       ...(this.#options.log === undefined ? {} : { log: this.#options.log }),
       beforeEnd,
+      isRunAgain,
       onEnd: (end) => {
         this.#remember(jobId)
         this.#options.taskManagers?.jobEnded?.(jobId)

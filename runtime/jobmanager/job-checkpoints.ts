@@ -49,6 +49,8 @@ export interface JobCheckpointsOptions {
   plan: Plan
   settings: CheckpointSettings
   openStorage: OpenStorage
+  /** An earlier leader has begun it, and its program runs again. */
+  isRunAgain: boolean
   clock: Clock
   schedule: Schedule
   outlet: CheckpointOutlet
@@ -116,7 +118,7 @@ export class JobCheckpoints {
   async open(): Promise<Plan> {
     const { jobId, settings, openStorage, clock, schedule, outlet, edgeTypes, warn } = this.#options
     let storage = await openStorage({ jobId, plan: this.#options.plan, settings })
-    if (storage.store.completed.length > 0 && handsOver(this.#options.plan)) {
+    if (this.#options.isRunAgain && storage.store.completed.length > 0 && handsOver(this.#options.plan)) {
       // The program that has taken values is gone with them: whoever runs it again gets all of them.
       await anew(storage, this.#options.plan)
       storage = await openStorage({ jobId, plan: this.#options.plan, settings })

@@ -81,6 +81,8 @@ export interface JobOptions {
   onPrint(stream: 'stdout' | 'stderr', text: string): void
   /** undefined: the cluster has no place for checkpoints, and a job that wants them is refused. */
   openStorage?: OpenStorage | undefined
+  /** An earlier leader has begun it, and its program runs again. */
+  isRunAgain?: boolean
   /** Hears what went wrong and does not matter to the job. */
   warn(text: string): void
   /** For the log: what becomes of the job, and why. */
@@ -544,7 +546,7 @@ export class JobMaster implements JobContext {
   // --- checkpoints
 
   #checkpointsOf(settings: CheckpointSettings): JobCheckpoints | undefined {
-    const { jobId, plan, openStorage, clock, schedule, warn } = this.#options
+    const { jobId, plan, openStorage, isRunAgain = false, clock, schedule, warn } = this.#options
     if (openStorage === undefined) {
       if (settings.intervalMs === undefined && settings.restore === undefined) return undefined
       const text = `Cannot take checkpoints of the job "${plan.config.jobName}": this cluster has no place to store them`
@@ -558,7 +560,18 @@ export class JobMaster implements JobContext {
       },
       fail: (error) => this.#state.failed({ error: errorToData(error) }),
     })
-    return new JobCheckpoints({ jobId, plan, settings, openStorage, clock, schedule, outlet, edgeTypes, warn })
+    return new JobCheckpoints({
+      jobId,
+      plan,
+      settings,
+      openStorage,
+      isRunAgain,
+      clock,
+      schedule,
+      outlet,
+      edgeTypes,
+      warn,
+    })
   }
 
   #needCoordinator(what: string): CheckpointCoordinator {

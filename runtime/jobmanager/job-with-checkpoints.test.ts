@@ -83,6 +83,7 @@ describe('a job with checkpoints', () => {
       ['RUNNING', 1],
     ],
     ['goes on when nobody takes its values', 'map', ['RUNNING', 0]],
+    ['goes on when no leader before has begun it', 'of no earlier leader', ['RUNNING', 0]],
     ['is refused when another sink has results of an earlier run', 'beside a sink', ['FAILED', 0]],
   ])('%s', async (_, what, [status, discarded]) => {
     const plan = twoVertexPlan(2)
@@ -96,6 +97,7 @@ describe('a job with checkpoints', () => {
     const opened: FakeCheckpointStore[] = []
     const { job, ends, a } = beginJob({
       plan,
+      isRunAgain: what !== 'of no earlier leader',
       openStorage: async () => {
         const store = new FakeCheckpointStore()
         if (opened.length === 0)

@@ -125,18 +125,19 @@ export class ProgramSession {
       }
       const jobId = known?.jobId ?? wanted ?? dispatcher.newJobId()
       await record.addJob({ jobId, executeIndex, jobName: plan.config.jobName, plan })
-      if (this.#outcome === undefined) this.#run(message, jobId)
+      if (this.#outcome === undefined) this.#run(message, jobId, known !== undefined)
     } catch (error) {
       host.port.post({ type: 'submitFailed', executeIndex, error: errorToData(error) })
     }
   }
 
-  #run({ executeIndex, plan, once, results }: Submit, jobId: string | undefined): void {
+  #run({ executeIndex, plan, once, results }: Submit, jobId: string | undefined, isRunAgain = false): void {
     const { dispatcher, host, program, record, onJob } = this.#options
     if (this.#cancelled) throw new TailraceError('TR-CLUSTER-002', 'The program was cancelled')
     const job = dispatcher.submit({
       plan,
       jobId,
+      isRunAgain,
       program,
       replay: { executeIndex, once, results },
       toProgram: (message) => host.port.post(message),
