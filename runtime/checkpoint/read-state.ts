@@ -6,6 +6,8 @@ import { crc32 } from 'node:zlib'
 import { TailraceError } from '../core/errors.ts'
 import type { StateHandle } from './model.ts'
 import type { ObjectStore } from './object-store.ts'
+import { ReadAhead } from './read-ahead.ts'
+import { isS3Url } from './s3-settings.ts'
 import { isAbsolutePath, savepointPath } from './savepoint-path.ts'
 import { parseSharedName, sha256 } from './shared-files.ts'
 
@@ -20,6 +22,7 @@ export interface StateReaderOptions {
 export class StateReader {
   readonly #options: StateReaderOptions
   readonly #others = new Map<string, Promise<ObjectStore>>()
+  readonly #ahead = new ReadAhead()
 
   constructor(options: StateReaderOptions) {
     this.#options = options
@@ -30,7 +33,7 @@ export class StateReader {
     const { file, offset, length } = handle
     const { store, key } = await this.#locate(file)
     // One byte more tells whether this is the rest of the file, so that the hash in its name is comparable.
-    const found = await store.get(key, { offset, length: length + 1 })
+    const found = await this.#get(store, key, offset, length + 1)
     const path = `${store.url}/${key}`
     if (found === undefined) throw unreadable(path, 'it is missing')
     if (found.length < length) throw unreadable(path, `it has ${offset + found.length} bytes of ${offset + length}`)
@@ -40,6 +43,17 @@ export class StateReader {
       throw unreadable(path, 'its bytes are not those that its name has the SHA-256 of')
     compareChecksum(bytes, handle, path)
     return bytes
+  }
+
+  /** What was read ahead is not wanted: nobody restores any more. */
+  readsEnd(): void {
+    this.#ahead.clear()
+  }
+
+  /** From afar with what follows it. */
+  #get(store: ObjectStore, key: string, offset: number, length: number): Promise<Uint8Array | undefined> {
+    if (isS3Url(store.url)) return this.#ahead.get(store, key, offset, length)
+    return store.get(key, { offset, length })
   }
 
   async close(): Promise<void> {

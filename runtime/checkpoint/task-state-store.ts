@@ -80,6 +80,7 @@ export class TaskStateStore {
   /** Throws the store's errors, and TR-CHECKPOINT-001 for more than the JobManager keeps in its memory. */
   async write(bytes: Uint8Array, checkpointId: number): Promise<StateHandle> {
     const { store, epoch, writer, copies } = this.#options
+    this.#reader?.readsEnd()
     if (store === undefined) {
       if (bytes.length > IN_MEMORY_BYTES_MAX)
         throw new TailraceError(
