@@ -69,6 +69,19 @@ describe('check()', () => {
       value('examples/a.ts', '../runtime/connectors/b.suite.ts'),
       /through its doors/,
     ],
+    ['runtime knows no operator', type('runtime/processes/a.ts', '../../operator/kube/b.ts'), /nothing of operator/],
+    ['cli loads the operator when called', value('runtime/cli/a.ts', '../../operator/b.ts'), /nothing of operator/],
+    [
+      'the operator starts no jobs',
+      value('operator/controllers/x/act.ts', '../../../runtime/jobmanager/b.ts'),
+      /not jobmanager/,
+    ],
+    ['resources are pure', value('operator/resources/a.ts', '../kube/client.ts'), /types of operator\/kube; not/],
+    [
+      'decisions are pure',
+      value('operator/controllers/x/decide.ts', '../../kube/client.ts'),
+      /what decides imports types/,
+    ],
     ['benchmarks use doors', value('bench/a.ts', '../runtime/core/clock.ts'), /through its doors/],
   ]
   for (const [name, found, rule] of wrong) {
@@ -81,6 +94,9 @@ describe('check()', () => {
     ['types where the table says so', type('runtime/rpc/a.ts', '../graph/b.ts')],
     ['a test beside its source', value('runtime/core/a.test.ts', '../testing/index.ts')],
     ['cli and anything', value('runtime/cli/main.ts', '../testing/index.ts')],
+    ['cli and the operator', { ...value('runtime/cli/a.ts', '../../operator/main.ts'), lazy: true }],
+    ['decisions and types of the client', type('operator/controllers/x/decide.ts', '../../kube/client.ts')],
+    ['the operator and the election', value('operator/kube/a.ts', '../../runtime/ha/b.ts')],
     ['an example and a door', value('examples/a.ts', 'tailrace/connectors/files')],
     ['an example and its neighbour', value('examples/lib/a.ts', '../b.ts')],
     ['a benchmark and a server of the lab', value('bench/jobs/a.ts', '../../scripts/lab/kafka.ts')],

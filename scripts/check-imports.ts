@@ -3,7 +3,7 @@
  *
  * Why it exists: one import against the current (core that knows api, jobmanager that knows taskmanager) is easy to write and
  * dear to take back; it makes parts that can only be tested, shipped and understood together. To add a folder, add its row to RULES.
- * Tests and suites (`*.test.ts`, `*.suite.ts`) may import what they like inside runtime/.
+ * Tests and suites (`*.test.ts`, `*.suite.ts`) may import what they like inside runtime/ and operator/.
  *
  * `node scripts/check-imports.ts` prints the drawing and every violation with the way out, and exits 1 if there is one.
  */
@@ -11,7 +11,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { dirname, posix, resolve } from 'node:path'
 import { parseSync, Visitor } from 'vite'
 
-/** What a folder of runtime/ may import. `*` is every folder but cli and testing, `**` is every folder. */
+/** What a folder may import. `*` is every folder of runtime/ but cli and testing, `**` is every folder; of operator/ by `import()` only. */
 interface Rule {
   /** Folders whose values and types it may import. */
   imports: readonly string[]
@@ -24,7 +24,14 @@ interface Rule {
 const TO_CORE = 'move the shared type or function into core/'
 const BY_ARGUMENT = 'take it as an argument, so that whoever may know both hands it over'
 
-/** One row for each folder of runtime/, from what knows nobody to what knows everybody. `index.ts` is the door `tailrace`. */
+/** What of runtime/ all of operator/ may import. */
+const OF_RUNTIME = ['core', 'config']
+const PURE = 'take what it needs as an argument: without a client of Kubernetes it runs in tests and in the local twin'
+
+/**
+ * One row for each folder of runtime/ and operator/, from what knows nobody to what knows everybody. `index.ts` is the door `tailrace`, `operator` are the files at the top of
+ * operator/.
+ */
 export const RULES: Record<string, Rule> = {
   core: { imports: [], out: BY_ARGUMENT },
   config: { imports: ['core'], out: TO_CORE },
@@ -89,7 +96,32 @@ export const RULES: Record<string, Rule> = {
   processes: { imports: ['*'], out: 'joins the parts of a cluster in processes of their own, for cli/' },
   testing: { imports: ['*'], out: 'tests of users do not start commands' },
   cli: { imports: ['**'], out: '' },
+  'operator/api': { imports: OF_RUNTIME, out: PURE },
+  'operator/kube': { imports: [...OF_RUNTIME, 'ha'], out: BY_ARGUMENT },
+  'operator/resources': { imports: [...OF_RUNTIME, 'operator/api'], types: ['operator/kube'], out: PURE },
+  'operator/controllers': {
+    imports: [...OF_RUNTIME, 'operator/api', 'operator/resources', 'operator/kube'],
+    types: ['rest', 'rpc'],
+    out: BY_ARGUMENT,
+  },
+  operator: {
+    imports: [
+      ...OF_RUNTIME,
+      'ha',
+      'metrics',
+      'program',
+      'operator/api',
+      'operator/resources',
+      'operator/kube',
+      'operator/controllers',
+    ],
+    types: ['rest'],
+    out: BY_ARGUMENT,
+  },
 }
+
+/** Files that decide: they know clients of Kubernetes by their types only. */
+const DECISIONS = /^operator\/controllers\/.*\/decide[^/]*\.ts$/
 
 /** Folders outside runtime/ that see the package as its users do: through its doors. `except` may open the hood. */
 export const THROUGH_DOORS: Record<string, { except?: string }> = {
@@ -103,6 +135,8 @@ export interface Import {
   line: number
   specifier: string
   typeOnly: boolean
+  /** By `import()`. */
+  lazy?: boolean
 }
 
 export interface Violation extends Import {
@@ -113,8 +147,14 @@ export interface Violation extends Import {
 /** Every import, re-export, `import()`, `new URL('./x.ts', import.meta.url)` and `typeof import()` of a file. */
 export function importsOf(file: string, source: string): Import[] {
   const found: Import[] = []
-  const add = (start: number, specifier: string, typeOnly: boolean) =>
-    found.push({ file, line: source.slice(0, start).split('\n').length, specifier, typeOnly })
+  const add = (start: number, specifier: string, typeOnly: boolean, lazy = false) =>
+    found.push({
+      file,
+      line: source.slice(0, start).split('\n').length,
+      specifier,
+      typeOnly,
+      ...(lazy && { lazy }),
+    })
   const { program, module, errors } = parseSync(file, source)
   if (errors.length > 0) throw new SyntaxError(`Cannot read imports of ${file}: ${errors[0].message}`)
   for (const { start, moduleRequest, entries } of module.staticImports) {
@@ -131,7 +171,7 @@ export function importsOf(file: string, source: string): Import[] {
   }
   new Visitor({
     ImportExpression({ start, source: { type, value } }: any) {
-      if (type === 'Literal') add(start, value, false)
+      if (type === 'Literal') add(start, value, false, true)
     },
     TSImportType({ start, source: { value } }: any) {
       add(start, value, true)
@@ -144,9 +184,10 @@ export function importsOf(file: string, source: string): Import[] {
   return found
 }
 
-/** The folder of runtime/ that a path belongs to, or `index.ts` for the file at its top; undefined outside runtime/. */
+/** The row of RULES that a path belongs to; undefined outside runtime/ and operator/. */
 function folderOf(path: string): string | undefined {
-  const [top, folder] = path.split('/')
+  const [top, folder, ...rest] = path.split('/')
+  if (top === 'operator') return rest.length === 0 ? top : `${top}/${folder}`
   return top === 'runtime' ? folder : undefined
 }
 
@@ -196,7 +237,7 @@ function judge(found: Import): { rule: string; out: string } | undefined {
   if (from === undefined || isTest(file)) return
   if (/^tailrace(\/|$)/.test(specifier)) {
     return {
-      rule: 'runtime/ does not import itself by name',
+      rule: `${area}/ does not import itself by name`,
       out: 'use the relative path; the name would load a second copy',
     }
   }
@@ -204,12 +245,28 @@ function judge(found: Import): { rule: string; out: string } | undefined {
   const to = folderOf(target)
   if (to === from) return
   const rule = RULES[from]
-  if (!rule) return { rule: `runtime/${from} has no row in RULES`, out: 'add one to scripts/check-imports.ts' }
-  if (to === undefined) return { rule: `runtime/ imports nothing outside runtime/, found ${target}`, out: BY_ARGUMENT }
+  if (!rule) {
+    const name = area === 'runtime' ? `runtime/${from}` : from
+    return { rule: `${name} has no row in RULES`, out: 'add one to scripts/check-imports.ts' }
+  }
+  if (to === undefined) return { rule: `${area}/ imports nothing outside ${area}/, found ${target}`, out: BY_ARGUMENT }
   if (isTest(target)) return { rule: 'what ships does not import tests', out: 'move the shared part into testing/' }
+  if (area === 'runtime' && isOperators(to)) {
+    if (rule.imports.includes('**') && (found.lazy || typeOnly)) return
+    return {
+      rule: 'runtime/ knows nothing of operator/, but cli by import()',
+      out: 'load it when the command is called',
+    }
+  }
+  if (DECISIONS.test(file) && to === 'operator/kube' && !typeOnly)
+    return { rule: 'what decides imports types of operator/kube only', out: PURE }
   if (allows(rule.imports, to) || (typeOnly && allows(rule.types ?? [], to))) return
   const types = rule.types?.length ? `, and types of ${rule.types.join(', ')}` : ''
   return { rule: `${from} imports ${rule.imports.join(', ') || 'nobody'}${types}; not ${to}`, out: rule.out }
+}
+
+function isOperators(folder: string): boolean {
+  return folder.split('/')[0] === 'operator'
 }
 
 function allows(folders: readonly string[], to: string): boolean {
@@ -266,7 +323,7 @@ export function draw(folders: Drawing): string {
 
 /** Imports of all sources of the checkout at `root`. */
 export function readImports(root: string): Import[] {
-  const areas = ['runtime', ...Object.keys(THROUGH_DOORS)]
+  const areas = ['runtime', 'operator', ...Object.keys(THROUGH_DOORS)]
   const files = globSync(`{${areas.join(',')}}/**/*.{ts,tsx}`, {
     cwd: root,
     exclude: ['**/dist/**', '**/node_modules/**'],

@@ -307,6 +307,37 @@ export const ERRORS = {
     retry: false,
     text: 'The directory of fetched or uploaded artifacts cannot be used.',
   },
+  'TR-KUBE-001': { domain: 'external', retry: true, text: 'The API server of Kubernetes does not answer.' },
+  'TR-KUBE-002': {
+    domain: 'user',
+    retry: false,
+    text: 'The API server of Kubernetes denies a request: the service account has no right to it.',
+  },
+  'TR-KUBE-003': {
+    domain: 'external',
+    retry: true,
+    text: 'An object of Kubernetes was changed or made anew since it was read.',
+  },
+  'TR-KUBE-004': {
+    domain: 'user',
+    retry: false,
+    text: 'An object of Kubernetes, its namespace or its kind is not there.',
+  },
+  'TR-KUBE-005': { domain: 'user', retry: false, text: 'The API server of Kubernetes refuses an object as invalid.' },
+  'TR-KUBE-006': {
+    domain: 'external',
+    retry: true,
+    text: 'The API server of Kubernetes has too much to do, or has failed.',
+  },
+  'TR-KUBE-007': { domain: 'user', retry: false, text: 'Somebody else manages a field of an object of Kubernetes.' },
+  'TR-KUBE-008': { domain: 'user', retry: false, text: 'The connection to Kubernetes is not configured.' },
+  'TR-KUBE-009': { domain: 'external', retry: false, text: 'An object of Kubernetes of that name is there already.' },
+  'TR-KUBE-010': { domain: 'user', retry: true, text: 'A quota of the namespace leaves no room for an object.' },
+  'TR-KUBE-011': {
+    domain: 'external',
+    retry: true,
+    text: 'The API server of Kubernetes does not have that old a version any more.',
+  },
 } satisfies Record<string, ErrorKind>
 
 export type ErrorCode = keyof typeof ERRORS
