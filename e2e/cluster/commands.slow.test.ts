@@ -1,8 +1,8 @@
 /** A session cluster of real processes from the command line: jobs that are run, listed, cancelled, stopped, and gone on with from savepoints and checkpoints, also in another version. */
 import { existsSync, readdirSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { freePorts } from '../../scripts/lab/server.ts'
 import { seededRandom } from '../chaos/random.ts'
 import { makeScene, type Scene } from '../chaos/scene.ts'
 import { until } from '../ha/cluster.ts'
@@ -23,9 +23,9 @@ afterEach(async () => {
   await scene.remove()
 })
 
-async function begin(taskManagers: number, slots: number, options: Record<string, string> = {}): Promise<void> {
-  await cluster.jobManager([], options)
-  for (let i = 1; i <= taskManagers; i++) cluster.taskManager(`tm-${i}`, slots)
+async function begin(taskManagers: number, slots: number, options: Record<string, string>[] = []): Promise<void> {
+  await cluster.jobManager([], options[0])
+  for (let i = 1; i <= taskManagers; i++) cluster.taskManager(`tm-${i}`, slots, options[i])
   await until(async () => (await cluster.freeSlots()) === taskManagers * slots, 'the slots are there')
 }
 
@@ -141,8 +141,12 @@ describe('a job goes on, exactly once,', { timeout: 120_000 }, () => {
 it('metrics of all scopes come by REST and for Prometheus, from processes of their own', {
   timeout: 60_000,
 }, async () => {
-  const port = await freePort()
-  await begin(1, 2, { 'metrics.reporter.prom.port': String(port) })
+  const ports = await freePorts(2)
+  await begin(
+    1,
+    2,
+    ports.map((port) => ({ 'metrics.reporter.prom.port': String(port) })),
+  )
   expect((await cluster.command('run', COUNTING, '-m', cluster.url, '-p', '2', '--detached')).code).toBe(0)
   const jid = await cluster.runs(2)
   const { body } = await cluster.ask(`/jobs/${jid}`)
@@ -162,15 +166,17 @@ it('metrics of all scopes come by REST and for Prometheus, from processes of the
     const value = async () => Number((await cluster.ask(`${path}?get=${metric}`)).body.metrics[0]?.value)
     await until(async () => (await value()) >= (metric === 'numRestarts' ? 0 : 1), `${path} has ${metric}`)
   }
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  const [jobManager, taskManager] = await Promise.all(
+    ports.map(async (port) => (await fetch(`http://127.0.0.1:${port}/metrics`)).text()),
+  )
+  expect(jobManager).toMatch(/^flink_jobmanager_numRegisteredTaskManagers(\{.*\})? 1$/m)
   for (const name of [
-    'flink_jobmanager_numRegisteredTaskManagers',
     'flink_taskmanager_Status_JVM_Memory_NonHeap_Used',
     'flink_taskmanager_job_task_numRecordsIn',
     'flink_taskmanager_job_task_operator_numRecordsOut',
   ])
-    expect(text).toMatch(new RegExp(`^${name}(\\{.*\\})? [0-9.e+]+$`, 'm'))
-  expect(text).toMatch(/numRecordsIn\{.*tm_id="tm_1"/)
+    expect(taskManager).toMatch(new RegExp(`^${name}(\\{.*\\})? [0-9.e+]+$`, 'm'))
+  expect(taskManager).toMatch(/numRecordsIn\{.*tm_id="tm_1"/)
 })
 
 it('a deployment with many handles of state to each subtask goes on after a failure', {
@@ -222,13 +228,3 @@ it('a cluster of one application stays behind its end where that is wanted, and 
   expect([await jobManager.exited, await taskManager.exited]).toEqual([0, 0])
   expect(await scene.problems()).toEqual([])
 })
-
-/** That nobody listens on now. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
-    })
-  })
-}
