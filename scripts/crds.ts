@@ -16,7 +16,10 @@ const HEAD = '# Made from operator/api by `npm run crds`; do not edit.\n'
 /** Path from the root and content of each file of crds/. */
 export function crdFiles(): Record<string, string> {
   return Object.fromEntries(
-    [streamDeploymentDefinition()].map((crd) => [`crds/${fileName(crd)}`, HEAD + stringify(crd, { lineWidth: 0, aliasDuplicateObjects: false })]),
+    [streamDeploymentDefinition()].map((crd) => [
+      `crds/${fileName(crd)}`,
+      HEAD + stringify(crd, { lineWidth: 0, aliasDuplicateObjects: false }),
+    ]),
   )
 }
 

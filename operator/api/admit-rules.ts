@@ -48,13 +48,15 @@ function visit(
     const keys = schema['x-kubernetes-list-map-keys']
     value.forEach((item, index) => {
       // Items of other lists have no identity, so that nothing is compared in them.
-      const before = keys && Array.isArray(old) ? old.find((one) => keys.every((key) => one[key] === item[key])) : undefined
+      const before =
+        keys && Array.isArray(old) ? old.find((one) => keys.every((key) => one[key] === item[key])) : undefined
       visit(item, schema.items!, before, [...at, index], messages)
     })
   } else if (typeof value === 'object' && value !== null) {
     for (const [name, inner] of Object.entries(value)) {
       const known = schema.properties?.[name] ?? schema.additionalProperties
-      if (known !== undefined) visit(inner, known, (old as Record<string, unknown> | undefined)?.[name], [...at, name], messages)
+      if (known !== undefined)
+        visit(inner, known, (old as Record<string, unknown> | undefined)?.[name], [...at, name], messages)
     }
   }
 }

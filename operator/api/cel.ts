@@ -33,7 +33,8 @@ function tokens(source: string): Token[] {
   while (source.slice(TOKEN.lastIndex).trim() !== '') {
     const at = TOKEN.lastIndex
     const match = TOKEN.exec(source)
-    if (match === null) throw new SyntaxError(`Cannot read the rule ${source}: nothing is known that begins ${source.slice(at, at + 10)}`)
+    if (match === null)
+      throw new SyntaxError(`Cannot read the rule ${source}: nothing is known that begins ${source.slice(at, at + 10)}`)
     const [, name, number, text, sign] = match
     if (name !== undefined) all.push({ kind: 'name', text: name, at })
     else if (number !== undefined) all.push({ kind: 'number', text: number, at })
@@ -70,7 +71,9 @@ class Parser {
   }
 
   #unknown({ text, at }: Token): SyntaxError {
-    return new SyntaxError(`Cannot read the rule ${this.#source}: ${text || 'its end'} at ${at} is not understood there`)
+    return new SyntaxError(
+      `Cannot read the rule ${this.#source}: ${text || 'its end'} at ${at} is not understood there`,
+    )
   }
 
   #skip(...signs: string[]): string | undefined {

@@ -17,8 +17,7 @@ import type { Structural } from './structural.ts'
 export function incompatibilities(old: CustomResourceDefinition, next: CustomResourceDefinition): string[] {
   const lines: string[] = []
   for (const field of ['group', 'scope'] as const)
-    if (old.spec[field] !== next.spec[field])
-      lines.push(`${field}: is ${next.spec[field]}, and was ${old.spec[field]}`)
+    if (old.spec[field] !== next.spec[field]) lines.push(`${field}: is ${next.spec[field]}, and was ${old.spec[field]}`)
   const [before, after] = [old.spec.names, next.spec.names]
   for (const field of ['kind', 'plural', 'singular', 'listKind'] as const)
     if (before[field] !== after[field]) lines.push(`names.${field}: is ${after[field]}, and was ${before[field]}`)
@@ -31,7 +30,9 @@ export function incompatibilities(old: CustomResourceDefinition, next: CustomRes
       continue
     }
     if (JSON.stringify(version.subresources) !== JSON.stringify(now.subresources))
-      lines.push(`${version.name} subresources: are ${JSON.stringify(now.subresources)}, and were ${JSON.stringify(version.subresources)}`)
+      lines.push(
+        `${version.name} subresources: are ${JSON.stringify(now.subresources)}, and were ${JSON.stringify(version.subresources)}`,
+      )
     const found = compare(version.schema.openAPIV3Schema, now.schema.openAPIV3Schema, [])
     lines.push(...found.map((line) => `${version.name} ${line}`))
   }
@@ -47,12 +48,10 @@ function compare(old: Structural, next: Structural, at: readonly PropertyKey[]):
     say(`defaults to ${JSON.stringify(next.default)}, and did to ${JSON.stringify(old.default)}`)
   for (const value of next.enum === undefined ? [] : (old.enum ?? ['any value']))
     if (!next.enum!.includes(value)) say(`does not take ${value} any more`)
-  if (next.pattern !== undefined && next.pattern !== old.pattern)
-    say(`must match ${next.pattern}, and did not have to`)
+  if (next.pattern !== undefined && next.pattern !== old.pattern) say(`must match ${next.pattern}, and did not have to`)
   if (next.format !== undefined && next.format !== old.format) say(`must be a ${next.format}, and did not have to`)
   narrower(old, next, say)
-  for (const name of next.required ?? [])
-    if (!old.required?.includes(name)) say(`needs ${name}, and did not`)
+  for (const name of next.required ?? []) if (!old.required?.includes(name)) say(`needs ${name}, and did not`)
   const wasOpen = old['x-kubernetes-preserve-unknown-fields'] === true
   if (wasOpen && !next['x-kubernetes-preserve-unknown-fields']) say('drops fields that it kept')
   for (const list of ['x-kubernetes-list-type', 'x-kubernetes-list-map-keys', 'x-kubernetes-map-type'] as const)

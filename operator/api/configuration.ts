@@ -9,12 +9,21 @@ import { joinEscaped, joinPairs } from '../../runtime/config/lists.ts'
 import { namesOf, type Option } from '../../runtime/config/option.ts'
 import { optionsNamed } from '../../runtime/config/options.ts'
 import { shown } from '../../runtime/config/secrets.ts'
-import { Unfit } from '../../runtime/config/types.ts'
+import { boolean, duration, type OptionType, Unfit } from '../../runtime/config/types.ts'
 import { nearest } from '../../runtime/core/nearest.ts'
 import { type Message, pathOf } from './messages.ts'
 
 /** Prefixes of keys that the operator reads, and no process. */
 export const OPERATOR_PREFIXES = ['kubernetes.operator.', 'tailrace.operator.']
+
+/** What may stand behind one of the prefixes; controllers read them (controllers/stream-deployment/settings.ts). */
+export const OPERATOR_SETTINGS: Readonly<Record<string, OptionType<unknown>>> = {
+  'job.upgrade.last-state-fallback.enabled': boolean,
+  'job.upgrade.last-state.max.allowed.checkpoint.age': duration(),
+  'job.savepoint-on-deletion': boolean,
+  'job.drain-on-savepoint-deletion': boolean,
+  'deletion.timeout': duration(),
+}
 
 /** More is no configuration. */
 const DEPTH_MAX = 32
@@ -80,10 +89,27 @@ export function checkConfiguration(
 ): { warnings: Message[]; problems: Message[] } {
   const warnings: Message[] = []
   const problems: Message[] = []
+  const parse = (type: OptionType<unknown>, key: string, value: string) => {
+    try {
+      type.parse(value)
+    } catch (error) {
+      if (!(error instanceof Unfit)) throw error
+      problems.push({
+        path: pathOf([...at, key]),
+        text: `cannot be "${shown(key, value)}": ${error.message} is wanted`,
+      })
+    }
+  }
   for (const [key, given] of Object.entries(values)) {
-    if (OPERATOR_PREFIXES.some((prefix) => key.startsWith(prefix))) continue
     const path = pathOf([...at, key])
     const value = given.trim()
+    const prefix = OPERATOR_PREFIXES.find((one) => key.startsWith(one))
+    if (prefix !== undefined) {
+      const type = OPERATOR_SETTINGS[key.slice(prefix.length)]
+      if (type === undefined) warnings.push({ path, text: 'has no effect: the operator has no such setting' })
+      else if (value !== '') parse(type, key, value)
+      continue
+    }
     const known = lookUp(key)
     if (known === undefined) {
       const meant = nearest(key, knownKeys())
@@ -96,15 +122,8 @@ export function checkConfiguration(
       if (!known.refused.harmless.some((one) => one.toLowerCase() === value.toLowerCase()))
         problems.push({ path, text: `cannot be "${shown(key, value)}": ${known.refused.why}` })
     } else {
-      for (const option of known.options) {
-        if (!namesOf(option).includes(key) && !option.fallback.includes(key)) continue
-        try {
-          option.type.parse(value)
-        } catch (error) {
-          if (!(error instanceof Unfit)) throw error
-          problems.push({ path, text: `cannot be "${shown(key, value)}": ${error.message} is wanted` })
-        }
-      }
+      for (const option of known.options)
+        if (namesOf(option).includes(key) || option.fallback.includes(key)) parse(option.type, key, value)
     }
   }
   return { warnings, problems }

@@ -62,7 +62,12 @@ const COLUMNS: PrinterColumn[] = [
     jsonPath: '.status.jobStatus.parallelism',
     description: 'Parallelism that the job runs with.',
   },
-  { name: 'TMs', type: 'integer', jsonPath: '.status.taskManager.replicas', description: 'TaskManagers that there are.' },
+  {
+    name: 'TMs',
+    type: 'integer',
+    jsonPath: '.status.taskManager.replicas',
+    description: 'TaskManagers that there are.',
+  },
   {
     name: 'Last Checkpoint',
     type: 'date',
@@ -85,7 +90,13 @@ const COLUMNS: PrinterColumn[] = [
     description: 'How often the job was restarted.',
     priority: 1,
   },
-  { name: 'Message', type: 'string', jsonPath: `${READY}.message`, description: 'Why it is ready or not.', priority: 1 },
+  {
+    name: 'Message',
+    type: 'string',
+    jsonPath: `${READY}.message`,
+    description: 'Why it is ready or not.',
+    priority: 1,
+  },
 ]
 
 const resource = z

@@ -6,6 +6,7 @@
 import { AVAILABILITY, SCHEDULER } from '../../runtime/config/options/availability.ts'
 import { JOB } from '../../runtime/config/options/job.ts'
 import { JOB_MANAGER, SLOTS } from '../../runtime/config/options/processes.ts'
+import { REST } from '../../runtime/config/options/rest.ts'
 import { normalizeComponent } from './component.ts'
 import { checkConfiguration, flatten, OPERATOR_PREFIXES, take } from './configuration.ts'
 import type { DeploymentSpec, JobSpec } from './deployment-spec.ts'
@@ -183,6 +184,8 @@ const OWNED: readonly { key: string; older: readonly string[]; as?: RegExp; inst
     older: JOB_MANAGER.address.older,
     instead: 'TaskManagers find the JobManager by its Lease',
   },
+  { key: JOB_MANAGER.port.key, older: JOB_MANAGER.port.older, as: /^6123$/, instead: 'it is 6123' },
+  { key: REST.port.key, older: REST.port.older, as: /^8081$/, instead: 'it is 8081, which services and probes name' },
 ]
 
 function takeOwned(

@@ -37,7 +37,12 @@ export const resources = z.object({
   requests: quantities('What the scheduler sets aside, such as `cpu: 500m` and `memory: 2Gi`.').optional(),
   limits: quantities('What a container may use at most.').optional(),
   claims: listMap(
-    z.looseObject({ name: text(253, 'Name of the claim in the pod.') }).describe('A claim.'),
+    z
+      .looseObject({
+        name: text(253, 'Name of the claim in the pod.'),
+        request: text(253, 'The request of the claim; all of them when left out.').optional(),
+      })
+      .describe('A claim.'),
     'name',
     32,
     'Claims of dynamic resource allocation.',

@@ -18,7 +18,7 @@ export interface ScaleWish {
   session: boolean
 }
 
-/** What was decided; kept in `status.scale`. */
+/** What was decided; kept in the status. */
 export interface Scale {
   taskManagers: number
   slots: number

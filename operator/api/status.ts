@@ -4,7 +4,7 @@
  * It is a log as much as a report: what a step is about to do is written here before it does it, so that an operator that comes after finds its place. Names are those of Flink's operator where the thing is the same.
  */
 import { z } from 'zod'
-import { listMap, moment, nonce, text, texts, whole } from './schema-words.ts'
+import { kept, listMap, moment, nonce, text, texts, whole } from './schema-words.ts'
 
 const PATH = 4096
 const NOTE = 32768
@@ -132,50 +132,6 @@ const jobStatus = z
   })
   .describe('The job.')
 
-const scale = z
-  .object({
-    taskManagers: whole('TaskManagers that are wanted.', { min: 0 }),
-    slots: whole('Slots of each; stays as it is once it is decided, unless the configuration says another number.', {
-      min: 1,
-    }),
-    parallelism: whole('The parallelism that is wanted; 0 for a session cluster.', { min: 0 }),
-    by: z.enum(['parallelism', 'replicas']).describe('Which of the two the spec has changed last.'),
-    ofReplicas: whole('`taskManager.replicas` when this was decided.', { min: 0 }),
-    ofParallelism: whole('`job.parallelism` when this was decided.', { min: 0 }).optional(),
-  })
-  .describe('How wide the job is to be, from replicas, parallelism and slots.')
-
-const reconciliationStatus = z
-  .object({
-    state: z
-      .enum(['DEPLOYED', 'UPGRADING', 'ROLLING_BACK', 'ROLLED_BACK'])
-      .describe('Whether the pods are as the spec wants them, or on the way there.')
-      .optional(),
-    reconciliationTimestamp: whole('When this was last written, in milliseconds since 1970.').optional(),
-    generation: whole('The generation of the spec that the pods are of, or are to be of.', { min: 0 }).optional(),
-    step: text(64, 'What the operator is in the middle of.').optional(),
-    stepTime: moment('Since when.').optional(),
-    revision: text(253, 'The ControllerRevision that has the spec which runs.').optional(),
-    stableRevision: text(253, 'The ControllerRevision that has the last spec which was seen to work.').optional(),
-    restartGeneration: whole(
-      'How often the job was begun: the number that pods, Lease and directive of one start share.',
-      { min: 0 },
-    ).optional(),
-    restore: z
-      .object({
-        from: text(PATH, '`latest`, `empty`, or the path of a savepoint or checkpoint.'),
-        atLeast: whole('The checkpoint with the lowest number that will do.').optional(),
-        neverEmpty: z.boolean().describe('Beginning without state is refused.').optional(),
-      })
-      .describe('What the job begins with.')
-      .optional(),
-    handledNonces: z
-      .record(z.string(), z.int())
-      .meta({ description: 'Nonces that were acted on, by field.', maxProperties: 16 })
-      .optional(),
-  })
-  .describe('What the operator has done and is about to do; for the operator alone.')
-
 export const streamDeploymentStatus = z
   .object({
     observedGeneration: whole('The generation of the spec that this status is about.', { min: 0 }).optional(),
@@ -199,10 +155,11 @@ export const streamDeploymentStatus = z
       })
       .describe('TaskManagers.')
       .optional(),
-    scale: scale.optional(),
     clusterInfo: texts(4096, 64, 'Of the cluster: version, processor and memory.').optional(),
     error: text(NOTE, 'What went wrong last; empty when nothing is wrong.').optional(),
-    reconciliationStatus: reconciliationStatus.optional(),
+    reconciliation: kept(
+      'What the operator has decided and is about to do, written before it does it. For the operator alone: what is in it may change with each version.',
+    ).optional(),
   })
   .describe('What is.')
 

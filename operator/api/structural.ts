@@ -76,7 +76,8 @@ function convert(json: Json, path: string): Structural {
   if (json.description !== undefined) out.description = json.description
   const anyValue = json['x-kubernetes-int-or-string'] === true
   if (!anyValue) {
-    if (typeof json.type !== 'string') throw new TypeError(`Cannot make ${path || 'the schema'} structural: it has no one type`)
+    if (typeof json.type !== 'string')
+      throw new TypeError(`Cannot make ${path || 'the schema'} structural: it has no one type`)
     out.type = json.type as Structural['type'] & string
   }
   for (const name of PLAIN) if (json[name] !== undefined) (out as Json)[name] = json[name]
@@ -96,7 +97,9 @@ function convert(json: Json, path: string): Structural {
   for (const name of Object.keys(json)) {
     const isKnown = name in out || DROPPED.has(name) || ['additionalProperties', 'type', ...BOUNDS].includes(name)
     if (!isKnown && !(anyValue && name === 'anyOf'))
-      throw new TypeError(`Cannot make ${path || 'the schema'} structural: it has ${name}, which the API server does not take`)
+      throw new TypeError(
+        `Cannot make ${path || 'the schema'} structural: it has ${name}, which the API server does not take`,
+      )
   }
   return out
 }
