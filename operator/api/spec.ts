@@ -151,7 +151,7 @@ const job = z
         rule: '[has(self.artifact), has(self.jarURI), has(self.sql)].filter(given, given).size() == 1',
         message: 'must name what is run: exactly one of `artifact` (or its alias `jarURI`) and `sql`',
         messageExpression:
-          "'must name what is run: exactly one of `artifact` (or its alias `jarURI`) and `sql`; ' + string([has(self.artifact), has(self.jarURI), has(self.sql)].filter(given, given).size()) + ' of them are given'",
+          "'must name what is run: exactly one of `artifact` (or its alias `jarURI`) and `sql`; ' + (has(self.artifact) || has(self.jarURI) || has(self.sql) ? 'several of them are given' : 'none of them is given')",
       },
       {
         rule: '!(has(self.entry) && has(self.entryClass))',
