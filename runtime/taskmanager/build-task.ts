@@ -31,7 +31,8 @@ import { buildChain } from './chain.ts'
 import type { ChunkBuffers } from './chunk-buffers.ts'
 import { RestoredOperator } from './restored-state.ts'
 import type { StateReads } from './state-reads.ts'
-import { Task, type TaskRestore } from './task.ts'
+import { Task } from './task.ts'
+import type { TaskRestore } from './task-options.ts'
 
 export interface TaskSurroundings {
   graph: JobGraph
@@ -105,7 +106,7 @@ export async function buildTask({ vertexId, subtask }: SubtaskRef, surroundings:
     channels.length === 0
       ? undefined
       : new BarrierAligner(channels.length, checkpointing?.exactlyOnce ?? true, clock, {
-          aligned: (barrier, alignmentMs, startDelayMs) => task!.checkpoint(barrier, alignmentMs, startDelayMs),
+          aligned: (barrier, alignmentMs, startDelayMs) => task!.checkpoints.take(barrier, alignmentMs, startDelayMs),
           overtaken: (checkpointId) => post({ type: 'checkpointDeclined', vertexId, subtask, checkpointId }),
         })
   const gate = vertex.inputs.length === 0 ? undefined : new InputGate(channels, valves, aligner)

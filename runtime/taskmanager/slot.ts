@@ -162,25 +162,25 @@ export class Slot {
         this.#wake()
         break
       case 'splits':
-        this.#task(message)?.addSplits(message.splits)
+        this.#task(message)?.source?.addSplits(message.splits)
         break
       case 'noMoreSplits':
-        this.#task(message)?.noMoreSplits()
+        this.#task(message)?.source?.noMoreSplits()
         break
       case 'sourceEvent':
-        this.#task(message)?.handleEvent(message.event)
+        this.#task(message)?.source?.handleEvent(message.event)
         break
       case 'triggerCheckpoint':
-        this.#task(message)?.triggerCheckpoint(message.barrier)
+        this.#task(message)?.checkpoints.trigger(message.barrier)
         break
       case 'checkpointComplete':
-        for (const task of this.#tasks) task.checkpointComplete(message.checkpointId)
+        for (const task of this.#tasks) task.checkpoints.complete(message.checkpointId)
         break
       case 'checkpointAborted':
-        for (const task of this.#tasks) task.checkpointAborted(message.checkpointId)
+        for (const task of this.#tasks) task.checkpoints.aborted(message.checkpointId)
         break
       case 'drain':
-        this.#task(message)?.drain()
+        this.#task(message)?.source?.drain()
         break
       case 'collectAck':
         for (const task of this.#tasks)
@@ -422,7 +422,7 @@ export class Slot {
 
   #publish(): void {
     this.#publishedMs = this.#clock.monotonic()
-    for (const task of this.#tasks) task.publish()
+    for (const task of this.#tasks) task.measures.publish()
     this.#page?.flushNames()
   }
 }
