@@ -6,12 +6,8 @@
  */
 import { assignState } from '../checkpoint/assign.ts'
 import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts'
-import {
-  CheckpointCoordinator,
-  type CheckpointOutlet,
-  type RestorePoint,
-  type WrittenSavepoint,
-} from '../checkpoint/coordinator/checkpoint-coordinator.ts'
+import { CheckpointCoordinator } from '../checkpoint/coordinator/checkpoint-coordinator.ts'
+import type { CheckpointOutlet, RestorePoint, WrittenSavepoint } from '../checkpoint/coordinator/coordinator-options.ts'
 import { decideRetention } from '../checkpoint/coordinator/retention.ts'
 import type { CheckpointMetadata } from '../checkpoint/model.ts'
 import { restoredMaxParallelism } from '../checkpoint/restored-max-parallelism.ts'

@@ -4,7 +4,8 @@
  * What must hold: nothing that an enumerator of an earlier attempt said reaches a task, and nothing that a slot of an earlier attempt says reaches anyone, but for output
  * and the bytes of late snapshots. Messages of one sender stay in order: splits that an enumerator gave before its state was taken are in their slot before the trigger.
  */
-import type { CheckpointCoordinator, CheckpointOutlet } from '../checkpoint/coordinator/checkpoint-coordinator.ts'
+import type { CheckpointCoordinator } from '../checkpoint/coordinator/checkpoint-coordinator.ts'
+import type { CheckpointOutlet } from '../checkpoint/coordinator/coordinator-options.ts'
 import type { ErrorData, TailraceError } from '../core/errors.ts'
 import type { TypeDescription } from '../core/types.ts'
 import type { Plan } from '../graph/model.ts'

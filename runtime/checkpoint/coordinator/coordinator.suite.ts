@@ -6,7 +6,8 @@ import type { Plan } from '../../graph/model.ts'
 import type { CheckpointStore, CompletedCheckpoint } from '../checkpoint-store.ts'
 import type { CheckpointMetadata, OperatorSnapshot, SnapshotStats, StateHandle } from '../model.ts'
 import { readCheckpointSettings } from '../settings.ts'
-import { CheckpointCoordinator, type CoordinatorOptions } from './checkpoint-coordinator.ts'
+import { CheckpointCoordinator } from './checkpoint-coordinator.ts'
+import type { CoordinatorOptions } from './coordinator-options.ts'
 
 /** Checkpoints in memory; `hold` makes it answer when the test says so, `refuse` with an error. */
 export class FakeCheckpointStore implements CheckpointStore {
