@@ -81,8 +81,8 @@ export interface DeleteOptions extends RequestOptions {
 }
 
 export interface WatchOptions extends Omit<ListOptions, 'timeoutMs'> {
-  /** Changes after this version. */
-  resourceVersion: string
+  /** Changes after this version; undefined: what is there as ADDED, then changes. */
+  resourceVersion?: string | undefined
   /** After which the server ends it in peace. */
   timeoutSeconds: number
 }

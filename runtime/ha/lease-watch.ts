@@ -76,10 +76,12 @@ export class LeaseWatch {
       changed: (object, version) => {
         if (this.#stopped) return
         this.#listen()
+        this.#wentWell()
         if (!isOlder(version, this.#version)) this.#tell(object, version)
       },
       bookmark: (version) => {
         this.#listen()
+        this.#wentWell()
         if (!isOlder(version, this.#version)) this.#version = version
       },
       ended: ({ gone, error }) => {
@@ -102,9 +104,13 @@ export class LeaseWatch {
     })
   }
 
-  #tell(object: LeaseObject | undefined, version: string | undefined): void {
+  /** Not when it could be read only: who may get it and not watch it would try without a pause. */
+  #wentWell(): void {
     this.#failures = 0
     this.#warned = ''
+  }
+
+  #tell(object: LeaseObject | undefined, version: string | undefined): void {
     this.#version = version
     this.#changed(object)
   }
