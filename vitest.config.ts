@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['{runtime,scripts,examples,bench,operator,e2e}/**/*.test.ts'],
+    include: ['{runtime,scripts,examples,bench,operator,e2e,charts}/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'dist/**'],
     pool: 'forks',
     execArgv: ['--import', new URL('./scripts/register-tailrace.mjs', import.meta.url).href],

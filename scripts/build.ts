@@ -16,7 +16,7 @@ const dist = join(root, 'dist')
 /** Emitted, but of no use to a user of the package. The page's sources are bundled by Vite. */
 const NOT_SHIPPED = [
   '*.{js,d.ts,js.map,d.ts.map}',
-  '{examples,bench,scripts,e2e}',
+  '{examples,bench,scripts,e2e,charts}',
   'runtime/web',
   'runtime/testing/simulation',
   '**/*.{test,suite}.*',

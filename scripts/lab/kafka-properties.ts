@@ -32,22 +32,24 @@ export interface BrokerProperties {
   acls: boolean
   /** Ports that clients of PROXIED are told, one for each broker. */
   advertised?: readonly number[]
+  /** Of this machine, where brokers listen and clients are told to come; 127.0.0.1 unless given. */
+  host?: string | undefined
   config: Readonly<Record<string, string>>
 }
 
 export function brokerProperties(broker: BrokerProperties): string {
-  const { id, ports, folder, certs, users, acls, advertised, config } = broker
+  const { id, ports, folder, certs, users, acls, advertised, host: address = '127.0.0.1', config } = broker
   const own = ports[id - 1]!
-  const host = (listener: Listener) => (/SSL|MTLS/.test(listener) ? 'localhost' : '127.0.0.1')
+  const host = (listener: Listener) => (/SSL|MTLS/.test(listener) ? 'localhost' : address)
   const told = (listener: Listener, i: number) => (listener === 'PROXIED' ? (advertised?.[id - 1] ?? own[i]) : own[i])
   const copies = Math.min(3, ports.length)
   const properties: Record<string, string | number | boolean> = {
     'process.roles': 'broker,controller',
     'node.id': id,
-    'controller.quorum.voters': ports.map((all, i) => `${i + 1}@127.0.0.1:${all[LISTENERS.length]}`).join(),
+    'controller.quorum.voters': ports.map((all, i) => `${i + 1}@${address}:${all[LISTENERS.length]}`).join(),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    listeners: [...LISTENERS, 'CONTROLLER'].map((name, i) => `${name}://127.0.0.1:${own[i]}`).join(),
+    listeners: [...LISTENERS, 'CONTROLLER'].map((name, i) => `${name}://${address}:${own[i]}`).join(),
     'advertised.listeners': LISTENERS.map((name, i) => `${name}://${host(name)}:${told(name, i)}`).join(),
     'listener.security.protocol.map':
       'PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL,MTLS:SSL,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT',

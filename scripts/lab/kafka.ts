@@ -39,6 +39,8 @@ export interface KafkaOptions {
   /** More settings of brokers, as `message.max.bytes`. */
   config?: Readonly<Record<string, string>>
   heapMb?: number
+  /** Of this machine, where clients that are not on it reach the brokers; 127.0.0.1 unless given. TLS stays for clients on it. */
+  host?: string
   /** The brokers print their warnings into this file. */
   logFile?: string
 }
@@ -71,7 +73,7 @@ export function installKafkaLab(): void {
 
 /** Starts brokers on free ports, and waits until clients can come. */
 export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
-  const { brokers: count = 1, users = USERS, heapMb, logFile, acls = false, advertised, config = {} } = options
+  const { brokers: count = 1, users = USERS, heapMb, logFile, acls = false, advertised, host, config = {} } = options
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-kafka-'))
   const brokers: (ChildProcess | undefined)[] = []
   const stop = async () => {
@@ -97,7 +99,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
     for (const id of ids) {
       const own = join(folder, `${id}`)
       mkdirSync(own)
-      const properties = { id, ports, folder: own, certs, users, acls, advertised, config }
+      const properties = { id, ports, folder: own, certs, users, acls, advertised, host, config }
       writeFileSync(fileOf(id), brokerProperties(properties))
     }
     await Promise.all(ids.map((id) => format(fileOf(id), users)))
@@ -105,8 +107,8 @@ export async function startKafka(options: KafkaOptions = {}): Promise<Kafka> {
     const port = (broker: number, listener: Listener) => ports[broker - 1]![LISTENERS.indexOf(listener)]!
     return {
       bootstrapServers: (listener = 'PLAINTEXT') => {
-        const host = /SSL|MTLS/.test(listener) ? 'localhost' : '127.0.0.1'
-        return ids.map((id) => `${host}:${port(id, listener)}`).join()
+        const at = /SSL|MTLS/.test(listener) ? 'localhost' : (host ?? '127.0.0.1')
+        return ids.map((id) => `${at}:${port(id, listener)}`).join()
       },
       port,
       users,

@@ -91,8 +91,8 @@ export async function startS3(): Promise<S3Lab> {
   return startOwnS3()
 }
 
-/** The program must be there. */
-export async function startOwnS3(): Promise<OwnS3Lab> {
+/** The program must be there. @param host of this machine, where clients that are not on it reach the server */
+export async function startOwnS3({ host = '127.0.0.1' }: { host?: string } = {}): Promise<OwnS3Lab> {
   const folder = mkdtempSync(join(tmpdir(), 'tailrace-s3-'))
   for (const name of ['data', 'meta']) mkdirSync(join(folder, name))
   const [port] = await freePorts(1)
@@ -100,7 +100,7 @@ export async function startOwnS3(): Promise<OwnS3Lab> {
   const spawnServer = () => {
     const child = spawn(
       program,
-      ['--port', `127.0.0.1:${port}`, 'posix', '--sidecar', join(folder, 'meta'), join(folder, 'data')],
+      ['--port', `${host}:${port}`, 'posix', '--sidecar', join(folder, 'meta'), join(folder, 'data')],
       {
         env: { ...process.env, ROOT_ACCESS_KEY: ACCESS_KEY, ROOT_SECRET_KEY: SECRET_KEY },
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -124,7 +124,7 @@ export async function startOwnS3(): Promise<OwnS3Lab> {
     rmSync(folder, { recursive: true, force: true })
   }
   const lab = {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: `http://${host}:${port}`,
     bucket: BUCKET,
     accessKeyId: ACCESS_KEY,
     secretAccessKey: SECRET_KEY,
@@ -133,12 +133,12 @@ export async function startOwnS3(): Promise<OwnS3Lab> {
     kill: () => endServer(server, 'SIGKILL'),
     start: async () => {
       server = spawnServer()
-      await untilOpen(port!, server)
+      await untilOpen(host, port!, server)
     },
     signal: (signal: 'SIGSTOP' | 'SIGCONT') => void server.kill(signal),
   }
   try {
-    await untilOpen(port!, server)
+    await untilOpen(host, port!, server)
     await makeBucket(lab)
   } catch (error) {
     await stop()
@@ -147,11 +147,11 @@ export async function startOwnS3(): Promise<OwnS3Lab> {
   return lab
 }
 
-async function untilOpen(port: number, server: ChildProcess): Promise<void> {
+async function untilOpen(host: string, port: number, server: ChildProcess): Promise<void> {
   for (const untilMs = Date.now() + START_MS; Date.now() < untilMs; ) {
     if (server.exitCode !== null) throw new Error(`it ended with code ${server.exitCode}`)
     const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1')
+      const socket = connect(port, host)
       socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
       socket.once('connect', () => socket.destroy())
     })

@@ -1,0 +1,104 @@
+/**
+ * What a scenario finds: a Kubernetes, an Apache Kafka and an S3 server that pods reach, and images to run. Made once for all scenarios; each has a namespace and topics of its own.
+ */
+import { clientsOf, type IndependentClients } from '../../runtime/connectors/kafka/testing/independent-clients.suite.ts'
+import { type Kafka, startKafka } from '../../scripts/lab/kafka.ts'
+import { type OwnS3Lab, startOwnS3 } from '../../scripts/lab/s3.ts'
+import { Kubectl, must } from './kubectl.ts'
+import { Stream } from './stream.ts'
+
+export interface Images {
+  /** Of the operator, and base of the others. */
+  tailrace: string
+  /** With the job, as `local:///opt/tailrace/usrlib/job.mjs`. */
+  job: string
+  /** With a later version of it, which says `v2` behind each line. */
+  changed: string
+}
+
+export class World {
+  readonly images: Images
+  readonly kafka: IndependentClients
+  readonly bootstrapServers: string
+  /** Settings of the S3 server and places in it, for a job's configuration. */
+  readonly #s3: OwnS3Lab
+  readonly #broker: Kafka
+  readonly kubectl: Kubectl
+  readonly name: string
+  readonly #streams: Stream[] = []
+
+  private constructor(shared: Shared, name: string) {
+    this.images = shared.images
+    this.kafka = clientsOf(shared.broker.bootstrapServers(), [], undefined, undefined)
+    this.bootstrapServers = shared.broker.bootstrapServers()
+    this.#s3 = shared.s3
+    this.#broker = shared.broker
+    this.name = name
+    this.kubectl = new Kubectl(`e2e-${name}`)
+  }
+
+  /** For one scenario: with its namespace, which holds pods to what "restricted" of the pod security standards wants. */
+  static async of(shared: Shared, name: string): Promise<World> {
+    const world = new World(shared, name)
+    await must('kubectl', ['delete', 'namespace', world.kubectl.namespace, '--ignore-not-found'])
+    await must('kubectl', ['create', 'namespace', world.kubectl.namespace])
+    const label = 'pod-security.kubernetes.io/enforce=restricted'
+    await must('kubectl', ['label', 'namespace', world.kubectl.namespace, label])
+    return world
+  }
+
+  /** A load of its own; the second is called `<scenario>-2`, and so on. */
+  async stream(recordsPerSecond?: number): Promise<Stream> {
+    const name = this.#streams.length === 0 ? this.name : `${this.name}-${this.#streams.length + 1}`
+    const stream = await Stream.begin(this.kafka, name, recordsPerSecond)
+    this.#streams.push(stream)
+    return stream
+  }
+
+  /** Of jobs: checkpoints often, and where they are. */
+  configuration(): Record<string, string> {
+    const { endpoint, bucket, accessKeyId, secretAccessKey } = this.#s3
+    return {
+      'execution.checkpointing.interval': '500ms',
+      'execution.checkpointing.dir': `s3://${bucket}/${this.name}/checkpoints`,
+      'execution.checkpointing.savepoint-dir': `s3://${bucket}/${this.name}/savepoints`,
+      's3.endpoint': endpoint,
+      's3.access-key': accessKeyId,
+      's3.secret-key': secretAccessKey,
+      's3.path.style.access': 'true',
+    }
+  }
+
+  /** Arguments of the job. */
+  jobArguments(stream: Stream): string[] {
+    return ['--in', stream.in, '--out', stream.out, '--prefix', stream.out]
+  }
+
+  /** The broker, to be killed. */
+  get broker(): Kafka {
+    return this.#broker
+  }
+
+  /** The namespace goes; nobody waits for it. */
+  async end(): Promise<void> {
+    for (const stream of this.#streams) await stream.end()
+    await must('kubectl', ['delete', 'namespace', this.kubectl.namespace, '--wait=false'])
+  }
+}
+
+/** What all scenarios use together. */
+export interface Shared {
+  images: Images
+  broker: Kafka
+  s3: OwnS3Lab
+}
+
+/** @param host of this machine, as pods find it */
+export async function startShared(images: Images, host: string): Promise<Shared & { stop(): Promise<void> }> {
+  const s3 = await startOwnS3({ host })
+  const broker = await startKafka({ host })
+  const stop = async () => {
+    await Promise.all([broker.stop(), s3.stop()])
+  }
+  return { images, broker, s3, stop }
+}
