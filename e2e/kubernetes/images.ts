@@ -1,9 +1,10 @@
-/** Builds the images of the scenarios in the lab: Tailrace's own, and two on top of it as users make them, each with a version of the job. */
+/** Builds the images of the scenarios in the lab: Tailrace's own, and images on top of it as users make them: two versions of the scenarios' job, and the job of the quickstart. */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { buildImage, packageVersion } from '../../scripts/lab/kubernetes.ts'
+import { fileOf, QUICKSTART } from './quickstart-page.ts'
 import type { Images } from './world.ts'
 
 const root = dirname(dirname(import.meta.dirname))
@@ -16,21 +17,25 @@ export function buildImages(): { images: Images; files: string[] } {
     changed: 'tailrace-e2e:2',
   }
   const files = [buildImage(root, images.tailrace)]
-  for (const [image, job] of [
-    [images.job, 'totals'],
-    [images.changed, 'totals-changed'],
-  ] as const) {
-    const context = mkdtempSync(join(tmpdir(), 'tailrace-e2e-'))
-    try {
-      buildJob(join(import.meta.dirname, 'job', `${job}.ts`), join(context, 'job.mjs'))
-      writeFileSync(
-        join(context, 'Dockerfile'),
-        `FROM docker.io/library/${images.tailrace}\nCOPY job.mjs /opt/tailrace/usrlib/job.mjs\n`,
-      )
+  const job = (name: string) => join(import.meta.dirname, 'job', name)
+  const folder = mkdtempSync(join(tmpdir(), 'tailrace-e2e-'))
+  try {
+    const shown = join(folder, 'job.ts')
+    writeFileSync(shown, fileOf(QUICKSTART, 'job.ts'))
+    for (const [image, source] of [
+      [images.job, job('totals.ts')],
+      [images.changed, job('totals-changed.ts')],
+      ['totals:1', shown],
+      ['totals:2', shown],
+    ] as const) {
+      const context = mkdtempSync(join(folder, 'image-'))
+      buildJob(source, join(context, 'job.mjs'))
+      const lines = [`FROM docker.io/library/${images.tailrace}`, 'COPY job.mjs /opt/tailrace/usrlib/job.mjs', '']
+      writeFileSync(join(context, 'Dockerfile'), lines.join('\n'))
       files.push(buildImage(context, image))
-    } finally {
-      rmSync(context, { recursive: true, force: true })
     }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
   }
   return { images, files }
 }

@@ -78,7 +78,7 @@ export class Stream {
   }
 
   /** Ends the load, waits until all of it has come out, and throws when what came out is not what is expected. @param marked what may stand behind lines: see `mark` of the job */
-  async verify(withinMs = 30_000, marked = /(?: [\w-]+)?$/): Promise<{ records: number; lines: readonly string[] }> {
+  async verify(withinMs = 30_000, marked = /^\S+ \d+ \d+$/): Promise<{ records: number; lines: readonly string[] }> {
     this.#ends = true
     await this.#load
     const untilMs = Date.now() + withinMs

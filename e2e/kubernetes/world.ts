@@ -1,11 +1,16 @@
 /**
  * What a scenario finds: a Kubernetes, an Apache Kafka and an S3 server that pods reach, and images to run. Made once for all scenarios; each has a namespace and topics of its own.
  */
+import { join } from 'node:path'
 import { clientsOf, type IndependentClients } from '../../runtime/connectors/kafka/testing/independent-clients.suite.ts'
 import { type Kafka, startKafka } from '../../scripts/lab/kafka.ts'
 import { type OwnS3Lab, startOwnS3 } from '../../scripts/lab/s3.ts'
-import { Kubectl, must } from './kubectl.ts'
+import { Kubectl, must, run } from './kubectl.ts'
 import { Stream } from './stream.ts'
+
+/** Of the chart, and the namespace of the operator: everywhere the same, as the CRD is of one release. */
+const RELEASE = 'tailrace'
+const CHART = join(import.meta.dirname, '../../charts/tailrace')
 
 export interface Images {
   /** Of the operator, and base of the others. */
@@ -72,6 +77,24 @@ export class World {
   /** Arguments of the job. */
   jobArguments(stream: Stream): string[] {
     return ['--in', stream.in, '--out', stream.out, '--prefix', stream.out]
+  }
+
+  /** Installs the chart of this checkout, unless it is there. Returns when its operators are ready. */
+  async operator(): Promise<void> {
+    const [repository, tag = ''] = this.images.tailrace.split(/:(?=[^/]*$)/)
+    const image = ['--set', `image.repository=${repository}`, '--set', `image.tag=${tag}`]
+    const args = ['upgrade', '--install', RELEASE, CHART, '--namespace', RELEASE, '--create-namespace', ...image]
+    await must('helm', [...args, '--wait', '--timeout', '120s'])
+  }
+
+  /** For what installs it itself. */
+  async noOperator(): Promise<void> {
+    await run('helm', ['uninstall', RELEASE, '--namespace', RELEASE, '--wait'])
+  }
+
+  /** Of the operator. */
+  get operatorKubectl(): Kubectl {
+    return new Kubectl(RELEASE)
   }
 
   /** The broker, to be killed. */
