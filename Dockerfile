@@ -18,7 +18,7 @@ RUN npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
 COPY tsconfig.json vitest.config.ts ./
 COPY scripts scripts
 COPY runtime runtime
-COPY operator* operator/
+COPY operator operator
 RUN node scripts/build.ts
 
 FROM ${BASE_IMAGE} AS packages
