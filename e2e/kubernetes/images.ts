@@ -40,10 +40,13 @@ export function buildImages(): { images: Images; files: string[] } {
   return { images, files }
 }
 
+/** `build` runs `main` too, and the job asks for brokers, whichever they are. */
 function buildJob(from: string, to: string): void {
   const args = [join(root, 'scripts/with-node.mjs'), 'runtime/cli/main.ts', 'build', from, '-o', to]
+  const env = { ...process.env, KAFKA_BOOTSTRAP_SERVERS: 'kafka:9092' }
   const built = spawnSync(process.execPath, [...args, '--', '--in', 'in', '--out', 'out'], {
     cwd: root,
+    env,
     encoding: 'utf8',
   })
   if (built.status !== 0) throw new Error(`Cannot build ${from}:\n${built.stdout}${built.stderr}`)
