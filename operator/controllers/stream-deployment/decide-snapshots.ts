@@ -1,0 +1,49 @@
+/**
+ * Savepoints and checkpoints that nonces ask for: once per value, of a job that runs, the newest value only; what failed is not tried again.
+ */
+import type { DeploymentSpec } from '../../api/deployment-spec.ts'
+import { triggerIdOf } from '../../resources/hash.ts'
+import type { Draft } from './decide.ts'
+import { jobOf } from './facts.ts'
+import type { PendingSnapshot } from './record.ts'
+
+const KINDS = ['savepoint', 'checkpoint'] as const
+export type SnapshotKind = (typeof KINDS)[number]
+
+export function decideSnapshots(draft: Draft, { job: wish }: DeploymentSpec): void {
+  const { facts, record, nowMs } = draft
+  const job = jobOf(facts)
+  for (const kind of KINDS) {
+    const pending = record.pending[kind]
+    if (pending !== undefined) finish(draft, kind, pending)
+    const nonce = kind === 'savepoint' ? wish?.savepointTriggerNonce : wish?.checkpointTriggerNonce
+    if (nonce === undefined || nonce === record.nonces[kind] || record.pending[kind] !== undefined) continue
+    if (job?.state !== 'RUNNING') continue
+    const triggerId = triggerIdOf(facts.identity.uid, `${kind}:${nonce}`)
+    record.pending[kind] = { nonce, triggerId, jobId: job.id, sinceMs: nowMs }
+  }
+}
+
+/** Whether an upgrade has to wait: the job runs, and something is being taken of it. */
+export function isTaking({ facts, record }: Draft): boolean {
+  const { savepoint, checkpoint } = record.pending
+  return jobOf(facts)?.state === 'RUNNING' && (savepoint !== undefined || checkpoint !== undefined)
+}
+
+function finish({ facts, record, nowMs, events }: Draft, kind: SnapshotKind, pending: PendingSnapshot): void {
+  const { nonce, triggerId } = pending
+  const operation = facts.operations[triggerId]
+  if (operation?.state === 'COMPLETED') {
+    record.nonces[kind] = nonce
+    delete record.pending[kind]
+    delete record.snapshotFailure
+    if (kind === 'savepoint') record.savepoint = { location: operation.location, timeMs: nowMs, nonce, kind: 'MANUAL' }
+    events.push({ type: 'Normal', reason: kind === 'savepoint' ? 'Savepoint' : 'Checkpoint', message: operation.location })
+  } else if (operation?.state === 'FAILED') {
+    record.nonces[kind] = nonce
+    delete record.pending[kind]
+    record.snapshotFailure = { nonce, message: operation.message, timeMs: nowMs }
+    const reason = kind === 'savepoint' ? 'SavepointError' : 'CheckpointError'
+    events.push({ type: 'Warning', reason, message: `nonce ${nonce}: ${operation.message}` })
+  }
+}
