@@ -16,7 +16,9 @@ export function decideDeletion(draft: Draft): Decision {
   const { sinceMs, force } = facts.deletion!
   if (!facts.hasFinalizer) return done()
   const workloads = facts.jobManager !== undefined || facts.taskManager !== undefined || facts.pods.length > 0
-  const leave: Act[] = workloads ? [{ type: 'deleteWorkloads' }, { type: 'removeFinalizer' }] : [{ type: 'removeFinalizer' }]
+  const leave: Act[] = workloads
+    ? [{ type: 'deleteWorkloads' }, { type: 'removeFinalizer' }]
+    : [{ type: 'removeFinalizer' }]
   if (force) {
     events.push({ type: 'Warning', reason: 'CleanupForced', message: `by the annotation ${ANNOTATIONS.forceDelete}` })
     return done(...leave)
@@ -25,8 +27,13 @@ export function decideDeletion(draft: Draft): Decision {
   const settings = operatorSettings(spec ?? { operatorConfiguration: {} })
   const leftMs = sinceMs + settings.deletionTimeoutMs - nowMs
   if (leftMs <= 0 && workloads) {
-    const kept = record.checkpoint === undefined ? '' : `; the newest checkpoint that was seen is ${record.checkpoint.path}`
-    events.push({ type: 'Warning', reason: 'CleanupTimedOut', message: `after ${settings.deletionTimeoutMs} ms${kept}` })
+    const kept =
+      record.checkpoint === undefined ? '' : `; the newest checkpoint that was seen is ${record.checkpoint.path}`
+    events.push({
+      type: 'Warning',
+      reason: 'CleanupTimedOut',
+      message: `after ${settings.deletionTimeoutMs} ms${kept}`,
+    })
     return done(...leave)
   }
   if (record.step !== 'DELETING') {
@@ -45,7 +52,11 @@ export function decideDeletion(draft: Draft): Decision {
     if (operation?.state === 'COMPLETED') savepointTaken(draft, operation.location)
     else {
       const failed = operation?.state === 'FAILED' ? operation.message : undefined
-      wait(draft, failed ? 'SavepointFailed' : 'TakingSavepoint', failed ?? 'a savepoint is taken before the deployment goes')
+      wait(
+        draft,
+        failed ? 'SavepointFailed' : 'TakingSavepoint',
+        failed ?? 'a savepoint is taken before the deployment goes',
+      )
       if (failed !== undefined || operation?.state === 'IN_PROGRESS' || job.state !== 'RUNNING') return done()
       const { drainOnDeletion: drain } = settings
       return done({ type: 'stopWithSavepoint', jobId: job.id, triggerId: record.stop.triggerId, drain })
@@ -64,7 +75,7 @@ export function decideDeletion(draft: Draft): Decision {
   return done({ type: 'removeFinalizer' })
 }
 
-function savepointTaken({ record, nowMs, events }: Draft, location: string): void {
+function savepointTaken({ record, nowMs, events }: Draft, location: string): undefined {
   if (record.savepoint?.location === location) return
   record.savepoint = { location, timeMs: nowMs, kind: 'UPGRADE' }
   events.push({ type: 'Normal', reason: 'Savepoint', message: `before the deployment goes: ${location}` })

@@ -10,7 +10,7 @@ import type { PendingSnapshot } from './record.ts'
 const KINDS = ['savepoint', 'checkpoint'] as const
 export type SnapshotKind = (typeof KINDS)[number]
 
-export function decideSnapshots(draft: Draft, { job: wish }: DeploymentSpec): void {
+export function decideSnapshots(draft: Draft, { job: wish }: DeploymentSpec): undefined {
   const { facts, record, nowMs } = draft
   const job = jobOf(facts)
   for (const kind of KINDS) {
@@ -30,7 +30,7 @@ export function isTaking({ facts, record }: Draft): boolean {
   return jobOf(facts)?.state === 'RUNNING' && (savepoint !== undefined || checkpoint !== undefined)
 }
 
-function finish({ facts, record, nowMs, events }: Draft, kind: SnapshotKind, pending: PendingSnapshot): void {
+function finish({ facts, record, nowMs, events }: Draft, kind: SnapshotKind, pending: PendingSnapshot): undefined {
   const { nonce, triggerId } = pending
   const operation = facts.operations[triggerId]
   if (operation?.state === 'COMPLETED') {
@@ -38,7 +38,11 @@ function finish({ facts, record, nowMs, events }: Draft, kind: SnapshotKind, pen
     delete record.pending[kind]
     delete record.snapshotFailure
     if (kind === 'savepoint') record.savepoint = { location: operation.location, timeMs: nowMs, nonce, kind: 'MANUAL' }
-    events.push({ type: 'Normal', reason: kind === 'savepoint' ? 'Savepoint' : 'Checkpoint', message: operation.location })
+    events.push({
+      type: 'Normal',
+      reason: kind === 'savepoint' ? 'Savepoint' : 'Checkpoint',
+      message: operation.location,
+    })
   } else if (operation?.state === 'FAILED') {
     record.nonces[kind] = nonce
     delete record.pending[kind]

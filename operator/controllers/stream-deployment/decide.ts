@@ -27,7 +27,6 @@ export interface Draft {
   events: EventWish[]
   waiting?: { reason: string; message: string }
   againMs?: number
-  keepRevision?: string
 }
 
 /** A JobManager that does not say anything of a stop is given up after so long. */
@@ -48,7 +47,11 @@ export function decide(facts: Facts, nowMs: number): Decision {
   const target = targetOf(facts)
   if (target === undefined) return derive(draft)
   if (facts.leftovers.length > 0 && draft.record.step === 'CREATED') {
-    wait(draft, 'PredecessorLeaves', `of a deployment of this name that was deleted there are still ${facts.leftovers.join(', ')}`)
+    wait(
+      draft,
+      'PredecessorLeaves',
+      `of a deployment of this name that was deleted there are still ${facts.leftovers.join(', ')}`,
+    )
     draft.againMs = OPERATION_POLL_MS
     return derive(draft)
   }
@@ -79,7 +82,7 @@ export function targetOf({ wanted, kept, record }: Facts): KnownSpec | undefined
 }
 
 /** Takes over what the JobManager says of the job of this generation. */
-function observe(draft: Draft): void {
+function observe(draft: Draft): undefined {
   const { facts, record } = draft
   const job = jobOf(facts)
   if (job === undefined) return
@@ -94,7 +97,7 @@ function observe(draft: Draft): void {
   }
 }
 
-function created(draft: Draft, target: KnownSpec): void {
+function created(draft: Draft, target: KnownSpec): undefined {
   const { facts, record } = draft
   const { job } = target.spec
   if (job?.state === 'suspended') return
@@ -109,10 +112,14 @@ function created(draft: Draft, target: KnownSpec): void {
     return deploy(draft, target, next(record, { from: 'latest', neverEmpty: known.neverEmpty ?? false }))
   }
   const path = job?.initialSavepointPath
-  deploy(draft, target, next(record, path === undefined ? { from: 'latest', neverEmpty: false } : { from: path, neverEmpty: true }))
+  deploy(
+    draft,
+    target,
+    next(record, path === undefined ? { from: 'latest', neverEmpty: false } : { from: path, neverEmpty: true }),
+  )
 }
 
-function deployed(draft: Draft, target: KnownSpec): void {
+function deployed(draft: Draft, target: KnownSpec): undefined {
   const { facts, record, nowMs } = draft
   if (isRefused(draft)) return
   const kept = facts.kept
@@ -125,7 +132,11 @@ function deployed(draft: Draft, target: KnownSpec): void {
     return follow(draft, target)
   }
   if (isTaking(draft)) {
-    return wait(draft, 'SnapshotFirst', 'the savepoint or checkpoint that was asked for is taken before the job is stopped')
+    return wait(
+      draft,
+      'SnapshotFirst',
+      'the savepoint or checkpoint that was asked for is taken before the job is stopped',
+    )
   }
   const { retry } = record
   if (retry !== undefined && retry.revision === target.revision && nowMs < retry.notBeforeMs) {
@@ -137,13 +148,17 @@ function deployed(draft: Draft, target: KnownSpec): void {
 }
 
 /** Takes over an edit that restarts nothing. */
-function follow({ record, facts, events, ...draft }: Draft, target: KnownSpec): void {
+function follow({ record, facts, events, ...draft }: Draft, target: KnownSpec): undefined {
   record.scale = decideScale(wishOf(target), record.scale)
   if (record.revision === target.revision) return
   const before = facts.kept === undefined ? 'NONE' : diff(facts.kept.spec, target.spec).class
   if (before === 'RESCALE') {
     const { parallelism, taskManagers } = record.scale
-    events.push({ type: 'Normal', reason: 'Scaling', message: `to parallelism ${parallelism} on ${taskManagers} TaskManagers` })
+    events.push({
+      type: 'Normal',
+      reason: 'Scaling',
+      message: `to parallelism ${parallelism} on ${taskManagers} TaskManagers`,
+    })
   }
   record.revision = target.revision
 }
@@ -159,12 +174,13 @@ function wishOf({ spec }: KnownSpec): Parameters<typeof decideScale>[0] {
 }
 
 /** Ends the job so that it can go on: by the upgrade mode where that can be done now, never with less state than it asks for. */
-function stop(draft: Draft, target: KnownSpec, why: string): void {
+function stop(draft: Draft, target: KnownSpec, why: string): undefined {
   const { record, facts, nowMs } = draft
   const job = jobOf(facts)
   const { spec } = target
   if (spec.job === undefined) return deploy(draft, target, next(record, { from: 'latest', neverEmpty: false }), why)
-  if (spec.job.upgradeMode === 'stateless') return ended(draft, target, next(record, { from: 'empty', neverEmpty: false }), why)
+  if (spec.job.upgradeMode === 'stateless')
+    return ended(draft, target, next(record, { from: 'empty', neverEmpty: false }), why)
   // Nobody knows of any state of it but what it was to begin with: the same generation tries again.
   if (!record.begun) return ended(draft, target, record.restore!, why)
   if (job !== undefined && hasEnded(job)) return ended(draft, target, afterEnd(record, job), why)
@@ -184,7 +200,11 @@ function stop(draft: Draft, target: KnownSpec, why: string): void {
     return
   }
   if (spec.job.upgradeMode === 'savepoint' && !settings.lastStateFallback) {
-    return wait(draft, 'JobNotRunning', `a savepoint can be taken of a job that runs; it is ${job?.state ?? 'not known to any JobManager'}`)
+    return wait(
+      draft,
+      'JobNotRunning',
+      `a savepoint can be taken of a job that runs; it is ${job?.state ?? 'not known to any JobManager'}`,
+    )
   }
   ended(draft, target, fromLatest(record), why)
 }
@@ -192,7 +212,9 @@ function stop(draft: Draft, target: KnownSpec, why: string): void {
 /** What a job that has ended by itself, or by somebody else, goes on from. */
 function afterEnd(record: Reconciliation, { state, latestSavepoint }: JobView): RestoreDirective {
   const isNewer = latestSavepoint !== undefined && latestSavepoint.time >= (record.checkpoint?.timeMs ?? 0)
-  return state === 'FINISHED' && isNewer ? next(record, { from: latestSavepoint.path, neverEmpty: true }) : fromLatest(record)
+  return state === 'FINISHED' && isNewer
+    ? next(record, { from: latestSavepoint.path, neverEmpty: true })
+    : fromLatest(record)
 }
 
 /** Where no checkpoint is known, the generation stays: its next start goes on from the newest that there is, or from what it began with. */
@@ -207,7 +229,7 @@ function next({ generation }: Reconciliation, restore: Omit<RestoreDirective, 'g
 }
 
 /** The job has ended, or will with the pods of its JobManager. */
-function ended(draft: Draft, target: KnownSpec, restore: RestoreDirective, why: string): void {
+function ended(draft: Draft, target: KnownSpec, restore: RestoreDirective, why: string): undefined {
   const { record } = draft
   if (target.spec.job?.state !== 'suspended') return deploy(draft, target, restore, why)
   delete record.stop
@@ -216,11 +238,10 @@ function ended(draft: Draft, target: KnownSpec, restore: RestoreDirective, why: 
   record.revision = target.revision
   record.restore = restore
   record.pending = {}
-  draft.keepRevision = target.revision
   draft.events.push({ type: 'Normal', reason: 'Suspended', message: `the next start goes on from ${restore.from}` })
 }
 
-function deploy(draft: Draft, target: KnownSpec, restore: RestoreDirective, why?: string): void {
+function deploy(draft: Draft, target: KnownSpec, restore: RestoreDirective, why?: string): undefined {
   const { record, facts } = draft
   const isNew = restore.generation !== record.generation
   if (isNew) {
@@ -239,19 +260,22 @@ function deploy(draft: Draft, target: KnownSpec, restore: RestoreDirective, why?
   record.restore = restore
   record.scale = decideScale(wishOf(target), record.scale)
   record.pending = {}
-  draft.keepRevision = target.revision
   const from = restore.from === 'latest' && !restore.neverEmpty ? 'nothing' : restore.from
-  draft.events.push({ type: 'Normal', reason: 'Submit', message: `generation ${restore.generation}, from ${from}${why ? `; ${why}` : ''}` })
+  draft.events.push({
+    type: 'Normal',
+    reason: 'Submit',
+    message: `generation ${restore.generation}, from ${from}${why ? `; ${why}` : ''}`,
+  })
 }
 
 /** Away from all state that there is, to the savepoint that the spec names. */
-function redeploy(draft: Draft, target: KnownSpec): void {
+function redeploy(draft: Draft, target: KnownSpec): undefined {
   const path = target.spec.job?.initialSavepointPath
   const restore = path === undefined ? { from: 'empty', neverEmpty: false } : { from: path, neverEmpty: true }
   ended(draft, target, next(draft.record, restore), 'savepointRedeployNonce')
 }
 
-function stopping(draft: Draft, target: KnownSpec): void {
+function stopping(draft: Draft, target: KnownSpec): undefined {
   const { record, facts, nowMs, events } = draft
   const { kept } = facts
   if (kept !== undefined && diff(kept.spec, target.spec).class === 'REDEPLOY') return redeploy(draft, target)
@@ -268,14 +292,20 @@ function stopping(draft: Draft, target: KnownSpec): void {
     record.step = 'DEPLOYED'
     delete record.stop
     draft.againMs = waitMs
-    events.push({ type: 'Warning', reason: 'SavepointFailed', message: `the job goes on as it was: ${operation.message}` })
+    events.push({
+      type: 'Warning',
+      reason: 'SavepointFailed',
+      message: `the job goes on as it was: ${operation.message}`,
+    })
     return wait(draft, 'SavepointFailed', operation.message)
   }
   const job = jobOf(facts)
-  if (job?.id === stop.jobId && job.state === 'RUNNING') return wait(draft, 'TakingSavepoint', 'the job stops with a savepoint')
+  if (job?.id === stop.jobId && job.state === 'RUNNING')
+    return wait(draft, 'TakingSavepoint', 'the job stops with a savepoint')
   if (job !== undefined && hasEnded(job)) {
     const { latestSavepoint: taken } = job
-    const isOurs = taken?.triggerId === stop.triggerId || (job.state === 'FINISHED' && (taken?.time ?? 0) >= stop.sinceMs)
+    const isOurs =
+      taken?.triggerId === stop.triggerId || (job.state === 'FINISHED' && (taken?.time ?? 0) >= stop.sinceMs)
     if (isOurs) return behindSavepoint(draft, target, taken!.path)
     return ended(draft, target, afterEnd(record, job), `the job is ${job.state}`)
   }
@@ -285,29 +315,34 @@ function stopping(draft: Draft, target: KnownSpec): void {
   if (nowMs - stop.sinceMs < STOP_SILENCE_MS) {
     return wait(draft, 'JobManagerSilent', 'the job was to stop with a savepoint, of which no JobManager knows')
   }
-  if (operatorSettings(target.spec).lastStateFallback) return ended(draft, target, fromLatest(record), 'no savepoint could be taken')
+  if (operatorSettings(target.spec).lastStateFallback)
+    return ended(draft, target, fromLatest(record), 'no savepoint could be taken')
   record.step = 'DEPLOYED'
   delete record.stop
 }
 
-function behindSavepoint(draft: Draft, target: KnownSpec, location: string): void {
+function behindSavepoint(draft: Draft, target: KnownSpec, location: string): undefined {
   const { record, nowMs } = draft
   record.savepoint = { location, timeMs: nowMs, kind: 'UPGRADE' }
   ended(draft, target, next(record, { from: location, neverEmpty: true }), 'stopped with a savepoint')
 }
 
-function suspended(draft: Draft, target: KnownSpec): void {
+function suspended(draft: Draft, target: KnownSpec): undefined {
   const { record, facts } = draft
   const { kept } = facts
   const redeploys = kept !== undefined && diff(kept.spec, target.spec).class === 'REDEPLOY'
   if (redeploys) return redeploy(draft, target)
   if (target.spec.job?.state !== 'suspended') {
     const stateless = target.spec.job?.upgradeMode === 'stateless'
-    return deploy(draft, target, stateless ? next(record, { from: 'empty', neverEmpty: false }) : record.restore!, 'resumed')
+    return deploy(
+      draft,
+      target,
+      stateless ? next(record, { from: 'empty', neverEmpty: false }) : record.restore!,
+      'resumed',
+    )
   }
   if (record.revision === target.revision) return
   record.revision = target.revision
-  draft.keepRevision = target.revision
 }
 
 /** The job cannot go on from its state with this spec: the one before goes on from it again. */
@@ -327,6 +362,6 @@ function isRefused(draft: Draft): boolean {
   return true
 }
 
-export function wait(draft: Draft, reason: string, message: string): void {
+export function wait(draft: Draft, reason: string, message: string): undefined {
   draft.waiting = { reason, message }
 }

@@ -106,13 +106,15 @@ function podActs(draft: Draft, plan: ClusterPlan): Act[] {
     if (leftMs <= 0) acts.push({ type: 'deletePod', name: pod.name, uid: pod.uid, force: true })
     else draft.againMs = Math.min(draft.againMs ?? leftMs, leftMs)
   }
-  if (record.step !== 'DEPLOYED' || facts.taskManager?.settled !== true) return acts
+  const taskManagers = facts.pods.filter((pod) => pod.component === 'taskmanager' && pod.deletionMs === undefined)
+  if (record.step !== 'DEPLOYED' || facts.taskManager?.settled !== true || taskManagers.length === 0) return acts
   const children = buildChildren(facts.identity, plan)
-  const wanted = children.find(({ kind }) => kind === 'StatefulSet')?.['spec'].template.metadata.annotations[ANNOTATIONS.template]
+  const wanted = children.find(({ kind }) => kind === 'StatefulSet')?.['spec'].template.metadata.annotations[
+    ANNOTATIONS.template
+  ]
   if (facts.taskManager.template !== wanted) return acts
-  for (const pod of facts.pods) {
-    const isOther = pod.component === 'taskmanager' && pod.template !== wanted && pod.deletionMs === undefined
-    if (isOther) acts.push({ type: 'deletePod', name: pod.name, uid: pod.uid, force: false })
+  for (const { name, uid, template } of taskManagers) {
+    if (template !== wanted) acts.push({ type: 'deletePod', name, uid, force: false })
   }
   return acts
 }

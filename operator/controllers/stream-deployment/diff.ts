@@ -53,7 +53,9 @@ export function diff(last: DeploymentSpec, wanted: DeploymentSpec): Difference {
 
 function classOf(path: string, value: unknown): DiffClass {
   if (NONCES.has(path) && value === undefined) return 'NONE'
-  const row = TABLE.find(([prefix]) => path === prefix || path.startsWith(`${prefix}.`) || path.startsWith(`${prefix}[`))
+  const row = TABLE.find(
+    ([prefix]) => path === prefix || path.startsWith(`${prefix}.`) || path.startsWith(`${prefix}[`),
+  )
   return row?.[1] ?? 'RESTART'
 }
 

@@ -1,6 +1,7 @@
 /** What a spec's configuration says to the operator, by keys of Flink's operator (`kubernetes.operator.`) or ours (`tailrace.operator.`). */
-import type { DeploymentSpec } from '../../api/deployment-spec.ts'
+
 import { durationMs } from '../../../runtime/core/duration.ts'
+import type { DeploymentSpec } from '../../api/deployment-spec.ts'
 
 export interface OperatorSettings {
   /** A job that does not run is upgraded from its newest checkpoint, though savepoints are wanted. */
@@ -17,7 +18,9 @@ const CANCEL_TIMEOUT_MS = 60_000
 const SAVEPOINT_TIMEOUT_MS = 600_000
 
 /** Values that cannot be read are as if not given: `validate` has told of them. */
-export function operatorSettings({ operatorConfiguration }: Pick<DeploymentSpec, 'operatorConfiguration'>): OperatorSettings {
+export function operatorSettings({
+  operatorConfiguration,
+}: Pick<DeploymentSpec, 'operatorConfiguration'>): OperatorSettings {
   const text = (key: string) =>
     operatorConfiguration[`tailrace.operator.${key}`] ?? operatorConfiguration[`kubernetes.operator.${key}`]
   const flag = (key: string, standard: boolean) => {
