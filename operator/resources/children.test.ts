@@ -3,9 +3,10 @@
 import { describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import type { PodTemplate } from '../api/deployment-spec.ts'
+import { NAME_LENGTH_MAX } from '../api/stream-deployment.ts'
 import { buildChildren, type ClusterPlan } from './children.ts'
 import { exampleSpec, FRAUD, sessionSpec } from './example.suite.ts'
-import { ANNOTATIONS, childNames, NAME_MAX } from './names.ts'
+import { ANNOTATIONS, childNames } from './names.ts'
 import type { KubeObject } from './objects.ts'
 
 const PLAN: ClusterPlan = {
@@ -151,7 +152,7 @@ describe('buildChildren()', () => {
   })
 
   it('leaves names within 63 characters, with what Kubernetes adds', () => {
-    const names = Object.values(childNames('x'.repeat(NAME_MAX)))
+    const names = Object.values(childNames('x'.repeat(NAME_LENGTH_MAX)))
     expect(Math.max(...names.map((name) => `${name}-0123456789`.length))).toBeLessThanOrEqual(63)
   })
 

@@ -4,13 +4,14 @@
  * What must hold: equal arguments give equal objects; names and selectors never change; each is owned by the deployment, so that the API server removes it with that.
  */
 import type { DeploymentSpec } from '../api/deployment-spec.ts'
+import { STREAM_DEPLOYMENT } from '../api/stream-deployment.ts'
 import { access } from './access.ts'
 import { configurationFiles } from './configuration.ts'
 import { shortHash } from './hash.ts'
 import { ingress } from './ingress.ts'
 import { jobManagerDeployment, restService } from './job-manager.ts'
 import { lease } from './lease.ts'
-import { ANNOTATIONS, API_VERSION, type Identity, KIND, labelsOf } from './names.ts'
+import { ANNOTATIONS, type Identity, labelsOf } from './names.ts'
 import type { KubeObject, OwnerReference } from './objects.ts'
 import type { RestoreDirective } from './restore-directive.ts'
 import { headlessService, taskManagerStatefulSet } from './task-manager.ts'
@@ -72,5 +73,6 @@ function owned(object: KubeObject, identity: Identity): KubeObject {
 }
 
 export function ownerReference({ name, uid }: Identity): OwnerReference {
-  return { apiVersion: API_VERSION, kind: KIND, name, uid, controller: true, blockOwnerDeletion: true }
+  const { apiVersion, kind } = STREAM_DEPLOYMENT
+  return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true }
 }

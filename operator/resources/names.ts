@@ -4,10 +4,6 @@
  * A deployment's name has at most 40 characters: the longest name made of it, `<name>-taskmanager-<10 of a hash>`, is a label's value, which has at most 63.
  */
 
-export const API_VERSION = 'tailrace.dev/v1beta1'
-export const KIND = 'StreamDeployment'
-export const NAME_MAX = 40
-
 /** Held while a job may have to be ended before its deployment goes. */
 export const FINALIZER = 'tailrace.dev/job'
 
@@ -29,8 +25,6 @@ export const ANNOTATIONS = {
 } as const
 
 export const DEPLOYMENT_LABEL = 'tailrace.dev/deployment'
-
-export const MAIN_CONTAINER = 'tailrace'
 
 export const PORTS = { rest: 8081, rpc: 6123, metrics: 9249 } as const
 

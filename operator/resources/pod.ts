@@ -4,19 +4,10 @@
  * What must hold: nothing of parallelism, replicas or restore points is in it, so that pods stay when those change.
  */
 import type { ComponentSpec, Container, DeploymentSpec, PodSpec, PodTemplate } from '../api/deployment-spec.ts'
+import { MAIN_CONTAINER, mergePodTemplates } from '../api/pod-merge.ts'
 import { configurationHash, configurationOf } from './configuration.ts'
 import { shortHash } from './hash.ts'
-import { mergeTemplates } from './merge-by-name.ts'
-import {
-  ANNOTATIONS,
-  type Component,
-  childNames,
-  type Identity,
-  MAIN_CONTAINER,
-  PATHS,
-  selectorOf,
-  USER_ID,
-} from './names.ts'
+import { ANNOTATIONS, type Component, childNames, type Identity, PATHS, selectorOf, USER_ID } from './names.ts'
 
 /** After which a pod of a node that does not answer is given up. */
 const UNREACHABLE_SECONDS = 10
@@ -38,7 +29,7 @@ export function podTemplate(wish: PodWish): PodTemplate {
   const { identity, spec, component, slots, args } = wish
   const { name } = identity
   const own: ComponentSpec = component === 'jobmanager' ? spec.jobManager : spec.taskManager
-  const merged = mergeTemplates(standardTemplate(wish, own), own.podTemplate)
+  const merged = mergePodTemplates({ ...standardTemplate(wish, own) }, { ...own.podTemplate })
   const pod = merged.spec
   const main = pod.containers.find((one) => one.name === MAIN_CONTAINER)!
   const fixed: Container = {
@@ -60,6 +51,7 @@ export function podTemplate(wish: PodWish): PodTemplate {
     spec: {
       ...pod,
       containers: [fixed, ...pod.containers.filter((one) => one.name !== MAIN_CONTAINER)],
+      tolerations: tolerations(pod.tolerations),
       serviceAccountName: spec.serviceAccount ?? childNames(name).access,
     },
   }
@@ -108,18 +100,24 @@ function standardTemplate({ identity, component, container }: PodWish, own: Comp
       fsGroupChangePolicy: 'OnRootMismatch',
       seccompProfile: { type: 'RuntimeDefault' },
     },
-    tolerations: ['not-ready', 'unreachable'].map((taint) => ({
-      key: `node.kubernetes.io/${taint}`,
-      operator: 'Exists',
-      effect: 'NoExecute',
-      tolerationSeconds: UNREACHABLE_SECONDS,
-    })),
     // Only a JobManager asks the API server, and a TaskManager that looks for it.
     automountServiceAccountToken: true,
     enableServiceLinks: false,
     terminationGracePeriodSeconds: component === 'jobmanager' ? 30 : 15,
   }
   return { metadata: {}, spec }
+}
+
+/** The user's, and ours for taints of which theirs say nothing. */
+function tolerations(given: unknown): object[] {
+  const theirs = (given ?? []) as { key?: string }[]
+  const ours = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'].map((key) => ({
+    key,
+    operator: 'Exists',
+    effect: 'NoExecute',
+    tolerationSeconds: UNREACHABLE_SECONDS,
+  }))
+  return [...ours.filter(({ key }) => !theirs.some((one) => one.key === key)), ...theirs]
 }
 
 /** Where the configuration lies when the user's template mounts something of its own in its place. */
