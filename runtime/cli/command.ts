@@ -77,6 +77,16 @@ Examples:
 Exit codes:
   0 it was built   1 it cannot be built or loaded   2 wrong usage`
 
+const OPERATOR_HELP = `
+In a pod it uses the service account, elsewhere KUBECONFIG or ~/.kube/config. Of several operators one leads; the others
+stand by, and lead when it ends.
+
+Environment:
+  POD_NAME and POD_NAMESPACE say who it is; TAILRACE_OPERATOR_LEASE names the Lease.
+
+Exit codes:
+  0 it was told to end   1 it cannot start   2 wrong usage   4 another leads: start it again to stand by`
+
 const CLUSTER_EXIT = `
 Exit codes:
   0 done   1 the cluster does not answer, refuses or could not   2 wrong usage`
@@ -214,6 +224,7 @@ function build(): Command {
       ])
       process.exit(await taskmanager(options, processTerminal(process)))
     })
+  addOperator(program)
   program
     .command('inspect')
     .description('show what is in a checkpoint or savepoint: operators, states, types, sizes')
@@ -258,6 +269,25 @@ function build(): Command {
   addClusterCommands(program)
   addLocalCluster(program)
   return program
+}
+
+function addOperator(program: Command): void {
+  program
+    .command('operator')
+    .description('look after StreamDeployments in Kubernetes')
+    .option('--watch-namespaces <names>', 'namespaces, with commas (default: all of them)')
+    .option('--parallelism <n>', 'resources that are worked on at once (default: 20)')
+    .option('--health-port <port>', 'port of /livez, /healthz and /readyz, or a range (default: 8085)')
+    .option('--metrics-port <port>', 'port of Prometheus metrics, or a range (default: 9249, or the next free one)')
+    .option('--no-leader-election', 'be the only operator')
+    .option('-D <key=value>', 'a configuration value; may be repeated', parseProperty)
+    .option('--config-dir <directory>', CONFIG_DIR)
+    .addHelpText('after', OPERATOR_HELP)
+    .action(async (options: Record<string, unknown>) => {
+      const [{ operator }, { processTerminal }] = await Promise.all([import('./operator.ts'), import('./terminal.ts')])
+      const onReady = (ready: object) => void process.send?.(ready)
+      process.exit(await operator(options, processTerminal(process), onReady))
+    })
 }
 
 function addBuild(program: Command): void {

@@ -4,6 +4,7 @@ import { AVAILABILITY, SCHEDULER } from './options/availability.ts'
 import { CHECKPOINTING, RECOVERY } from './options/checkpointing.ts'
 import { JOB } from './options/job.ts'
 import { NETWORK } from './options/network.ts'
+import { OPERATOR } from './options/operator.ts'
 import { CLUSTER, JOB_MANAGER, SLOTS, TASK_MANAGER } from './options/processes.ts'
 import { METRICS, REST } from './options/rest.ts'
 import { RESTARTS } from './options/restarts.ts'
@@ -28,6 +29,7 @@ export const GROUPS: readonly { title: string; name: string; options: Readonly<R
   { title: 'Scheduling', name: 'SCHEDULER', options: SCHEDULER },
   { title: 'TLS between processes', name: 'INTERNAL_TLS', options: INTERNAL_TLS },
   { title: 'Artifacts', name: 'ARTIFACTS', options: ARTIFACTS },
+  { title: 'The operator', name: 'OPERATOR', options: OPERATOR },
 ]
 
 export const OPTIONS: readonly Option<unknown>[] = GROUPS.flatMap(({ options }) => Object.values(options))

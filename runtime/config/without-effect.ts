@@ -375,7 +375,7 @@ export const WITHOUT_EFFECT: readonly WithoutEffect[] = [
     keys: ['queryable-state.*', 'query.*'],
   },
   {
-    why: 'The operator of Kubernetes comes later, and with it these.',
+    why: 'An option of Flink’s operator that ours does not have, or that belongs into a StreamDeployment.',
     keys: ['kubernetes.operator.*', 'job.autoscaler.*', 'autoscaler.*'],
   },
   {
