@@ -66,6 +66,8 @@ export async function operator(
     return deposed ? EXIT.deposed : EXIT.finished
   } catch (error) {
     const { code, message } = errorToData(error)
+    // Wrong usage, as the command line says it.
+    if (code === 'TR-CONFIG-001') throw error
     log(`${code} ${message}`)
     return EXIT.failed
   }
