@@ -2,6 +2,7 @@
  * Writes crds/ and the reference page of its fields from the schemas in operator/api; crds.test.ts holds both to them.
  *
  *     npm run crds
+ *     npm run crds -- --release     # keeps them as the release's, which later ones must not take anything from
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -27,6 +28,11 @@ function fileName({ spec }: CustomResourceDefinition): string {
   return `${spec.group}_${spec.names.plural}.yaml`
 }
 
+/** Where a definition lies as it was released. */
+export function releasedName(path: string, version: string): string {
+  return path.replace(/^crds\//, 'crds/released/').replace(/\.yaml$/, `@${version}.yaml`)
+}
+
 export const PAGE = 'docs/kubernetes/streamdeployment.md'
 
 if (import.meta.main) {
@@ -34,6 +40,11 @@ if (import.meta.main) {
   for (const [path, content] of Object.entries(crdFiles())) {
     writeFileSync(join(root, path), content)
     console.log(`${path}: ${content.length} bytes`)
+    if (process.argv.includes('--release')) {
+      const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+      mkdirSync(join(root, 'crds/released'), { recursive: true })
+      writeFileSync(join(root, releasedName(path, version)), content)
+    }
   }
   writeFileSync(join(root, PAGE), withFieldTables(readFileSync(join(root, PAGE), 'utf8')))
 }

@@ -39,6 +39,8 @@ export interface Structural {
 
 type Json = Record<string, any>
 
+const TYPES = ['object', 'array', 'string', 'integer', 'number', 'boolean']
+
 /** Taken as they are. */
 const PLAIN = [
   'format',
@@ -76,8 +78,8 @@ function convert(json: Json, path: string): Structural {
   if (json.description !== undefined) out.description = json.description
   const anyValue = json['x-kubernetes-int-or-string'] === true
   if (!anyValue) {
-    if (typeof json.type !== 'string')
-      throw new TypeError(`Cannot make ${path || 'the schema'} structural: it has no one type`)
+    if (!TYPES.includes(json.type))
+      throw new TypeError(`Cannot make ${path || 'the schema'} structural: it has no one type of ${TYPES.join(', ')}`)
     out.type = json.type as Structural['type'] & string
   }
   for (const name of PLAIN) if (json[name] !== undefined) (out as Json)[name] = json[name]
