@@ -1,5 +1,5 @@
 /**
- * Measures line coverage of runtime/ from V8's own counters and fails under LINES_MIN.
+ * Measures line coverage of runtime/ and operator/ from V8's own counters and fails under LINES_MIN.
  *
  * Why not the coverage of vitest: it sees the test process only. Slots are worker threads, operators are loaded as copies
  * (`map.ts?n=3`) and some tests start processes; NODE_V8_COVERAGE makes each of them write what it ran. Here the files of all
@@ -20,7 +20,7 @@ import { runTests } from './run-tests.ts'
 
 export const LINES_MIN = 0.85
 
-const SOURCES = 'runtime/**/*.ts'
+const SOURCES = '{runtime,operator}/**/*.ts'
 const NOT_SOURCES = ['**/*.test.ts', '**/*.suite.ts', '**/*.d.ts', 'runtime/web/**']
 
 /** A file of NODE_V8_COVERAGE, as far as it is read here. */

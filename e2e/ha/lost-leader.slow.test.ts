@@ -1,7 +1,8 @@
 /** JobManagers that are killed, stopped and woken under a job from files to exactly-once files: TaskManagers stay, and the files are what an oracle says. */
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
-import { ApiServer } from '../../runtime/ha/api-server.suite.ts'
+import { ApiServer } from '../../operator/kube/api-server.suite.ts'
+import { RESOURCES } from '../../operator/kube/objects.ts'
 import { seededRandom } from '../chaos/random.ts'
 import { makeScene, type Scene } from '../chaos/scene.ts'
 import { HaCluster, type Process, until } from './cluster.ts'
@@ -112,11 +113,15 @@ it('the same with a Lease of Kubernetes', { timeout: 120_000 }, async () => {
   const taskManagers = ['tm-1', 'tm-2'].map((id) => cluster.taskManager(id))
   const first = cluster.jobManager('jm-a', job)
   await runs(first)
-  expect(server.lease('jobs', 'cluster-1-jobmanager').spec.holderIdentity).toBe('jm-a')
+  expect(server.get(RESOURCES.leases, { namespace: 'jobs', name: 'cluster-1-jobmanager' }).spec.holderIdentity).toBe(
+    'jm-a',
+  )
   const second = cluster.jobManager('jm-b', job)
   await second.says('The leader is "jm-a"')
   first.signal('SIGKILL')
   await finishes(second, taskManagers, 2)
-  expect(server.lease('jobs', 'cluster-1-jobmanager').spec.leaseTransitions).toBe(2)
+  expect(server.get(RESOURCES.leases, { namespace: 'jobs', name: 'cluster-1-jobmanager' }).spec.leaseTransitions).toBe(
+    2,
+  )
   await server.stop()
 })

@@ -1,7 +1,8 @@
 /** The real client of Kubernetes, over its wire, against an API server in memory. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ApiServer } from '../../operator/kube/api-server.suite.ts'
+import { RESOURCES } from '../../operator/kube/objects.ts'
 import { systemClock, systemSchedule } from '../core/clock.ts'
-import { ApiServer } from './api-server.suite.ts'
 import type { Election, Leader, LeaseTiming, LostReason, Term } from './election.ts'
 import { openLeaseClient } from './kubernetes-client.ts'
 import { kubernetesLease } from './kubernetes-lease.ts'
@@ -10,6 +11,7 @@ import { openElection } from './lease-election.ts'
 
 const NAMESPACE = 'jobs'
 const NAME = 'fraud-jobmanager'
+const KEY = { namespace: NAMESPACE, name: NAME }
 /** Faster than in production, but a machine that is busy for a second changes nothing. */
 const TIMING: LeaseTiming = { leaseMs: 2_500, renewDeadlineMs: 2_000, retryMs: 150 }
 
@@ -27,6 +29,13 @@ afterEach(async () => {
   for (const one of opened.splice(0)) await one.close()
   await server.stop()
 })
+
+const stored = () => server.get(RESOURCES.leases, KEY)
+
+/** As the operator does it, or a person. */
+function put(name: string, { metadata, spec }: { metadata?: object; spec: object }): void {
+  server.put(RESOURCES.leases, { metadata: { ...metadata, namespace: NAMESPACE, name }, spec })
+}
 
 function openClient(): Promise<LeaseClient> {
   return openLeaseClient({
@@ -83,7 +92,7 @@ describe('openLeaseClient()', () => {
     const replaced = await client.replace({ ...created!, spec: { ...spec, leaseTransitions: 3 } }, signal())
     expect(replaced?.spec).toEqual({ ...spec, leaseTransitions: 3 })
     expect(await client.replace(created!, signal())).toBeUndefined()
-    expect(server.lease(NAMESPACE, NAME).metadata.labels).toEqual({ 'tailrace.dev/deployment': 'fraud' })
+    expect(stored().metadata.labels).toEqual({ 'tailrace.dev/deployment': 'fraud' })
   })
 
   it('tells what the server refuses, in whose words, and when to come again', async () => {
@@ -123,13 +132,13 @@ describe('openLeaseClient()', () => {
         bookmark: (version) => heard.push(version),
         ended: ({ gone, error }) => heard.push(gone ? 'gone' : (error?.message ?? 'ended')),
       })
-    server.put(NAMESPACE, NAME, { spec: { holderIdentity: 'a' } })
-    server.put(NAMESPACE, 'another', { spec: { holderIdentity: 'x' } })
+    put(NAME, { spec: { holderIdentity: 'a' } })
+    put('another', { spec: { holderIdentity: 'x' } })
     watch(undefined)
     await until(() => server.watches === 1)
-    server.put(NAMESPACE, NAME, { spec: { holderIdentity: 'b' } })
+    put(NAME, { spec: { holderIdentity: 'b' } })
     server.bookmark()
-    server.remove(NAMESPACE, NAME)
+    server.remove(RESOURCES.leases, KEY)
     await until(() => heard.length === 4)
     server.endWatches('peace')
     await until(() => heard.length === 5)
@@ -153,14 +162,14 @@ describe('openLeaseClient()', () => {
 describe('an election by a Lease over HTTP', () => {
   it('takes the Lease that was made beforehand, keeps what else it says, and tells everyone where the leader is', async () => {
     const owner = [{ apiVersion: 'v1', kind: 'Pod', name: 'x', uid: 'y' }]
-    server.put(NAMESPACE, NAME, { metadata: { labels: { app: 'fraud' }, ownerReferences: owner }, spec: {} })
+    put(NAME, { metadata: { labels: { app: 'fraud' }, ownerReferences: owner }, spec: {} })
     const election = await openTestElection()
     const told: (Leader | undefined)[] = []
     election.watch((leader) => told.push(leader))
     const a = campaign(election, 'jobmanager-0', 'start-1')
     await until(() => told.some((leader) => leader?.epoch === 1))
     expect(a.elected.map(({ epoch }) => epoch)).toEqual([1])
-    const lease = server.lease(NAMESPACE, NAME)
+    const lease = stored()
     expect(lease.metadata).toMatchObject({
       labels: { app: 'fraud' },
       ownerReferences: owner,
@@ -172,12 +181,12 @@ describe('an election by a Lease over HTTP', () => {
     expect(told.at(-1)).toEqual(leader)
     // It is renewed.
     const { renewTime } = lease.spec
-    await until(() => server.lease(NAMESPACE, NAME).spec.renewTime > renewTime)
+    await until(() => stored().spec.renewTime > renewTime)
     expect(a.candidacy.term?.isLeaderNow()).toBe(true)
   })
 
   it('elects one of several at once, another when it is released, and the same identity with a new epoch', async () => {
-    server.put(NAMESPACE, NAME, { spec: {} })
+    put(NAME, { spec: {} })
     const elections = await Promise.all(['a', 'b', 'c'].map(openTestElection))
     const all = elections.map((election, i) => ({ election, ...campaign(election, `pod-${i}`) }))
     await until(() => all.some(({ elected }) => elected.length > 0))
@@ -190,7 +199,7 @@ describe('an election by a Lease over HTTP', () => {
     expect(second.elected[0]!.epoch).toBe(2)
     expect(first.lost).toEqual([])
     // Its container is started anew, with the Lease still in its name.
-    const identity = server.lease(NAMESPACE, NAME).spec.holderIdentity
+    const identity = stored().spec.holderIdentity
     const again = campaign(await openTestElection(), identity, 'another-start')
     await until(() => again.elected.length === 1)
     expect(again.elected[0]!.epoch).toBe(3)
@@ -200,7 +209,7 @@ describe('an election by a Lease over HTTP', () => {
   })
 
   it('goes on leading through errors, lost answers and a deleted Lease', async () => {
-    server.put(NAMESPACE, NAME, { spec: {} })
+    put(NAME, { spec: {} })
     const a = campaign(await openTestElection(), 'a')
     await until(() => a.elected.length === 1)
     let faults = 0
@@ -213,24 +222,24 @@ describe('an election by a Lease over HTTP', () => {
         return fault
       }
       await until(() => given)
-      const version = server.lease(NAMESPACE, NAME).metadata.resourceVersion
-      await until(() => server.lease(NAMESPACE, NAME).metadata.resourceVersion > version)
+      const version = stored().metadata.resourceVersion
+      await until(() => stored().metadata.resourceVersion > version)
     }
     expect(faults).toBe(5)
-    server.remove(NAMESPACE, NAME)
-    await until(() => server.lease(NAMESPACE, NAME)?.spec.leaseTransitions === 1)
+    server.remove(RESOURCES.leases, KEY)
+    await until(() => stored()?.spec.leaseTransitions === 1)
     expect(a.lost).toEqual([])
     expect(a.elected).toHaveLength(1)
   })
 
   it('stops by itself when nothing is answered, and another leads once its own watch has seen no renewal', async () => {
-    server.put(NAMESPACE, NAME, { spec: {} })
+    put(NAME, { spec: {} })
     const a = campaign(await openTestElection(), 'a')
     await until(() => a.elected.length === 1)
     const b = campaign(await openTestElection(), 'b')
     await until(() => server.watches === 2)
     // Only b gets through: it creates nothing and replaces what has another's name.
-    const own = () => server.lease(NAMESPACE, NAME).spec.holderIdentity === 'a'
+    const own = () => stored().spec.holderIdentity === 'a'
     let lostFirst = false
     server.fault = ({ verb }) => (verb === 'update' && own() && a.lost.length === 0 ? 'hang' : undefined)
     await until(() => a.lost.length === 1)
@@ -243,7 +252,7 @@ describe('an election by a Lease over HTTP', () => {
   })
 
   it('hears of a change over watches that are cut, silent or too old', async () => {
-    server.put(NAMESPACE, NAME, { spec: {} })
+    put(NAME, { spec: {} })
     const onlooker = await openTestElection()
     const told: (Leader | undefined)[] = []
     onlooker.watch((leader) => told.push(leader))
@@ -254,10 +263,10 @@ describe('an election by a Lease over HTTP', () => {
       server.endWatches(how)
       server.compact()
       epoch++
-      server.put(NAMESPACE, NAME, { spec: { holderIdentity: 'x', leaseDurationSeconds: 60, leaseTransitions: epoch } })
+      put(NAME, { spec: { holderIdentity: 'x', leaseDurationSeconds: 60, leaseTransitions: epoch } })
       await until(() => told.at(-1)?.epoch === epoch)
     }
-    server.put(NAMESPACE, NAME, { spec: { leaseTransitions: epoch } })
+    put(NAME, { spec: { leaseTransitions: epoch } })
     await until(() => told.at(-1) === undefined)
   })
 
