@@ -3,7 +3,7 @@
  *
  * Plain JavaScript without imports of this checkout: it runs by itself, in the image.
  */
-import { existsSync, globSync } from 'node:fs'
+import { globSync } from 'node:fs'
 import { createRequire, flushCompileCache } from 'node:module'
 import { pathToFileURL } from 'node:url'
 
@@ -13,9 +13,7 @@ const commands = globSync(
 )
 // Starts as soon as it is loaded.
 const starts = /\/(main|command|[\w-]+-(thread|worker))\.js$/
-const operator = `${root}/dist/operator/main.js`
-for (const file of [...commands.filter((file) => !starts.test(file)), ...(existsSync(operator) ? [operator] : [])])
-  await import(pathToFileURL(file).href)
+for (const file of commands.filter((file) => !starts.test(file))) await import(pathToFileURL(file).href)
 const { resolve } = createRequire(`${root}/package.json`)
 for (const name of ['@kubernetes/client-node', '@aws-sdk/client-s3', 'kafkajs', 'fastify'])
   await import(pathToFileURL(resolve(name)).href)

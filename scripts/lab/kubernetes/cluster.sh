@@ -347,7 +347,7 @@ component)
 status) for component in $COMPONENTS; do if alive "$component"; then echo "$component runs"; else echo "$component does not run"; fi; done ;;
 _inside) inside ;;
 *)
-  sed -n 2,14p "$0" >&2
+  sed -n 2,13p "$0" >&2
   exit 2
   ;;
 esac
