@@ -79,11 +79,21 @@ export class World {
     return ['--in', stream.in, '--out', stream.out, '--prefix', stream.out]
   }
 
-  /** Installs the chart of this checkout, unless it is there. Returns when its operators are ready. */
-  async operator(): Promise<void> {
+  /** Installs the chart of this checkout, unless it is there. Returns when its operators are ready. @param more of helm */
+  async operator(...more: string[]): Promise<void> {
     const [repository, tag = ''] = this.images.tailrace.split(/:(?=[^/]*$)/)
     const image = ['--set', `image.repository=${repository}`, '--set', `image.tag=${tag}`]
-    const args = ['upgrade', '--install', RELEASE, CHART, '--namespace', RELEASE, '--create-namespace', ...image]
+    const args = [
+      'upgrade',
+      '--install',
+      RELEASE,
+      CHART,
+      '--namespace',
+      RELEASE,
+      '--create-namespace',
+      ...image,
+      ...more,
+    ]
     await must('helm', [...args, '--wait', '--timeout', '120s'])
   }
 
