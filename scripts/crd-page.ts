@@ -1,4 +1,5 @@
 /** The generated part of docs/kubernetes/streamdeployment.md: a row for each field, each rule, and what is left out. */
+import { OPERATOR_SETTINGS } from '../operator/api/configuration.ts'
 import { type CustomResourceDefinition, streamDeploymentDefinition } from '../operator/api/crd.ts'
 import { LEFT_OUT, NARROWER } from '../operator/api/left-out.ts'
 import type { Structural } from '../operator/api/structural.ts'
@@ -74,7 +75,17 @@ export function fieldTables(crd: CustomResourceDefinition = streamDeploymentDefi
     return `| ${kind} | ${what} | ${why} |\n`
   })
   const narrower = Object.entries(NARROWER).map(([path, why]) => `| \`${path}\` | ${why} |\n`)
+  const settings = Object.entries(OPERATOR_SETTINGS).map(
+    ([key, { type, standard, text }]) => `| \`${key}\` | ${type.name} | ${standard} | ${text} |\n`,
+  )
   return `
+## Settings of the operator
+
+Keys of \`configuration\` that the operator reads, behind \`tailrace.operator.\` or \`kubernetes.operator.\`. A change of them restarts nothing.
+
+| key | type | default | |
+|---|---|---|---|
+${settings.join('')}
 ## Fields of spec
 
 ${table(spec)}

@@ -16,13 +16,40 @@ import { type Message, pathOf } from './messages.ts'
 /** Prefixes of keys that the operator reads, and no process. */
 export const OPERATOR_PREFIXES = ['kubernetes.operator.', 'tailrace.operator.']
 
+interface OperatorSetting {
+  type: OptionType<unknown>
+  /** What holds when nobody says. */
+  standard: string
+  text: string
+}
+
 /** What may stand behind one of the prefixes; controllers read them (controllers/stream-deployment/settings.ts). */
-export const OPERATOR_SETTINGS: Readonly<Record<string, OptionType<unknown>>> = {
-  'job.upgrade.last-state-fallback.enabled': boolean,
-  'job.upgrade.last-state.max.allowed.checkpoint.age': duration(),
-  'job.savepoint-on-deletion': boolean,
-  'job.drain-on-savepoint-deletion': boolean,
-  'deletion.timeout': duration(),
+export const OPERATOR_SETTINGS: Readonly<Record<string, OperatorSetting>> = {
+  'job.upgrade.last-state-fallback.enabled': {
+    type: boolean,
+    standard: 'true',
+    text: 'With `upgradeMode: savepoint`, a job that does not run is upgraded from its newest checkpoint instead of waited for.',
+  },
+  'job.upgrade.last-state.max.allowed.checkpoint.age': {
+    type: duration(),
+    standard: '',
+    text: 'With `upgradeMode: last-state`, a savepoint is taken where the newest checkpoint is older.',
+  },
+  'job.savepoint-on-deletion': {
+    type: boolean,
+    standard: 'false',
+    text: 'A deleted StreamDeployment ends with a savepoint.',
+  },
+  'job.drain-on-savepoint-deletion': {
+    type: boolean,
+    standard: 'false',
+    text: 'That savepoint comes behind the end of all input: windows fire, and the job does not go on from it.',
+  },
+  'deletion.timeout': {
+    type: duration(),
+    standard: '1 min, with a savepoint 10 min',
+    text: 'After so long a deleted StreamDeployment is let go, whatever its job does.',
+  },
 }
 
 /** More is no configuration. */
@@ -105,9 +132,9 @@ export function checkConfiguration(
     const value = given.trim()
     const prefix = OPERATOR_PREFIXES.find((one) => key.startsWith(one))
     if (prefix !== undefined) {
-      const type = OPERATOR_SETTINGS[key.slice(prefix.length)]
-      if (type === undefined) warnings.push({ path, text: 'has no effect: the operator has no such setting' })
-      else if (value !== '') parse(type, key, value)
+      const setting = OPERATOR_SETTINGS[key.slice(prefix.length)]
+      if (setting === undefined) warnings.push({ path, text: 'has no effect: the operator has no such setting' })
+      else if (value !== '') parse(setting.type, key, value)
       continue
     }
     const known = lookUp(key)

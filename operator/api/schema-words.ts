@@ -32,6 +32,11 @@ export function text(lengthMax: number, description: string) {
   return z.string().max(lengthMax).describe(description)
 }
 
+/** A text of any length. For status alone: who writes it must never be refused for what a job says. */
+export function anyText(description: string) {
+  return z.string().describe(description)
+}
+
 /** A list whose items are told apart by a field, so that server-side apply merges them one by one. */
 export function listMap<T extends z.ZodType>(item: T, key: string, itemsMax: number, description: string) {
   return z

@@ -1,13 +1,11 @@
 /**
  * The schema of a StreamDeployment's status: what the operator has seen, and what it is in the middle of.
  *
+ * No text here is bounded, as no rule is evaluated on it, and a report must not be refused for its length.
  * It is a log as much as a report: what a step is about to do is written here before it does it, so that an operator that comes after finds its place. Names are those of Flink's operator where the thing is the same.
  */
 import { z } from 'zod'
-import { kept, listMap, moment, nonce, text, texts, whole } from './schema-words.ts'
-
-const PATH = 4096
-const NOTE = 32768
+import { anyText, kept, listMap, moment, nonce, whole } from './schema-words.ts'
 
 export const JOB_STATES = [
   'CREATED',
@@ -51,8 +49,7 @@ export const CONDITION_TYPES = [
 
 const condition = z
   .object({
-    type: text(
-      316,
+    type: anyText(
       'What it is about: Ready, Progressing, Stalled, ConfigValid, JobManagerAvailable, TaskManagersAvailable, CheckpointHealthy, SnapshotSucceeded or Succeeded.',
     ),
     status: z.enum(['True', 'False', 'Unknown']).describe('Whether it is so.'),
@@ -62,7 +59,7 @@ const condition = z
       .max(1024)
       .regex(/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/)
       .describe('Why, in one word that programs may read.'),
-    message: text(NOTE, 'Why, for people.'),
+    message: anyText('Why, for people.'),
     lastTransitionTime: moment('Since when `status` is what it is.'),
     observedGeneration: whole('The generation of the spec that it is about.', { min: 0 }).optional(),
   })
@@ -72,19 +69,19 @@ const triggerType = z.enum(['MANUAL', 'PERIODIC', 'UPGRADE', 'UNKNOWN']).describ
 
 const savepoint = z
   .object({
-    location: text(PATH, 'Where it lies.').optional(),
+    location: anyText('Where it lies.').optional(),
     timeStamp: whole('When it was complete, in milliseconds since 1970.').optional(),
     triggerNonce: nonce('The nonce that asked for it.').optional(),
     triggerType: triggerType.optional(),
     formatType: z.enum(['CANONICAL', 'NATIVE', 'UNKNOWN']).describe('Its format.').optional(),
-    error: text(NOTE, 'Why there is none.').optional(),
+    error: anyText('Why there is none.').optional(),
   })
   .describe('A savepoint, or one that failed.')
 
 const savepointInfo = z
   .object({
     lastSavepoint: savepoint.optional(),
-    triggerId: text(64, 'The savepoint that is being taken; empty when there is none.').optional(),
+    triggerId: anyText('The savepoint that is being taken; empty when there is none.').optional(),
     triggerTimestamp: whole('When it was asked for, in milliseconds since 1970.').optional(),
     triggerNonce: nonce('The nonce that asked for it.').optional(),
     triggerType: triggerType.optional(),
@@ -97,16 +94,16 @@ const checkpointInfo = z
     lastCheckpoint: z
       .object({
         id: whole('Its number.').optional(),
-        location: text(PATH, 'Where it lies.').optional(),
+        location: anyText('Where it lies.').optional(),
         timeStamp: whole('When it was complete, in milliseconds since 1970.').optional(),
         time: moment('When it was complete.').optional(),
         triggerNonce: nonce('The nonce that asked for it.').optional(),
         triggerType: triggerType.optional(),
-        error: text(NOTE, 'Why there is none.').optional(),
+        error: anyText('Why there is none.').optional(),
       })
       .describe('The newest checkpoint that is complete.')
       .optional(),
-    triggerId: text(64, 'The checkpoint that is being taken by nonce; empty when there is none.').optional(),
+    triggerId: anyText('The checkpoint that is being taken by nonce; empty when there is none.').optional(),
     triggerTimestamp: whole('When it was asked for, in milliseconds since 1970.').optional(),
     triggerNonce: nonce('The nonce that asked for it.').optional(),
     triggerType: triggerType.optional(),
@@ -119,14 +116,14 @@ const jobStatus = z
       .enum(JOB_STATES)
       .describe('State of the job, as its JobManager tells it; RECONCILING when it cannot be asked.')
       .optional(),
-    jobId: text(64, 'Its id.').optional(),
-    jobName: text(1024, 'Its name.').optional(),
-    startTime: text(32, 'When it began, in milliseconds since 1970.').optional(),
-    updateTime: text(32, 'When its state was last another, in milliseconds since 1970.').optional(),
+    jobId: anyText('Its id.').optional(),
+    jobName: anyText('Its name.').optional(),
+    startTime: anyText('When it began, in milliseconds since 1970.').optional(),
+    updateTime: anyText('When its state was last another, in milliseconds since 1970.').optional(),
     parallelism: whole('The parallelism that it runs with.', { min: 0 }).optional(),
     restarts: whole('How often it was restarted.', { min: 0 }).optional(),
-    exception: text(NOTE, 'What failed last.').optional(),
-    upgradeSavepointPath: text(PATH, 'What the next start of the job begins with.').optional(),
+    exception: anyText('What failed last.').optional(),
+    upgradeSavepointPath: anyText('What the next start of the job begins with.').optional(),
     savepointInfo: savepointInfo.optional(),
     checkpointInfo: checkpointInfo.optional(),
   })
@@ -151,12 +148,12 @@ export const streamDeploymentStatus = z
       .object({
         replicas: whole('TaskManagers that there are.', { min: 0 }).optional(),
         readyReplicas: whole('TaskManagers that are ready.', { min: 0 }).optional(),
-        labelSelector: text(1024, 'Selects their pods.').optional(),
+        labelSelector: anyText('Selects their pods.').optional(),
       })
       .describe('TaskManagers.')
       .optional(),
-    clusterInfo: texts(4096, 64, 'Of the cluster: version, processor and memory.').optional(),
-    error: text(NOTE, 'What went wrong last; empty when nothing is wrong.').optional(),
+    clusterInfo: z.record(z.string(), z.string()).describe('Of the cluster: version, processor and memory.').optional(),
+    error: anyText('What went wrong last; empty when nothing is wrong.').optional(),
     reconciliation: kept(
       'What the operator has decided and is about to do, written before it does it. For the operator alone: what is in it may change with each version.',
     ).optional(),

@@ -375,8 +375,13 @@ export const WITHOUT_EFFECT: readonly WithoutEffect[] = [
     keys: ['queryable-state.*', 'query.*'],
   },
   {
-    why: 'An option of Flink’s operator that ours does not have, or that belongs into a StreamDeployment.',
-    keys: ['kubernetes.operator.*', 'job.autoscaler.*', 'autoscaler.*'],
+    why: 'An option of Flink’s operator: ours reads some of them in a [StreamDeployment](kubernetes/streamdeployment.md#settings-of-the-operator), and processes read none.',
+    keys: ['kubernetes.operator.*'],
+  },
+  {
+    why: 'There is no autoscaler; one from outside scales a StreamDeployment.',
+    warn: true,
+    keys: ['job.autoscaler.*', 'autoscaler.*'],
   },
   {
     why: 'Pods come from their manifests and not from the process that runs in them.',
