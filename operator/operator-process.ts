@@ -54,6 +54,7 @@ export interface OperatorEnd {
 
 const REPORTING_CONTROLLER = 'tailrace.dev/operator'
 const LEASE_RETRY_MS = 1_000
+const FLUSH_MS = 1_000
 
 /**
  * @example
@@ -235,7 +236,7 @@ export class OperatorProcess implements Health, Measured {
   }
 
   async #stop(reason: string): Promise<void> {
-    const { settings, log } = this.#options
+    const { settings, schedule, log } = this.#options
     const wasLeader = this.isLeader
     this.#role = 'ending'
     log(`Ends: ${reason}`)
@@ -244,7 +245,8 @@ export class OperatorProcess implements Health, Measured {
       await Promise.all(
         this.#controllers.map((one) => one.stop(settings.drainMs).catch(tolerate(`the controller "${one.name}"`))),
       )
-    await this.events.flush()
+    // A server that does not answer must not keep the Lease.
+    await Promise.race([this.events.flush(), new Promise<void>((resolve) => void schedule(FLUSH_MS, resolve))])
     await this.#election?.close().catch(tolerate('the election'))
     for (const reflector of this.reflectors.values()) reflector.stop()
     this.client.close()

@@ -325,7 +325,8 @@ export class ApiServer {
     const isJson = served.contentType.startsWith('application/json-patch')
     const wanted = verb === 'update' ? body : isJson ? jsonPatch(found, body) : mergePatch(found, body)
     if (wanted === undefined) return [422, status(422, 'the patch cannot be applied')]
-    return this.#replace(kind, found, wanted, subresource, managerOf(asked, served), query)
+    const other = verb === 'patch' ? otherObject(kind, found, wanted) : undefined
+    return other ?? this.#replace(kind, found, wanted, subresource, managerOf(asked, served), query)
   }
 
   #create(kind: ApiKind, namespace: string | undefined, body: any, manager: string, query: URLSearchParams): Answer {
@@ -375,9 +376,11 @@ export class ApiServer {
     if (body.apiVersion !== kind.apiVersion || body.kind !== kind.kind)
       return [400, status(400, 'the kind of the object is not that of the path')]
     if (body.metadata?.managedFields?.length > 0) return [400, status(400, 'metadata.managedFields must be nil')]
-    if (found === undefined && (subresource !== undefined || body.metadata?.uid !== undefined))
+    if (found === undefined && body.metadata?.uid !== undefined)
+      return [409, status(409, 'uid mismatch: no existing object was found')]
+    if (found === undefined && subresource !== undefined)
       return [404, status(404, `${kind.plural} "${key.name}" not found`)]
-    const stale = found && staleness(found, body.metadata)
+    const stale = found && (otherObject(kind, found, body) ?? staleness(found, body.metadata))
     if (stale !== undefined) return stale
     const base: KubeObject = found ?? { apiVersion: kind.apiVersion, kind: kind.kind, metadata: { ...key } }
     const { metadata, status: givenStatus, ...rest } = body as KubeObject
@@ -526,6 +529,19 @@ function verbOf(
 
 function managerOf({ query }: ApiRequest, { userAgent }: ServedRequest): string {
   return query.get('fieldManager') ?? (userAgent.split('/')[0] || 'unknown')
+}
+
+/** A patch of another object of the same name: it cannot change the uid. */
+function otherObject(kind: ApiKind, found: KubeObject, wanted: KubeObject): Answer | undefined {
+  const uid = wanted.metadata?.uid
+  if (uid === undefined || uid === found.metadata.uid) return undefined
+  const cause = {
+    reason: 'FieldValueInvalid',
+    field: 'metadata.uid',
+    message: `Invalid value: "${uid}": field is immutable`,
+  }
+  const text = `${kind.kind} "${found.metadata.name}" is invalid: ${cause.field}: ${cause.message}`
+  return [422, { ...status(422, text), details: { causes: [cause] } }]
 }
 
 /** 409 when it is not what the client has read. */

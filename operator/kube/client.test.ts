@@ -302,6 +302,17 @@ describe('when the server does not do as it is asked', () => {
     await expect(asked).rejects.toThrow('enough')
   })
 
+  it('takes what can be no object for what it is, though the server says that it has failed', async () => {
+    for (const message of [
+      'failed to create typed patch object (jobs/fraud; apps/v1, Kind=StatefulSet): .spec.bogus: field not declared in schema',
+      'failed to convert new object (jobs/fraud; apps/v1, Kind=StatefulSet) to proper version: quantities must match',
+    ]) {
+      server.fault = () => ({ status: 500, message })
+      await expect(client.apply(PIPES, pipe())).rejects.toMatchObject({ code: 'TR-KUBE-005' })
+    }
+    expect(observed).toEqual(['apply pipes 500', 'apply pipes 500'])
+  })
+
   it('knows denials and quotas apart', async () => {
     server.fault = () => ({ status: 403, message: 'pods is forbidden: User "x" cannot create resource "pods"' })
     await expect(client.create(PIPES, pipe())).rejects.toMatchObject({ code: 'TR-KUBE-002' })

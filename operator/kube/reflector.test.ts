@@ -169,13 +169,13 @@ describe('Reflector', () => {
     await done
   })
 
-  it('does not storm a server that ends watches at once', async () => {
+  it.each(['peace', 'gone', 'cut'] as const)('does not storm a server that ends watches at once (%s)', async (how) => {
     const { time, server, reflector } = world(9)
     let watches = 0
     server.fault = ({ verb }) => {
       if (verb !== 'watch') return undefined
       watches++
-      time.schedule(30, () => server.endWatches('peace'))
+      time.schedule(30, () => server.endWatches(how))
       return undefined
     }
     const work = async () => {

@@ -45,6 +45,8 @@ const FIRST_WAIT_MS = 200
 const WAIT_MAX_MS = 30_000
 /** A watch that was ended sooner, having told nothing, was no success. */
 const BRIEF_MS = 1_000
+/** And one that was open for so long was one. */
+const LASTING_MS = 10_000
 
 /**
  * @example
@@ -161,8 +163,8 @@ class Feed<T extends KubeObject> {
       if (!this.#isStopped) this.#again(error, () => void this.#list())
       return
     }
+    // Not a success yet: there are servers that list, and then have no version to watch from.
     this.#replace(items)
-    this.#wentWell()
     this.#setSynced()
     this.#watch()
   }
@@ -214,7 +216,8 @@ class Feed<T extends KubeObject> {
   #ended({ gone, error }: { gone?: boolean; error?: Error }): void {
     this.#stopSilence()
     if (this.#isStopped) return
-    const { clock } = this.#options
+    const lastedMs = this.#options.clock.monotonic() - this.#openedMs
+    if (lastedMs >= LASTING_MS) this.#failures = 0
     if (gone) {
       // Not at once, when it comes again and again.
       if (this.#failures === 0) {
@@ -222,8 +225,7 @@ class Feed<T extends KubeObject> {
         void this.#list()
       } else this.#again(undefined, () => void this.#list())
     } else if (error !== undefined) this.#again(error, () => this.#watch())
-    else if (!this.#toldAnything && clock.monotonic() - this.#openedMs < BRIEF_MS)
-      this.#again(undefined, () => this.#watch())
+    else if (!this.#toldAnything && lastedMs < BRIEF_MS) this.#again(undefined, () => this.#watch())
     else {
       this.#wentWell()
       this.#watch()

@@ -40,6 +40,8 @@ export const KUBE = {
   gone: 'TR-KUBE-011',
 } as const satisfies Record<string, ErrorCode>
 
+const UNFIT = /^failed to (create typed patch object|convert new object)/
+
 const WANTED: Record<(typeof KUBE)[keyof typeof KUBE], string> = {
   'TR-KUBE-001': 'an answer',
   'TR-KUBE-002': 'the right to do so',
@@ -106,6 +108,10 @@ function codeOf(status: number, said: KubeStatus): keyof typeof WANTED {
   if (status === 401 || status === 403) return KUBE.denied
   if (status === 404) return KUBE.notFound
   if (status === 410) return KUBE.gone
+  // To a patch that was meant for another object of the same name.
+  if (status === 422 && details?.causes?.some(({ field }) => field === 'metadata.uid')) return KUBE.conflict
+  // What cannot be an object of that kind at all is told as the server's own failure.
+  if (status === 500 && UNFIT.test(message)) return KUBE.invalid
   if (status === 429 || status >= 500) return KUBE.overloaded
   return KUBE.invalid
 }
