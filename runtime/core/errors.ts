@@ -260,6 +260,26 @@ export const ERRORS = {
     retry: false,
     text: 'A job whose values the program takes cannot be run again: another sink has results of its earlier run.',
   },
+  'TR-HA-006': {
+    domain: 'external',
+    retry: false,
+    text: 'A job is promised state to begin with, and there is none.',
+  },
+  'TR-HA-007': {
+    domain: 'external',
+    retry: false,
+    text: 'The newest checkpoint that a job could begin with is older than the one that is wanted.',
+  },
+  'TR-HA-008': {
+    domain: 'user',
+    retry: false,
+    text: 'What a deployment is told by annotations of its Lease cannot be read.',
+  },
+  'TR-HA-009': {
+    domain: 'external',
+    retry: false,
+    text: 'A JobManager is of an older generation of its deployment, and must not begin its job.',
+  },
   'TR-FORMAT-001': {
     domain: 'user',
     retry: false,

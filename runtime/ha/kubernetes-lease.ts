@@ -7,13 +7,14 @@
  * - annotations `tailrace.dev/leader-start` and `tailrace.dev/leader-address`: the rest of the candidate;
  * - `spec.acquireTime`, `spec.renewTime`: for people.
  *
- * Everything else of the object stays as it is. The Lease is made beforehand (by the operator or a manifest); where it is not there and may be created, it is.
+ * Everything else of the object stays as it is; two annotations of others are directives to the leader (directives.ts). The Lease is made beforehand (by the operator or a manifest); where it is not there and may be created, it is.
  */
 import type { Schedule } from '../core/clock.ts'
+import { type Directives, SeenDirectives } from './directives.ts'
 import { type Candidate, LEASE_TIMING } from './election.ts'
 import type { LeaseClient, LeaseObject } from './lease-client.ts'
 import type { LeaseRecord, LeaseStore, StoredLease } from './lease-store.ts'
-import { LeaseWatch } from './lease-watch.ts'
+import { isOlder, LeaseWatch } from './lease-watch.ts'
 
 export const START_ANNOTATION = 'tailrace.dev/leader-start'
 export const ADDRESS_ANNOTATION = 'tailrace.dev/leader-address'
@@ -37,7 +38,7 @@ const POLL_MS = 1_000
  * const client = await openLeaseClient({ namespace: 'jobs', name: 'fraud-jobmanager' })
  * const election = openElection({ store: kubernetesLease({ client, schedule, random, warn }), clock, schedule, random, warn })
  */
-export function kubernetesLease(options: KubernetesLeaseOptions): LeaseStore {
+export function kubernetesLease(options: KubernetesLeaseOptions): LeaseStore & { readonly directives: Directives } {
   return new KubernetesLease(options)
 }
 
@@ -49,18 +50,21 @@ class KubernetesLease implements LeaseStore {
   readonly place: string
   readonly pollMs = POLL_MS
   readonly absentIsNew = false
+  readonly directives: SeenDirectives
   readonly #client: LeaseClient
   readonly #options: KubernetesLeaseOptions
+  /** Of what was seen last. */
+  #seen: string | undefined
 
   constructor(options: KubernetesLeaseOptions) {
     this.place = options.client.place
     this.#client = options.client
     this.#options = options
+    this.directives = new SeenDirectives(this.place)
   }
 
   async read(signal: AbortSignal): Promise<StoredObject | undefined> {
-    const object = await this.#client.get(signal)
-    return object && storedOf(object)
+    return this.#see(await this.#client.get(signal))
   }
 
   async write(
@@ -69,20 +73,30 @@ class KubernetesLease implements LeaseStore {
     signal: AbortSignal,
   ): Promise<StoredObject | undefined> {
     const object = objectOf(record, over?.object)
-    const written = await (over === undefined
-      ? this.#client.create(object, signal)
-      : this.#client.replace(object, signal))
-    return written && storedOf(written)
+    return this.#see(
+      await (over === undefined ? this.#client.create(object, signal) : this.#client.replace(object, signal)),
+    )
   }
 
   watch(changed: (stored: StoredLease | undefined) => void): () => void {
     const options = { silenceMs: LEASE_TIMING.retryMs * 1.5, ...this.#options }
-    const watch = new LeaseWatch(options, (object) => changed(object && storedOf(object)))
+    const watch = new LeaseWatch(options, (object) => changed(this.#see(object)))
     return () => watch.stop()
   }
 
   async close(): Promise<void> {
     this.#client.close()
+  }
+
+  #see(object: LeaseObject | undefined): StoredObject | undefined {
+    if (object === undefined) return undefined
+    const { resourceVersion, annotations } = object.metadata
+    // An answer may come after a newer event.
+    if (!isOlder(resourceVersion, this.#seen)) {
+      this.#seen = resourceVersion
+      this.directives.see(annotations)
+    }
+    return storedOf(object)
   }
 }
 

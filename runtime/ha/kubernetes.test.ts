@@ -78,6 +78,63 @@ const until = (holds: () => unknown) => expect.poll(holds, { timeout: 10_000, in
 const signal = () => AbortSignal.timeout(5_000)
 const fieldsOf = ({ metadata, spec }: LeaseObject) => ({ metadata, spec })
 
+/** As the operator says it: all that it owns, by server-side apply. */
+async function tell(annotations: Record<string, string>): Promise<void> {
+  const path = `/apis/coordination.k8s.io/v1/namespaces/${NAMESPACE}/leases/${NAME}?fieldManager=operator&force=true`
+  const body = JSON.stringify({
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { ...KEY, annotations },
+  })
+  const headers = { 'content-type': 'application/apply-patch+yaml' }
+  const { ok } = await fetch(`${url}${path}`, { method: 'PATCH', headers, body })
+  expect(ok).toBe(true)
+}
+
+describe('what a leader is told by its Lease', () => {
+  it('is known when it is elected, told when it changes, and never written over', async () => {
+    const { random } = Math
+    const client = await openClient()
+    const warn = (text: string) => warnings.push(text)
+    put(NAME, { metadata: { annotations: { other: 'kept' } }, spec: {} })
+    await tell({ 'tailrace.dev/parallelism': '2' })
+    const store = kubernetesLease({ client, schedule: systemSchedule, random, warn })
+    const election = openElection({ store, timing: TIMING, clock: systemClock, schedule: systemSchedule, random, warn })
+    opened.push(election)
+    const { directives } = store
+    const told: unknown[] = []
+    directives.watch((now) => told.push(now))
+    const { elected, lost } = campaign(election, 'a')
+    await until(() => elected.length === 1)
+    expect(directives.current).toEqual({ parallelism: '2', restore: undefined })
+    for (let n = 3; n <= 8; n++) {
+      // At any moment, also between a read of the leader's and its write.
+      await tell({ 'tailrace.dev/parallelism': String(n), 'tailrace.dev/restore': '{}' })
+      await until(() => directives.current.parallelism === String(n))
+      const { renewTime } = stored().spec
+      await until(() => stored().spec.renewTime !== renewTime)
+      expect(stored().metadata.annotations).toMatchObject({
+        'tailrace.dev/parallelism': String(n),
+        'tailrace.dev/restore': '{}',
+        'tailrace.dev/leader-start': 'start-of-a',
+        other: 'kept',
+      })
+    }
+    expect(told).toEqual(
+      [2, 3, 4, 5, 6, 7, 8].map((n) => ({ parallelism: String(n), restore: n === 2 ? undefined : '{}' })),
+    )
+    await election.close()
+    expect(lost).toEqual([])
+    const { metadata, spec } = stored()
+    expect(metadata.annotations).toEqual({
+      'tailrace.dev/parallelism': '8',
+      'tailrace.dev/restore': '{}',
+      other: 'kept',
+    })
+    expect(spec.holderIdentity).toBeUndefined()
+  })
+})
+
 describe('openLeaseClient()', () => {
   it('reads, creates and replaces, and says what was not there or not the same', async () => {
     const client = await openClient()

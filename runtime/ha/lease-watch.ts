@@ -128,7 +128,7 @@ export class LeaseWatch {
 }
 
 /** Versions are numbers that rise, though the API promises that only since lately; others are never older. */
-function isOlder(version: string | undefined, than: string | undefined): boolean {
+export function isOlder(version: string | undefined, than: string | undefined): boolean {
   if (version === undefined || than === undefined) return false
   if (!/^\d+$/.test(version) || !/^\d+$/.test(than)) return false
   return BigInt(version) < BigInt(than)

@@ -6,6 +6,7 @@
  *     added ──▶ ended (dirty: it must not run again, but its checkpoints may still have to be cleaned up) ──▶ cleaned
  */
 import { z } from 'zod'
+import type { GenerationBegin } from '../checkpoint/restore-directive.ts'
 import { TailraceError } from '../core/errors.ts'
 import type { Json } from './tagged-json.ts'
 
@@ -19,6 +20,17 @@ export interface JobOutcome {
   result: Body
 }
 
+/** A savepoint, a checkpoint or a stop that somebody has asked for under an id of their own. */
+export interface OperationEntry {
+  kind: 'checkpoint' | 'savepoint' | 'stop'
+  triggerId: string
+  /** `begun`: nobody knows whether it came to its end, but for a stop whose job has finished. */
+  state: 'begun' | 'done' | 'failed'
+  /** What was taken. */
+  taken?: { checkpointId: number; path: string } | undefined
+  error?: { code: string; message: string } | undefined
+}
+
 export interface JobEntry {
   jobId: string
   /** Which execute() of its program it is, from 0. */
@@ -29,7 +41,14 @@ export interface JobEntry {
   outcome?: JobOutcome | undefined
   /** Nothing of it is left to be cleaned up. */
   cleaned: boolean
+  /** What the newest generation of the deployment has begun with. */
+  begun?: GenerationBegin | undefined
+  /** In the order of their begins; the newest {@link OPERATIONS_MAX}. */
+  operations?: OperationEntry[] | undefined
 }
+
+/** Kept of a job. */
+export const OPERATIONS_MAX = 100
 
 export interface ProgramEntry {
   programId: string
@@ -68,6 +87,14 @@ const body: z.ZodType<Body> = z.union([
 ])
 const status = z.enum(['FINISHED', 'FAILED', 'CANCELED'])
 const jobOutcome = z.object({ status, endedMs: ms, result: body })
+const begun = z.object({ generation: z.int().min(0), from: text, above: z.int().min(0) })
+const operation = z.object({
+  kind: z.enum(['checkpoint', 'savepoint', 'stop']),
+  triggerId: text,
+  state: z.enum(['begun', 'done', 'failed']),
+  taken: z.object({ checkpointId: z.int().min(0), path: text }).optional(),
+  error: z.object({ code: text, message: text }).optional(),
+})
 const job = z.object({
   jobId: text,
   executeIndex: z.int().min(0),
@@ -76,6 +103,8 @@ const job = z.object({
   plan: body,
   outcome: jobOutcome.optional(),
   cleaned: z.boolean(),
+  begun: begun.optional(),
+  operations: z.array(operation).optional(),
 })
 const programOutcome = z.object({ status, endedMs: ms, error: body.nullable() })
 const program = z.object({
@@ -100,6 +129,8 @@ export const ChangeRecord = z.discriminatedUnion('change', [
   z.object({ change: z.literal('jobAdded'), programId: text, job }),
   z.object({ change: z.literal('jobEnded'), jobId: text, outcome: jobOutcome }),
   z.object({ change: z.literal('jobCleaned'), jobId: text }),
+  z.object({ change: z.literal('jobBegun'), jobId: text, begun }),
+  z.object({ change: z.literal('operationChanged'), jobId: text, operation }),
   z.object({ change: z.literal('programEnded'), programId: text, outcome: programOutcome }),
   z.object({ change: z.literal('programForgotten'), programId: text }),
   z.object({ change: z.literal('artifactAdded'), artifact }),
@@ -137,9 +168,19 @@ export function apply(state: RegistryState, change: Change): RegistryState {
     }
     case 'jobEnded':
       return changeJob(state, change.jobId, (one) => ({ ...one, outcome: change.outcome }))
+    case 'jobBegun':
+      return changeJob(state, change.jobId, (one) => ({ ...one, begun: change.begun }))
+    case 'operationChanged':
+      return changeJob(state, change.jobId, (one) => ({ ...one, operations: withOperation(one, change.operation) }))
     case 'jobCleaned':
       return changeJob(state, change.jobId, (one) => ({ ...one, cleaned: true }))
   }
+}
+
+function withOperation({ operations = [] }: JobEntry, operation: OperationEntry): OperationEntry[] {
+  const isSame = ({ kind, triggerId }: OperationEntry) => kind === operation.kind && triggerId === operation.triggerId
+  if (operations.some(isSame)) return operations.map((one) => (isSame(one) ? operation : one))
+  return [...operations, operation].slice(-OPERATIONS_MAX)
 }
 
 export function findJob(state: RegistryState, jobId: string): { program: ProgramEntry; job: JobEntry } | undefined {

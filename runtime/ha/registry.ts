@@ -13,6 +13,7 @@ import { Claims } from '../checkpoint/claims.ts'
 import { Deletions } from '../checkpoint/deletions.ts'
 import type { ObjectStore } from '../checkpoint/object-store.ts'
 import { proveStore } from '../checkpoint/prove-store.ts'
+import type { GenerationBegin } from '../checkpoint/restore-directive.ts'
 import type { Clock } from '../core/clock.ts'
 import { type ErrorData, TailraceError } from '../core/errors.ts'
 import type { Plan } from '../graph/model.ts'
@@ -25,6 +26,7 @@ import {
   filesOf,
   findJob,
   type JobEntry,
+  type OperationEntry,
   type ProgramEntry,
   type RegistryState,
 } from './registry-state.ts'
@@ -64,6 +66,10 @@ export interface JobRegistry {
   /** Before anyone is told how it ended; from then on it is never run again. `result` is what the program's execute() is told (an entry of ProgramReplay.results). */
   endJob(jobId: string, given: { status: EndStatus; result: unknown }): Promise<void>
   cleanJob(jobId: string): Promise<void>
+  /** What a generation of the deployment has begun the job with; before it does. */
+  beginJob(jobId: string, begun: GenerationBegin): Promise<void>
+  /** What was asked for under an id of the asker's, before it begins and when it is done. */
+  keepOperation(jobId: string, operation: OperationEntry): Promise<void>
   endProgram(programId: string, given: { status: EndStatus; error?: ErrorData }): Promise<void>
   /** Deletes a program that has ended, with the results of its jobs. */
   forgetProgram(programId: string): Promise<void>
@@ -256,6 +262,19 @@ class OwnedRegistry implements JobRegistry {
 
   async cleanJob(jobId: string): Promise<void> {
     await this.#change(() => (this.#job(jobId).cleaned ? undefined : { change: 'jobCleaned', jobId }))
+  }
+
+  async beginJob(jobId: string, begun: GenerationBegin): Promise<void> {
+    await this.#change(() =>
+      this.#job(jobId).begun?.generation === begun.generation ? undefined : { change: 'jobBegun', jobId, begun },
+    )
+  }
+
+  async keepOperation(jobId: string, operation: OperationEntry): Promise<void> {
+    await this.#change(() => {
+      this.#job(jobId)
+      return { change: 'operationChanged', jobId, operation }
+    })
   }
 
   async endProgram(programId: string, given: { status: EndStatus; error?: ErrorData }): Promise<void> {

@@ -56,10 +56,10 @@ export class CheckpointCoordinator {
     return this.#state.restorePoint
   }
 
-  /** The job begins from a savepoint, as its own store has nothing. */
-  beginFrom(point: RestorePoint): void {
+  /** The job begins from a savepoint, or with nothing, whatever its own store has. */
+  beginFrom(point: RestorePoint | undefined): void {
     this.#state.restorePoint = point
-    this.#triggers.idsAfter(point.metadata.checkpointId)
+    if (point !== undefined) this.#triggers.idsAfter(point.metadata.checkpointId)
   }
 
   /** An attempt is deployed: all tasks start. `plan` is the job's with the parallelism of this attempt. */
@@ -91,6 +91,11 @@ export class CheckpointCoordinator {
   get holdsEnd(): boolean {
     const { isActive, requests } = this.#state
     return isActive && requests.stop?.drain === true && requests.stop.taken === undefined
+  }
+
+  /** The savepoint behind which the job ends, once that is there. */
+  get stopTaken(): CheckpointResult | undefined {
+    return this.#state.requests.stop?.taken
   }
 
   /** The job has ended, or is about to: nothing is taken any more. */
