@@ -29,6 +29,25 @@ test('GET /metrics, like any path, answers in the text format', async () => {
   }
 })
 
+test('probes tell that the process lives, and whether it can work', async () => {
+  let why: string | undefined
+  const server = await startMetricsServer({ source: source(), port: 0, unready: () => why })
+  try {
+    const ask = async (path: string) => {
+      const response = await fetch(`http://127.0.0.1:${server.port}${path}`)
+      return [response.status, await response.text()]
+    }
+    expect(await ask('/readyz')).toEqual([200, 'ok\n'])
+    why = 'it ends'
+    expect([await ask('/readyz'), await ask('/healthz')]).toEqual([
+      [503, 'it ends\n'],
+      [200, 'ok\n'],
+    ])
+  } finally {
+    await server.close()
+  }
+})
+
 test('a taken port is an error that names it, and a range goes on to the next', async () => {
   const first = await startMetricsServer({ source: source(), port: 0 })
   try {

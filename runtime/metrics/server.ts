@@ -1,5 +1,5 @@
 /**
- * The Prometheus endpoint: GET on any path answers with all metrics, as Flink's reporter does. Lives on the main thread and reads
+ * The Prometheus endpoint: GET on any path answers with all metrics, as Flink's reporter does, but for the probes `/healthz` (the main loop turns) and `/readyz`. Lives on the main thread and reads
  * shared memory only, so a scrape never waits for a slot.
  */
 import { createServer, type Server } from 'node:http'
@@ -15,6 +15,8 @@ export interface MetricsServerOptions extends PrometheusOptions {
   source: MetricsReader
   /** What it tells; all of a cluster unless given. */
   samples?: (source: MetricsReader, host: string) => Iterable<Sample>
+  /** Why the process is not ready to work; undefined: it is, as it always is unless this is given. */
+  unready?: () => string | undefined
   /** A number, 0 for any, or a range such as `9250-9260`. */
   port?: number | string
   /** Address to bind. */
@@ -36,6 +38,7 @@ export interface MetricsServer {
 export async function startMetricsServer({
   source,
   samples = allSamples,
+  unready = () => undefined,
   port = 9249,
   host = '127.0.0.1',
   hostLabel = hostname(),
@@ -44,6 +47,12 @@ export async function startMetricsServer({
   const server = createServer((request, response) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { allow: 'GET, HEAD' }).end()
+      return
+    }
+    const path = request.url?.split('?')[0]
+    if (path === '/healthz' || path === '/readyz') {
+      const why = path === '/readyz' ? unready() : undefined
+      response.writeHead(why === undefined ? 200 : 503, { 'content-type': 'text/plain' }).end(`${why ?? 'ok'}\n`)
       return
     }
     prometheusText(samples(source, hostLabel), options).then(

@@ -111,6 +111,26 @@ it.each<[string, Record<string, string>, string, string]>([
   await process.stop('the test ends')
 })
 
+it('a TaskManager is ready while it is registered', async () => {
+  const { address } = await leader(() => ({ outcome: 'registered', adopted: [], number: 1 }))
+  const cut = Promise.withResolvers<void>()
+  let dialled = 0
+  const dial: Dial = async (...to) => {
+    if (++dialled > 1) throw new TailraceError('TR-RPC-001', 'Cannot connect')
+    const socket = await tcpDial()(...to)
+    void cut.promise.then(() => socket.end())
+    return socket
+  }
+  const process = start({}, async () => address, { dial })
+  const until = (why: string | undefined) => expect.poll(() => process.unready, { timeout: 10_000 }).toBe(why)
+  expect(process.unready).toBe('it is not registered with a JobManager')
+  await until(undefined)
+  cut.resolve()
+  await until('it is not registered with a JobManager')
+  await process.stop('the test ends')
+  expect(process.unready).toBe('it ends')
+})
+
 it('a TaskManager that was refused pauses for refused-registration-delay', async () => {
   let asked = 0
   const { address } = await leader(() => {

@@ -112,6 +112,7 @@ export class TaskManagerProcess {
   /** Rejects when another leads than the one that is registered with, or tried. */
   #turn: PromiseWithResolvers<never> = Promise.withResolvers()
   #stopped = false
+  #registered = false
 
   private constructor(options: TaskManagerProcessOptions) {
     const { configuration, clock = systemClock, schedule = systemSchedule } = options
@@ -151,6 +152,12 @@ export class TaskManagerProcess {
     process.#sweepCopies()
     void process.#serve()
     return process
+  }
+
+  /** Why it cannot serve a job now; undefined: it can. */
+  get unready(): string | undefined {
+    if (this.#stopped) return 'it ends'
+    return this.#registered ? undefined : 'it is not registered with a JobManager'
   }
 
   /** Ends slots and connection. */
@@ -350,6 +357,7 @@ export class TaskManagerProcess {
         }),
     })
     this.#session = { session, stores, peer }
+    this.#registered = true
     log(`Registered with the JobManager at ${address.host}:${address.port}, ${slots} slots`)
     return this.#watch(peer, session)
   }
@@ -367,6 +375,7 @@ export class TaskManagerProcess {
     }
     tell()
     peer.onLost((error) => {
+      this.#registered = false
       stopTimer()
       lost.resolve(error)
     })

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { startStandbyRest } from './standby.ts'
 
-it('a JobManager that stands by answers everything with 503 and who leads', async () => {
+it('a JobManager that stands by answers everything but its liveness with 503 and who leads', async () => {
   let leader: string | undefined
   const rest = await startStandbyRest({ port: 0, host: '127.0.0.1', leader: () => leader })
   const ask = async (path: string, method = 'GET') => {
@@ -18,6 +18,8 @@ it('a JobManager that stands by answers everything with 503 and who leads', asyn
   leader = '"jm-a" at 10.0.0.7:6123'
   const { body } = await ask('/jars/x/run', 'POST')
   expect(body.errors[0]).toContain('"jm-a" at 10.0.0.7:6123 leads')
+  expect(await ask('/healthz')).toEqual({ status: 200, again: null, body: { status: 'ok' } })
+  expect((await ask('/readyz')).status).toBe(503)
   await rest.close()
   await expect(ask('/jobs')).rejects.toThrow()
 })

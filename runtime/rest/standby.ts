@@ -1,5 +1,5 @@
 /**
- * REST of a JobManager that does not lead: every request is answered with 503 and who leads, as far as is known. Flink's standbys do the same while nobody leads, and pass requests on
+ * REST of a JobManager that does not lead: it is alive (`/healthz`), and every other request, `/readyz` too, is answered with 503 and who leads, as far as is known. Flink's standbys do the same while nobody leads, and pass requests on
  * to the leader otherwise; here whoever asks goes there.
  */
 import { createServer } from 'node:http'
@@ -25,6 +25,10 @@ const RETRY_SECONDS = '1'
 export async function startStandbyRest({ port, host, leader }: StandbyOptions): Promise<StandbyRest> {
   const server = createServer((request, response) => {
     request.resume()
+    if (request.url === '/healthz') {
+      response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' }).end('{"status":"ok"}')
+      return
+    }
     const who = leader()
     const found = who === undefined ? 'nobody leads yet' : `${who} leads`
     const text = `Cannot answer ${request.method} ${request.url}: this JobManager stands by, ${found}; wanted is the leader`
