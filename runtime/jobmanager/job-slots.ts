@@ -12,7 +12,7 @@ import type { FromSlot } from '../rpc/slot-messages.ts'
 import type { Parallelism } from './scheduler/decide-parallelism.ts'
 import { decidePlaces, type LocalBytes, wishedPlaces } from './scheduler/decide-places.ts'
 import type { Placement } from './scheduler/settings.ts'
-import { keepSlots, type SlotChoice, spreadTasks } from './slot-choice.ts'
+import { keepLowest, keepSlots, type SlotChoice, spreadTasks } from './slot-choice.ts'
 import type { SlotLease } from './slot-pool.ts'
 
 export interface JobSlotsOptions {
@@ -82,7 +82,10 @@ export class JobSlots {
     const { placement } = this.#options
     this.#plan = deployed
     const local = this.#options.localBytes(deployed)
-    if (local.some(({ size }) => size > 0)) return this.#takeNear(tasks.length, local)
+    if (local.some(({ size }) => size > 0)) {
+      this.#leaveHighest(tasks.length)
+      return this.#takeNear(tasks.length, local)
+    }
     if (this.#leases.length !== tasks.length) {
       const held = this.#held()
       const kept = keepSlots(held.map(placeOf), tasks.length, placement.choice)
@@ -93,6 +96,15 @@ export class JobSlots {
     const leases = this.#leases as SlotLease[]
     if (placement.spreadTasks) this.#number(spreadTasks(leases.map(placeOf), tasks).map((i) => leases[i]))
     return this.#leases as SlotLease[]
+  }
+
+  /** What a set of TaskManagers with ordinals is to let go matters more than where state is. */
+  #leaveHighest(count: number): void {
+    const held = this.#held()
+    const kept = held.length > count ? keepLowest(held.map(placeOf), count) : undefined
+    if (kept === undefined) return
+    for (const [i, lease] of held.entries()) if (!kept.includes(i)) lease.release(false)
+    this.#number(kept.map((i) => held[i]))
   }
 
   /** Each index gets the lease that is best for its state. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { chooseSlots, keepSlots, type SlotChoice, spreadTasks, wishedSlots } from './slot-choice.ts'
+import { chooseSlots, keepLowest, keepSlots, type SlotChoice, spreadTasks, wishedSlots } from './slot-choice.ts'
 
 const slots = (...taskManagers: string[]) =>
   taskManagers.map((taskManager, index) => ({ index, ready: true, taskManager }))
@@ -83,4 +83,25 @@ it('tasks are dealt out so that TaskManagers have as many, each slot serving onc
       expect(numbers.toSorted((a, b) => a - b)).toEqual([...given.keys()])
     }),
   )
+})
+
+describe('TaskManagers with ordinals', () => {
+  it('serve from the lowest on, in whatever order they have registered', () => {
+    const free = slots('tm-10', 'tm-2', 'tm-0')
+    const uses = new Map(['tm-10', 'tm-2', 'tm-0'].map((id) => [id, use(1)]))
+    for (const choice of ['in order', 'few', 'even'] as const)
+      expect(chosen(free, 2, choice, uses)).toEqual(['tm-2', 'tm-0'])
+  })
+
+  it('are left from the highest on when a job shrinks', () => {
+    const held = ['tm-2', 'tm-0', 'tm-1', 'tm-2', 'tm-0', 'tm-1']
+    for (const choice of ['in order', 'few', 'even'] as const) expect(keepSlots(held, 4, choice)).toEqual([1, 2, 4, 5])
+    expect(keepLowest(held, 1)).toEqual([1])
+  })
+
+  it('are told from others by their names', () => {
+    expect(keepLowest(['tm-1', 'tm'], 1)).toBeUndefined()
+    expect(keepLowest(['a-1', 'b-0'], 1)).toBeUndefined()
+    expect(keepLowest(['host-04729316', 'host-00000000'], 1)).toBeUndefined()
+  })
 })

@@ -6,6 +6,9 @@
  * | in order | of TaskManagers as they registered, those whose threads are ready first |
  * | few | of as few TaskManagers as can be, first those that the job is on |
  * | even | of the TaskManager that is used the least, one after the other |
+ *
+ * Where TaskManagers have ordinals, as pods of a StatefulSet do (`fraud-taskmanager-2`), lower ones come first among what is equal; and a job that shrinks leaves the highest ones, whatever the choice, as those are
+ * what such a set can let go.
  */
 export type SlotChoice = 'in order' | 'few' | 'even'
 
@@ -13,6 +16,8 @@ export interface Choosable {
   readonly index: number
   readonly ready: boolean
   readonly taskManager: string
+  /** It has the program of the job that asks. */
+  readonly loaded?: string | undefined
 }
 
 /** How a TaskManager's slots are used. */
@@ -34,7 +39,11 @@ export function chooseSlots<T extends Choosable>(
   choice: SlotChoice,
   uses: ReadonlyMap<string, SlotUse>,
 ): T[] {
-  const ready = [...free.filter((slot) => slot.ready), ...free.filter((slot) => !slot.ready)]
+  const isLoaded = ({ loaded }: T) => Number(loaded !== undefined)
+  const inOrder = free.toSorted(
+    (a, b) => isLoaded(b) - isLoaded(a) || ordinalOf(a.taskManager) - ordinalOf(b.taskManager),
+  )
+  const ready = [...inOrder.filter((slot) => slot.ready), ...inOrder.filter((slot) => !slot.ready)]
   const chosen = choice === 'in order' ? ready : byTaskManager(ready, count, choice, uses)
   return chosen.slice(0, count).toSorted((a, b) => a.index - b.index)
 }
@@ -60,7 +69,7 @@ function byTaskManager<T extends Choosable>(
     slots,
     use: uses.get(taskManager)!,
   }))
-  // What is equal stays in the order of registration.
+  // What is equal stays in the order of ordinals, or of registration.
   if (choice === 'few')
     return groups
       .toSorted((a, b) => b.use.own - a.use.own || b.slots.length - a.slots.length)
@@ -81,10 +90,34 @@ function byTaskManager<T extends Choosable>(
 
 /** Which of its slots a job keeps that needs fewer, by the TaskManagers that they are on. Gives indexes into `held`, rising. */
 export function keepSlots(held: readonly string[], count: number, choice: SlotChoice): number[] {
+  const lowest = keepLowest(held, count)
+  if (lowest !== undefined) return lowest
   const slots = held.map((taskManager, index) => ({ index, ready: true, taskManager }))
   const uses = new Map(held.map((taskManager) => [taskManager, { total: 1, busy: 0, own: 0 }]))
   return chooseSlots(slots, count, choice, uses).map(({ index }) => index)
 }
+
+/** Those of the lowest ordinals; undefined: not all TaskManagers have one. Gives indexes into `held`, rising. */
+export function keepLowest(held: readonly string[], count: number): number[] | undefined {
+  const ordinals = held.map(ordinalOf)
+  if (ordinals.includes(NO_ORDINAL) || new Set(held.map(setOf)).size > 1) return undefined
+  return [...held.keys()]
+    .sort((a, b) => ordinals[a]! - ordinals[b]! || a - b)
+    .slice(0, count)
+    .sort((a, b) => a - b)
+}
+
+const ORDINAL = /-(0|[1-9]\d{0,4})$/
+
+/** Behind all that have one. */
+const NO_ORDINAL = Number.MAX_SAFE_INTEGER
+
+function ordinalOf(taskManager: string): number {
+  const [, ordinal] = ORDINAL.exec(taskManager) ?? []
+  return ordinal === undefined ? NO_ORDINAL : Number(ordinal)
+}
+
+const setOf = (taskManager: string): string => taskManager.replace(ORDINAL, '')
 
 /**
  * Deals slots out so that each TaskManager gets about as many tasks: which of the slots serves number i, `tasks[i]` being how many tasks that one has.

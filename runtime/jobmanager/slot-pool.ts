@@ -136,7 +136,7 @@ export class SlotPool {
       for (const slot of all) if (!free.includes(slot)) slot.renew()
       return undefined
     }
-    // What is loaded would serve nobody else.
+    // What is loaded would serve nobody else: it comes first.
     free.sort((a, b) => Number(b.loaded !== undefined) - Number(a.loaded !== undefined))
     const near = wishedSlots(free, wished.slice(0, count))
     const others = free.filter((slot) => !near.includes(slot))
