@@ -9,6 +9,7 @@
  */
 import type { Artifact } from '../artifacts/fetch-artifact.ts'
 import { ConfigValues } from '../config/option.ts'
+import { JOB } from '../config/options/job.ts'
 import { CLUSTER, JOB_MANAGER } from '../config/options/processes.ts'
 import { systemSchedule } from '../core/clock.ts'
 import { errorToData } from '../core/errors.ts'
@@ -19,6 +20,7 @@ import type { JobManager } from '../processes/jobmanager-process.ts'
 import { programAhead } from '../processes/program-ahead.ts'
 import { ShippedArtifacts } from '../processes/shipped-artifacts.ts'
 import { shutdown } from '../processes/shutdown.ts'
+import { ToldDeployment } from '../processes/told-deployment.ts'
 import { internalTls } from '../rpc/tls/internal-tls.ts'
 import type { JobSummary } from '../rpc/views.ts'
 import { tcpListen } from '../rpc/wire/tcp.ts'
@@ -66,12 +68,13 @@ export async function jobmanager(
   terminal: Terminal,
   onReady: (ready: JobManagerReady) => void = () => {},
 ): Promise<number> {
-  const { log, logs, print } = openProcessLog('jobmanager', flags.logDir, terminal)
+  const { log, logs, print, configure } = openProcessLog('jobmanager', flags.logDir, terminal)
   const config = await commandConfiguration(flags, {
     environment: process.env,
     cwd: terminal.cwd,
     error: (text) => terminal.error(text),
   })
+  configure(config)
   useTemporaryDirectory(config, process.env, terminal.cwd)
   const settings = resolveSettings({ ...flags, web: true, config })
   const takeThread = job === undefined ? undefined : programAhead(settings.options)
@@ -135,10 +138,18 @@ export async function jobmanager(
   })
   let servers: Servers | undefined
   /** `execution.shutdown-on-application-finish: false`: it is shown until somebody ends the cluster. */
-  const lingers = async (status: JobEndStatus): Promise<void> => {
-    if (read.get(CLUSTER.shutdownWithApplication)) return
+  const lingers = async (status: JobEndStatus): Promise<'signal' | 'shutdown'> => {
+    if (read.get(CLUSTER.shutdownWithApplication)) return 'shutdown'
     log(`The cluster stays, with what was ${status} (${CLUSTER.shutdownWithApplication.key})`)
-    await signal.promise
+    return signal.promise
+  }
+  /** The application has ended. TaskManagers end with it, but for those that the next leader goes on with. */
+  const ends = async (status: JobEndStatus): Promise<number> => {
+    const why = await lingers(status)
+    if (why === 'signal' && candidacy.availability !== undefined) return leave(EXIT.finished)
+    await close('the cluster', cluster.stop({ shutdown: `the application has ended: ${status}` }))
+    await opened?.artifact?.release()
+    return leave(EXIT_OF[status])
   }
   const serve = async (more: ServersOptions = {}) => {
     servers = await startServers(
@@ -166,16 +177,19 @@ export async function jobmanager(
     // A port that is taken is told before anything runs. One that stood by has it already.
     if (candidacy.availability === undefined) await serve()
     await cluster.cleanUp()
-    const before = await endOfEarlierRun(cluster, candidacy)
+    const told = toldDeployment(cluster, candidacy, read.get(JOB.deploymentGeneration), log)
+    const restore = await Promise.race([told?.restore(), signal.promise])
+    if (typeof restore === 'string') return await leave(EXIT.finished)
+    const before = await endOfEarlierRun(cluster, candidacy, restore?.generation)
     if (before !== undefined) {
       log(`The application has ended under an earlier leader: ${before}`)
-      await lingers(before)
-      await close('the cluster', cluster.stop({ shutdown: `the application has ended: ${before}` }))
-      return await leave(EXIT_OF[before])
+      if (servers === undefined && !read.get(CLUSTER.shutdownWithApplication)) await serve()
+      return await ends(before)
     }
     const { program, artifact } = opened
     if (artifact !== undefined) program.artifact = shipped.add(artifact).ref
-    const session = await cluster.runKept(APPLICATION, program)
+    told?.followParallelism()
+    const session = await cluster.runKept(APPLICATION, program, { restore })
     if (servers === undefined) {
       await Promise.race([runs(cluster.dispatcher), session.ended])
       await serve()
@@ -189,10 +203,7 @@ export async function jobmanager(
     }
     const { status, error } = end
     log(`The application has ended: ${status}${error === undefined ? '' : ` ${error.code} ${error.message}`}`)
-    await lingers(status)
-    await close('the cluster', cluster.stop({ shutdown: `the application has ended: ${status}` }))
-    await artifact?.release()
-    return await leave(EXIT_OF[status])
+    return await ends(status)
   } catch (error) {
     const { code, message } = errorToData(error)
     log(`${code} ${message}`)
@@ -230,12 +241,34 @@ async function sessionPrograms(
   return new SessionPrograms({ cluster, shipped, artifacts, historyMax, log })
 }
 
-/** How the application has ended under a leader that this process followed; undefined: it is to run. */
-async function endOfEarlierRun(cluster: JobManager, { endedBefore }: Candidacy): Promise<JobEndStatus | undefined> {
+/** undefined: nobody tells the leader anything. */
+function toldDeployment(
+  { dispatcher }: JobManager,
+  { availability }: Candidacy,
+  generation: number | undefined,
+  log: (text: string) => void,
+): ToldDeployment | undefined {
+  const directives = availability?.directives
+  if (directives === undefined) return undefined
+  const setParallelism = (parallelism: number | undefined) => dispatcher.directParallelism(parallelism)
+  return new ToldDeployment({ directives, generation, setParallelism, log })
+}
+
+/**
+ * How the application has ended under a leader that this process followed, or in the generation of its deployment that it is told to run; undefined: it is to run.
+ */
+async function endOfEarlierRun(
+  cluster: JobManager,
+  { endedBefore }: Candidacy,
+  generation: number | undefined,
+): Promise<JobEndStatus | undefined> {
   const { programs } = cluster
   const entry = programs?.find(APPLICATION)
   if (programs === undefined || entry?.outcome === undefined) return undefined
-  if (entry.submittedMs === endedBefore) {
+  const begun = entry.jobs.flatMap((job) => job.begun?.generation ?? [])
+  // Whoever deploys it anew says so by a newer one; a process that is only started again does not.
+  if (generation !== undefined && begun.length > 0 && Math.max(...begun) >= generation) return entry.outcome.status
+  if (entry.submittedMs === endedBefore || begun.length > 0 || generation !== undefined) {
     await programs.forget(APPLICATION)
     return undefined
   }

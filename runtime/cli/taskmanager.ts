@@ -23,12 +23,13 @@ export interface TaskManagerFlags extends ConfigurationFlags {
 }
 
 export async function taskmanager(flags: TaskManagerFlags, terminal: Terminal): Promise<number> {
-  const { log, logs } = openProcessLog('taskmanager', flags.logDir, terminal)
+  const { log, logs, configure } = openProcessLog('taskmanager', flags.logDir, terminal)
   const configuration = await commandConfiguration(flags, {
     environment: process.env,
     cwd: terminal.cwd,
     error: (text) => terminal.error(text),
   })
+  configure(configuration)
   useTemporaryDirectory(configuration, process.env, terminal.cwd)
   const localDisk = await openLocalDisk({
     configuration,
@@ -80,6 +81,7 @@ async function serveMetrics(
     const source = taskManager.metricsReader()
     const server = await startMetricsServer({
       source,
+      unready: () => taskManager.unready,
       samples: (reader) => ownSamples(reader, { host: taskManager.host, tm_id: taskManager.id }),
       port: flag ?? read.get(METRICS.port),
       host: read.get(TASK_MANAGER.bindHost),

@@ -12,6 +12,7 @@ import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
 import type {
   CheckpointView,
   Cluster,
+  ClusterChanges,
   ClusterView,
   JobCheckpointsView,
   JobSummary,
@@ -26,9 +27,11 @@ import type {
   TaskManagerView,
 } from '../rpc/views.ts'
 import type { JobTimeouts } from './attempt.ts'
+import { Changes, type Versioned } from './changes.ts'
+import { jobChanges, slotChanges } from './cluster-changes.ts'
 import { type EndedJob, endedCheckpoints, endedRequirements, endedSummary, endedView } from './ended-job.ts'
 import { type JobEnd, JobMaster, type JobOptions } from './job-master.ts'
-import { Operations } from './operations.ts'
+import { type KeptOperations, Operations } from './operations.ts'
 import type { SlotPool } from './slot-pool.ts'
 import type { TaskManagers } from './task-managers.ts'
 
@@ -59,6 +62,8 @@ export interface DispatcherOptions {
   disposeSavepoint?(path: string): Promise<void>
   /** `rest.async.store-duration`: how long the result of an operation is kept. */
   operationKeptMs?: number
+  /** What outlives this JobManager of operations. */
+  keptOperations?: KeptOperations | undefined
 }
 
 export interface Submission {
@@ -67,6 +72,8 @@ export interface Submission {
   jobId?: string | undefined
   /** An earlier leader has begun it. */
   isRunAgain?: boolean
+  /** How it begins, where it is told from outside. */
+  beginning?: JobOptions['beginning']
   /** Its outcome is certain, and nothing of it is cleaned up or told before this resolves. */
   beforeEnd?: JobOptions['beforeEnd']
   program: ProgramRef
@@ -85,17 +92,33 @@ export class Dispatcher implements Cluster {
   /** That ended under earlier leaders; the oldest end first. */
   readonly #earlier = new Map<string, EndedJob>()
   readonly #operations: Operations
+  readonly #changes: Changes<ClusterChanges>
+  /** That the deployment is told to have. */
+  #parallelism: number | undefined
 
   constructor(options: DispatcherOptions) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#startTime = this.#clock.now()
+    this.#changes = new Changes({
+      view: () => this.#changesView(),
+      schedule: options.schedule ?? scheduleByTimer,
+      firstVersion: this.#startTime,
+    })
     options.pool.onChange(() => {
+      this.#changes.touch()
       for (const job of this.#jobs.values()) job.resourcesChanged()
     })
     const keptMs = options.operationKeptMs
     const kept = keptMs === undefined ? {} : { keptMs }
-    this.#operations = new Operations({ clock: this.#clock, newTriggerId: () => options.newJobId(), ...kept })
+    const onEnd = () => this.#changes.touch()
+    this.#operations = new Operations({
+      clock: this.#clock,
+      newTriggerId: () => options.newJobId(),
+      onEnd,
+      kept: options.keptOperations,
+      ...kept,
+    })
   }
 
   /** Makes a job of a plan, with slots; `schedule()` starts it. Throws TR-CLUSTER-001 when there are too few, TR-CHECKPOINT-006 for its settings. */
@@ -106,6 +129,7 @@ export class Dispatcher implements Cluster {
     toProgram,
     onEnd,
     beforeEnd,
+    beginning,
     isRunAgain = false,
     jobId = this.newJobId(),
   }: Submission): JobMaster {
@@ -141,10 +165,20 @@ export class Dispatcher implements Cluster {
       openStorage: this.#options.openStorage,
       warn: (text) => this.#options.onPrint?.('stderr', `${text}\n`),
       ...(this.#options.log === undefined ? {} : { log: this.#options.log }),
-      beforeEnd,
+      beforeEnd:
+        beforeEnd &&
+        (async (end) => {
+          const { stopTaken } = job
+          if (stopTaken !== undefined) await this.#operations.stops(jobId, stopTaken)
+          await beforeEnd(end)
+        }),
+      beginning,
+      parallelism: this.#parallelism,
       isRunAgain,
+      onChange: () => this.#changes.touch(),
       onEnd: (end) => {
         this.#remember(jobId)
+        this.#changes.touch()
         this.#options.taskManagers?.jobEnded?.(jobId)
         onEnd(job, end)
       },
@@ -159,12 +193,32 @@ export class Dispatcher implements Cluster {
     return job
   }
 
+  /** Jobs have this parallelism from now on, and those that run are rescaled; undefined: what their programs say, and what runs stays. */
+  directParallelism(parallelism: number | undefined): void {
+    this.#parallelism = parallelism
+    if (parallelism !== undefined) for (const job of this.#jobs.values()) job.directParallelism(parallelism)
+  }
+
   newJobId(): string {
     return this.#options.newJobId()
   }
 
   job(jobId: string): JobMaster | undefined {
     return this.#jobs.get(jobId)
+  }
+
+  changes(
+    since: number | undefined,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<Versioned<ClusterChanges> | undefined> {
+    return this.#changes.next(since, waitMs, signal)
+  }
+
+  #changesView(): ClusterChanges {
+    const earlier = [...this.#earlier.values()].map((job) => jobChanges(endedView(job), endedCheckpoints(job)))
+    const jobs = [...this.#jobs.values()].map((job) => jobChanges(job.view(), job.checkpoints()))
+    return { jobs: [...earlier, ...jobs].reverse(), slots: slotChanges(this.#options.pool.views()) }
   }
 
   cluster(): ClusterView {
@@ -184,6 +238,7 @@ export class Dispatcher implements Cluster {
     for (const job of jobs.toSorted((a, b) => a.endedMs - b.endedMs))
       if (!this.#jobs.has(job.jobId)) this.#earlier.set(job.jobId, job)
     this.#forgetOldest()
+    this.#changes.touch()
   }
 
   list(): JobSummary[] {

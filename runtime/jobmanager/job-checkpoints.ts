@@ -2,7 +2,7 @@
  * The checkpoints of one job: opens where they are stored, says what each attempt goes on from, and cleans up at the job's end.
  *
  * What must hold: the job never begins with less than it was told to. What is in the store of its deployment comes before the savepoint that the configuration names: it was
- * taken after it.
+ * taken after it. Where its deployment is told from outside what a generation begins with, that counts, and what it has begun with is kept before it does.
  */
 import { assignState } from '../checkpoint/assign.ts'
 import type { CheckpointStore } from '../checkpoint/checkpoint-store.ts'
@@ -10,6 +10,7 @@ import { CheckpointCoordinator } from '../checkpoint/coordinator/checkpoint-coor
 import type { CheckpointOutlet, RestorePoint, WrittenSavepoint } from '../checkpoint/coordinator/coordinator-options.ts'
 import { decideRetention } from '../checkpoint/coordinator/retention.ts'
 import type { CheckpointMetadata } from '../checkpoint/model.ts'
+import { type Begin, decideBegin } from '../checkpoint/restore-directive.ts'
 import { restoredMaxParallelism } from '../checkpoint/restored-max-parallelism.ts'
 import type { CheckpointSettings } from '../checkpoint/settings.ts'
 import type { Clock } from '../core/clock.ts'
@@ -20,6 +21,7 @@ import type { Plan, PlanOperator } from '../graph/model.ts'
 import type { CheckpointingMode, Deployment, StateStorage } from '../rpc/slot-messages.ts'
 import type { Schedule } from './attempt.ts'
 import type { JobEndStatus } from './job-status.ts'
+import type { JobBeginning } from './program-record.ts'
 
 /** What a job's checkpoints and savepoints are stored in. */
 export interface JobStorage {
@@ -47,6 +49,8 @@ export interface JobCheckpointsOptions {
   openStorage: OpenStorage
   /** An earlier leader has begun it, and its program runs again. */
   isRunAgain: boolean
+  /** How it begins, where it is told from outside. */
+  beginning?: JobBeginning | undefined
   clock: Clock
   schedule: Schedule
   outlet: CheckpointOutlet
@@ -125,10 +129,12 @@ export class JobCheckpoints {
     }
     this.#storage = storage
     const { store } = storage
-    const newest = store.completed.at(-1)
     const { restore } = settings
-    const savepoint =
-      newest === undefined && restore !== undefined ? await storage.readSavepoint(restore.path) : undefined
+    const { begin, keep } = this.#begin(store)
+    const savepoint = begin.from === 'path' ? await storage.readSavepoint(begin.path) : undefined
+    await keep()
+    if (this.#closed) return this.#options.plan
+    const newest = begin.from === 'store' ? store.completed.at(-1) : undefined
     const { metadata } = newest ?? savepoint ?? {}
     let { plan } = this.#options
     if (metadata !== undefined) plan = planWithMaxParallelism(plan, restoredMaxParallelism(metadata, plan))
@@ -149,18 +155,41 @@ export class JobCheckpoints {
           .catch((error) => warn(`Cannot mark savepoint "${path}" as committed: ${textOf(error)}`)),
     })
     for (const warning of restore?.warnings ?? []) warn(warning)
+    if (newest === undefined) this.#coordinator.beginFrom(savepoint)
     if (savepoint !== undefined) {
-      this.#coordinator.beginFrom(savepoint)
-      if (restore!.claimMode === 'CLAIM') this.#claimed = { path: savepoint.path, left: settings.retained }
+      const isConfigured = begin.from === 'path' && begin.path === restore?.path
+      if (isConfigured && restore.claimMode === 'CLAIM')
+        this.#claimed = { path: savepoint.path, left: settings.retained }
     }
     return plan
+  }
+
+  /** What the job begins with. Throws TR-HA-006 and 007. */
+  #begin({ completed, nextCheckpointId }: CheckpointStore): { begin: Begin; keep(): Promise<void> } {
+    const { beginning, plan, settings } = this.#options
+    const configured = settings.restore?.path
+    if (beginning === undefined) {
+      const begin: Begin =
+        completed.length > 0
+          ? { from: 'store' }
+          : configured === undefined
+            ? { from: 'empty' }
+            : { from: 'path', path: configured }
+      return { begin, keep: async () => {} }
+    }
+    const { directive, begun } = beginning
+    const ids = completed.map(({ metadata }) => metadata.checkpointId)
+    const { jobName } = plan.config
+    const decided = decideBegin({ jobName, directive, begun, completed: ids, nextCheckpointId, configured })
+    return { begin: decided.begin, keep: () => beginning.keep(decided.keep) }
   }
 
   /** What the next attempt goes on from. Throws TR-CHECKPOINT-004. */
   start(plan: Plan): AttemptStart {
     const { metadata, committed = false } = this.#coordinator?.restorePoint ?? {}
     if (metadata === undefined) return FROM_NOTHING
-    const { allowNonRestoredState } = this.settings
+    const allowNonRestoredState =
+      this.settings.allowNonRestoredState || this.#options.beginning?.directive.allowNonRestoredState === true
     const { restores, finished, coordinators, edgeTypes, warnings } = assignState({
       metadata,
       plan,

@@ -32,6 +32,7 @@ import { JobSlots } from './job-slots.ts'
 import { isEnd, isTaskEnd, type JobEndStatus, StatusHistory } from './job-status.ts'
 import { type AboutJob, JobTraffic } from './job-traffic.ts'
 import { localBytes } from './local-state.ts'
+import type { JobBeginning } from './program-record.ts'
 import { Rescales } from './rescales.ts'
 import {
   decideRestart,
@@ -47,7 +48,12 @@ import type { LocalBytes } from './scheduler/decide-places.ts'
 import { Initializing } from './scheduler/initializing.ts'
 import type { JobContext, JobState, Next } from './scheduler/job-state.ts'
 import { nextState } from './scheduler/next-state.ts'
-import { checkRequirements, initialRequirements, requirementsFor } from './scheduler/requirements.ts'
+import {
+  checkRequirements,
+  directedRequirements,
+  initialRequirements,
+  requirementsFor,
+} from './scheduler/requirements.ts'
 import { readSchedulerSettings, type SchedulerSettings } from './scheduler/settings.ts'
 import type { SlotChoice } from './slot-choice.ts'
 import type { SlotLease } from './slot-pool.ts'
@@ -83,10 +89,16 @@ export interface JobOptions {
   openStorage?: OpenStorage | undefined
   /** An earlier leader has begun it, and its program runs again. */
   isRunAgain?: boolean
+  /** How it begins, where it is told from outside. */
+  beginning?: JobBeginning | undefined
+  /** That its deployment is told to have; undefined: as its program says. */
+  parallelism?: number | undefined
   /** Hears what went wrong and does not matter to the job. */
   warn(text: string): void
   /** For the log: what becomes of the job, and why. */
   log?(text: string): void
+  /** Onlookers may see something else than before; not for each record. */
+  onChange?(): void
   /** Its outcome is certain: nothing of it is cleaned up or told before this resolves. Not asked for a job that goes on in the next cluster, nor for one whose values the program has taken. */
   beforeEnd?: ((end: JobEnd) => Promise<void>) | undefined
   /** Last of all, when what is left of it has been cleaned up. */
@@ -119,6 +131,8 @@ export class JobMaster implements JobContext {
   #fatal: { error: ErrorData; why: string } | undefined
   #numRescales = 0
   #requirements: Requirements
+  /** That its deployment is told to have. */
+  #directed: number | undefined
   readonly #rescales: Rescales
   readonly #rescalesMax: number
   /** Who waits until it runs as is wanted. */
@@ -136,8 +150,9 @@ export class JobMaster implements JobContext {
     this.#options = options
     this.id = options.jobId
     this.program = plan
-    this.#requirements = initialRequirements(plan)
     this.settings = readSchedulerSettings(plan.config.options, options.timeouts.slotsMs)
+    this.#directed = this.settings.reactive ? undefined : options.parallelism
+    this.#requirements = this.#firstRequirements(plan)
     this.#traffic = new JobTraffic({
       jobId: options.jobId,
       plan,
@@ -230,6 +245,22 @@ export class JobMaster implements JobContext {
     this.#state.requirementsChanged()
   }
 
+  /** The deployment is told another parallelism. What the job cannot have is told of, and it stays as it is. */
+  directParallelism(parallelism: number): void {
+    if (this.#history.ended || this.#directed === parallelism) return
+    try {
+      this.setRequirements(directedRequirements(this.program, parallelism))
+      this.#directed = parallelism
+      this.#log(`is to have parallelism ${parallelism}`)
+    } catch (error) {
+      this.#log(`keeps its parallelism: ${errorToData(error).message}`)
+    }
+  }
+
+  #firstRequirements(plan: Plan): Requirements {
+    return this.#directed === undefined ? initialRequirements(plan) : directedRequirements(plan, this.#directed)
+  }
+
   /** Gives the job as a whole another parallelism, and resolves when it runs so. Throws as {@link setRequirements}, also when the job ends before. */
   async rescale(parallelism: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -287,6 +318,11 @@ export class JobMaster implements JobContext {
   async stopWithSavepoint(directory: string | undefined, drain: boolean): Promise<CheckpointResult> {
     const coordinator = this.#needCoordinator('stop with a savepoint')
     return coordinator.stopWithSavepoint(await this.#checkpoints!.directory(directory), drain)
+  }
+
+  /** The savepoint behind which it ends, once that is there. */
+  get stopTaken(): CheckpointResult | undefined {
+    return this.coordinator?.stopTaken
   }
 
   /** Fails the job for a reason outside of its tasks; it restarts if its strategy says so. */
@@ -397,6 +433,8 @@ export class JobMaster implements JobContext {
 
   async open(): Promise<void> {
     this.program = await this.#checkpoints!.open()
+    // Its max parallelism may be that of what it goes on from.
+    if (this.#directed !== undefined) this.#requirements = this.#firstRequirements(this.program)
   }
 
   makeAttempt(parallelism: Parallelism): boolean {
@@ -546,7 +584,7 @@ export class JobMaster implements JobContext {
   // --- checkpoints
 
   #checkpointsOf(settings: CheckpointSettings): JobCheckpoints | undefined {
-    const { jobId, plan, openStorage, isRunAgain = false, clock, schedule, warn } = this.#options
+    const { jobId, plan, openStorage, isRunAgain = false, beginning, clock, schedule, warn } = this.#options
     if (openStorage === undefined) {
       if (settings.intervalMs === undefined && settings.restore === undefined) return undefined
       const text = `Cannot take checkpoints of the job "${plan.config.jobName}": this cluster has no place to store them`
@@ -558,6 +596,7 @@ export class JobMaster implements JobContext {
         this.#checkpoints!.completed()
         this.#progress()
       },
+      aborted: () => this.#options.onChange?.(),
       fail: (error) => this.#state.failed({ error: errorToData(error) }),
     })
     return new JobCheckpoints({
@@ -566,6 +605,7 @@ export class JobMaster implements JobContext {
       settings,
       openStorage,
       isRunAgain,
+      beginning,
       clock,
       schedule,
       outlet,
@@ -604,6 +644,7 @@ export class JobMaster implements JobContext {
   }
 
   #touch(): number {
+    this.#options.onChange?.()
     this.#modifiedTime = this.#options.clock.now()
     return this.#modifiedTime
   }

@@ -144,7 +144,7 @@ export class JobTraffic {
   }
 
   /** The coordinator's ways out, to the attempt that runs. */
-  outlet(job: { completed(): void; fail(error: TailraceError): void }): CheckpointOutlet {
+  outlet(job: { completed(): void; aborted(): void; fail(error: TailraceError): void }): CheckpointOutlet {
     const { jobId, toProgram } = this.#options
     return {
       snapshotEnumerators: (checkpointId) => toProgram({ type: 'snapshotEnumerators', jobId, checkpointId }),
@@ -156,7 +156,10 @@ export class JobTraffic {
         toProgram({ type: 'checkpointComplete', jobId, checkpointId })
         job.completed()
       },
-      abort: (checkpointId) => this.#attempt?.postAll({ type: 'checkpointAborted', checkpointId }),
+      abort: (checkpointId) => {
+        this.#attempt?.postAll({ type: 'checkpointAborted', checkpointId })
+        job.aborted()
+      },
       fail: (error) => job.fail(error),
     }
   }

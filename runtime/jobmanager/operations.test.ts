@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../core/clock.ts'
 import { TailraceError } from '../core/errors.ts'
+import type { OperationView } from '../rpc/views.ts'
 import { tick } from './fake-job.suite.ts'
 import { Operations } from './operations.ts'
 
@@ -95,5 +96,55 @@ describe('Operations', () => {
     }
     expect(operations.view('j', 'checkpoint', 'n0')).toBeUndefined()
     expect(operations.view('j', 'checkpoint', 'n1099')).toBeDefined()
+  })
+})
+
+describe('Operations that outlive their JobManager', () => {
+  function kept() {
+    const asked: string[] = []
+    const known = new Map<string, OperationView>()
+    const operations = new Operations({
+      clock: new ManualClock(0),
+      newTriggerId: () => 'made',
+      kept: {
+        find: (jobId, kind, id) => known.get(`${jobId}/${kind}/${id}`),
+        keep: async (jobId, { kind, triggerId, state, taken }) =>
+          void asked.push(`${jobId}/${kind}/${triggerId} ${state} ${taken?.path ?? ''}`.trim()),
+      },
+    })
+    return { asked, known, operations }
+  }
+
+  it('are kept before they begin, and when they are done, if their id is of the asker', async () => {
+    const { asked, operations } = kept()
+    operations.start('j', 'savepoint', 'mine', async () => {
+      asked.push('runs')
+      return result
+    })
+    operations.start('j', 'savepoint', undefined, async () => result)
+    operations.start('j', 'rescale', 'other', async () => undefined)
+    await tick()
+    expect(asked).toEqual(['j/savepoint/mine begun', 'runs', 'j/savepoint/mine done /sp'])
+    expect(operations.view('j', 'savepoint', 'mine')).toMatchObject({ status: 'COMPLETED', result })
+    operations.start('j', 'stop', 'bad', () => Promise.reject(new Error('boom')))
+    await tick()
+    expect(asked.at(-1)).toBe('j/stop/bad failed')
+  })
+
+  it('do not begin again under another JobManager', async () => {
+    const { known, operations } = kept()
+    known.set('j/savepoint/mine', { status: 'COMPLETED', result })
+    const id = operations.start('j', 'savepoint', 'mine', () => Promise.reject(new Error('it ran')))
+    await tick()
+    expect([id, operations.view('j', 'savepoint', 'mine')]).toEqual(['mine', { status: 'COMPLETED', result }])
+  })
+
+  it('say where a job was stopped before its end is told', async () => {
+    const { asked, operations } = kept()
+    operations.start('j', 'stop', 'mine', () => new Promise(() => {}))
+    await tick()
+    await operations.stops('j', result)
+    await operations.stops('k', result)
+    expect(asked).toEqual(['j/stop/mine begun', 'j/stop/mine begun /sp'])
   })
 })

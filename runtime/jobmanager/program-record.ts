@@ -3,9 +3,19 @@
  *
  * Calls resolve when what they say is sure to be found by the next leader. They do not come back while the store does not answer, nor when another leads: then nothing may follow from them.
  */
+import type { GenerationBegin, RestoreDirective } from '../checkpoint/restore-directive.ts'
 import type { Plan } from '../graph/model.ts'
 import type { JobEnd } from './job-master.ts'
 import type { JobEndStatus } from './job-status.ts'
+
+/** How a job begins that is told from outside what with. */
+export interface JobBeginning {
+  directive: RestoreDirective
+  /** By an earlier start of the same generation. */
+  begun: GenerationBegin | undefined
+  /** Before the job begins. */
+  keep(begun: GenerationBegin): Promise<void>
+}
 
 export interface ProgramRecord {
   /** Values of env.once() that earlier runs have computed, by name. */
@@ -15,6 +25,8 @@ export interface ProgramRecord {
   /** Throws TR-HA-004 for a value that cannot be kept. */
   addOnce(name: string, value: unknown): Promise<void>
   addJob(job: { jobId: string; executeIndex: number; jobName: string; plan: Plan }): Promise<void>
+  /** For a job that a new generation of its deployment begins, or has begun; undefined: it goes on as any other, since the generation has begun with another job of the program. */
+  beginning(jobId: string, directive: RestoreDirective): JobBeginning | undefined
   endJob(jobId: string, end: JobEnd): Promise<void>
   /** Nothing of it is left. */
   cleanJob(jobId: string): Promise<void>

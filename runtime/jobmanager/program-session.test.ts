@@ -147,6 +147,7 @@ describe('ProgramSession with a record', () => {
       job: (executeIndex) => known[executeIndex],
       addOnce: (name) => keep(`once ${name}`),
       addJob: ({ jobId, executeIndex }) => keep(`job ${executeIndex} is ${jobId}`),
+      beginning: () => undefined,
       endJob: (jobId, { status }) => keep(`${jobId} ${status}`),
       cleanJob: (jobId) => keep(`${jobId} cleaned`),
       endProgram: ({ status }) => keep(`program ${status}`),

@@ -3,6 +3,7 @@
  *
  * What must hold: a program that ends, however it does, leaves no job running; the session ends once, when program and jobs have.
  */
+import type { RestoreDirective } from '../checkpoint/restore-directive.ts'
 import { type Schedule, systemSchedule } from '../core/clock.ts'
 import { type ErrorData, errorToData, TailraceError } from '../core/errors.ts'
 import type { Host, HostExit } from '../rpc/host.ts'
@@ -29,6 +30,8 @@ export interface SessionOptions {
   dispatcher: Dispatcher
   /** What outlives this JobManager; undefined: nothing. Jobs that have ended by it are not run again. */
   record?: ProgramRecord | undefined
+  /** What the job of this generation of the deployment begins with. Asks for a record. */
+  restore?: RestoreDirective | undefined
   schedule?: Schedule
   /** Of its first job; absent: one is made. */
   jobId?: string | undefined
@@ -132,7 +135,7 @@ export class ProgramSession {
   }
 
   #run({ executeIndex, plan, once, results }: Submit, jobId: string | undefined, isRunAgain = false): void {
-    const { dispatcher, host, program, record, onJob } = this.#options
+    const { dispatcher, host, program, record, restore, onJob } = this.#options
     if (this.#cancelled) throw new TailraceError('TR-CLUSTER-002', 'The program was cancelled')
     const job = dispatcher.submit({
       plan,
@@ -141,6 +144,7 @@ export class ProgramSession {
       program,
       replay: { executeIndex, once, results },
       toProgram: (message) => host.port.post(message),
+      beginning: jobId === undefined ? undefined : restore && record?.beginning(jobId, restore),
       beforeEnd: record && ((end) => record.endJob(job.id, end)),
       onEnd: (ended, end) => this.#jobEnded(executeIndex, ended, end),
     })

@@ -193,6 +193,35 @@ describe('jobs that each have a part of what they need', () => {
   })
 })
 
+describe('a deployment that is told its parallelism', () => {
+  it('has it from its begin and when it changes, and leaves the highest TaskManagers', async () => {
+    const cluster = clusterOf()
+    const [two, one, zero] = ['tm-2', 'tm-1', 'tm-0'].map((id) => cluster.addTaskManager(id, 1))
+    await cluster.settle()
+    cluster.dispatcher.directParallelism(3)
+    const job = await cluster.submit(1)
+    await cluster.run(two!, one!, zero!)
+    expect([job.status, cluster.held(job)]).toEqual(['RUNNING', ['tm-2', 'tm-1', 'tm-0']])
+    const { version } = (await cluster.dispatcher.changes(undefined, 0, new AbortController().signal))!
+    cluster.dispatcher.directParallelism(1)
+    expect(job.requirements).toMatchObject(
+      Object.fromEntries(job.plan.vertices.map(({ id }) => [id, { lowerBound: 1, upperBound: 1 }])),
+    )
+    expect((await cluster.dispatcher.changes(version - 1, 0, new AbortController().signal))!.value.slots.free).toBe(0)
+  })
+
+  it('keeps what its slots say where the scheduler is reactive', async () => {
+    const cluster = clusterOf()
+    const one = cluster.addTaskManager('tm-0', 2)
+    await cluster.settle()
+    cluster.dispatcher.directParallelism(1)
+    const job = await cluster.submit(1, { 'scheduler-mode': 'REACTIVE' })
+    await cluster.run(one)
+    cluster.dispatcher.directParallelism(1)
+    expect([job.status, cluster.held(job)]).toEqual(['RUNNING', ['tm-0', 'tm-0']])
+  })
+})
+
 describe('too few slots', () => {
   it.each<[string, Record<string, string>, string]>([
     ['the cluster’s patience', {}, 'it needs 3 slots, and 2 were available within 100 s (slot.request.timeout)'],

@@ -15,6 +15,7 @@ import { JOB_MANAGER } from '../config/options/processes.ts'
 import { systemClock, systemSchedule } from '../core/clock.ts'
 import { ERRORS, errorToData, TailraceError } from '../core/errors.ts'
 import type { SocketAddress } from '../core/socket.ts'
+import type { Directives } from '../ha/directives.ts'
 import type { Election, LeaseTiming, Term } from '../ha/election.ts'
 import { openElection } from '../ha/lease-election.ts'
 import { openLease } from '../ha/open-lease.ts'
@@ -46,6 +47,13 @@ const REGISTRY_RETRY_MS = 500
 
 /** The election of a cluster; undefined: `high-availability.type` is none. Throws TR-CONFIG-001, and what the place of the lease throws. */
 export async function openClusterElection(options: AvailabilityOptions): Promise<Election | undefined> {
+  return (await openElectionOf(options))?.election
+}
+
+/** With what its record tells the leader besides; undefined: nothing. */
+async function openElectionOf(
+  options: AvailabilityOptions,
+): Promise<{ election: Election; directives?: Directives } | undefined> {
   const { configuration, log: warn } = options
   const read = new ConfigValues(configuration, 'TR-CONFIG-001')
   const type = read.get(AVAILABILITY.type)
@@ -53,15 +61,18 @@ export async function openClusterElection(options: AvailabilityOptions): Promise
   const folder = folderOf(read)
   const common = { clock: systemClock, schedule: systemSchedule, random: Math.random, warn, timing: timingOf(read) }
   if (type === 'file')
-    return openElection({ ...common, store: await openLease(placeOf(read), folder, storeSettings(options)) })
+    return {
+      election: openElection({ ...common, store: await openLease(placeOf(read), folder, storeSettings(options)) }),
+    }
   const [{ openLeaseClient }, { kubernetesLease }] = await Promise.all([
     import('../ha/kubernetes-client.ts'),
     import('../ha/kubernetes-lease.ts'),
   ])
   const client = await openLeaseClient({ name: `${folder}-jobmanager` })
-  return openElection({
+  const lease = kubernetesLease({ client, schedule: systemSchedule, random: Math.random, warn })
+  const election = openElection({
     ...common,
-    store: kubernetesLease({ client, schedule: systemSchedule, random: Math.random, warn }),
+    store: lease,
     epochFloor: async () => {
       const store = await openObjectStore(placeOf(read), storeSettings(options))
       try {
@@ -71,6 +82,7 @@ export async function openClusterElection(options: AvailabilityOptions): Promise
       }
     },
   })
+  return { election, directives: lease.directives }
 }
 
 /** A JobManager's part in the election of its cluster. */
@@ -78,14 +90,21 @@ export class HighAvailability {
   readonly election: Election
   /** Of this process, as others see it. */
   readonly identity: string
+  /** What the leader is told by the election's record; undefined: nobody tells it anything there. */
+  readonly directives: Directives | undefined
   readonly #options: AvailabilityOptions
   readonly #store: ObjectStore
   readonly #folder: string
 
-  private constructor(options: AvailabilityOptions, election: Election, store: ObjectStore) {
+  private constructor(
+    options: AvailabilityOptions,
+    { election, directives }: { election: Election; directives?: Directives },
+    store: ObjectStore,
+  ) {
     const read = new ConfigValues(options.configuration, 'TR-CONFIG-001')
     this.#options = options
     this.election = election
+    this.directives = directives
     this.#store = store
     this.#folder = folderOf(read)
     this.identity = read.get(JOB_MANAGER.id) ?? identityOf(read.get(AVAILABILITY.type))
@@ -93,10 +112,10 @@ export class HighAvailability {
 
   /** undefined: `high-availability.type` is none. */
   static async open(options: AvailabilityOptions): Promise<HighAvailability | undefined> {
-    const election = await openClusterElection(options)
-    if (election === undefined) return undefined
+    const opened = await openElectionOf(options)
+    if (opened === undefined) return undefined
     const read = new ConfigValues(options.configuration, 'TR-CONFIG-001')
-    return new HighAvailability(options, election, await openObjectStore(placeOf(read), storeSettings(options)))
+    return new HighAvailability(options, opened, await openObjectStore(placeOf(read), storeSettings(options)))
   }
 
   /** What is in the registry, whoever leads. */

@@ -46,7 +46,7 @@ export interface JobManagerOptions extends Pick<DispatcherOptions, 'onPrint' | '
   startProgram?(program: ProgramRef): ProgramHost
 }
 
-export type Watch = Pick<SessionOptions, 'onJob' | 'onJobEnd' | 'jobId'>
+export type Watch = Pick<SessionOptions, 'onJob' | 'onJobEnd' | 'jobId' | 'restore'>
 
 export class JobManager {
   readonly dispatcher: Dispatcher
@@ -67,7 +67,8 @@ export class JobManager {
     const { registry } = leadership
     const refuseUnlessLeader = (what: string) => leadership.refuseUnlessLeader(what)
     this.#port = port
-    this.programs = registry && new KeptPrograms({ registry, refuseUnlessLeader, onLost, schedule, log })
+    const programs = registry && new KeptPrograms({ registry, refuseUnlessLeader, onLost, schedule, log })
+    this.programs = programs
     const read = new ConfigValues(configuration, 'TR-CONFIG-001')
     const memory = processMemory(read, JOB_MANAGER.memory, { memoryBytes: Number.POSITIVE_INFINITY })
     this.#guard = new MemoryGuard({
@@ -114,6 +115,10 @@ export class JobManager {
       },
       openStorage: this.#openStorage,
       log,
+      keptOperations: programs && {
+        find: (...which) => programs.findOperation(...which),
+        keep: (...what) => programs.keepOperation(...what),
+      },
       disposeSavepoint: savepointDisposer(storage, configuration),
       ...(onPrint === undefined ? {} : { onPrint }),
       ...(historyMax === undefined ? {} : { historyMax }),

@@ -164,4 +164,50 @@ describe('KeptPrograms', () => {
     await expect(record.addOnce('seed', () => 1)).rejects.toMatchObject({ code: 'TR-HA-004' })
     expect(lost).toEqual([])
   })
+
+  it('keeps what a generation of the deployment has begun with, for the one job that began it', async () => {
+    const { lead } = setUp()
+    const directive = { generation: 7, from: 'latest' }
+    const first = await (await lead()).programs.record('p', PROGRAM)
+    await first.addJob(added('j0', 0))
+    const beginning = first.beginning('j0', directive)!
+    expect(beginning).toMatchObject({ directive, begun: undefined })
+    const begun = { generation: 7, from: 'latest', above: 4 }
+    await beginning.keep(begun)
+
+    const second = await (await lead()).programs.record('p', PROGRAM)
+    await second.addJob(added('j1', 1))
+    expect(second.beginning('j0', directive)?.begun).toEqual(begun)
+    expect(second.beginning('j1', directive)).toBeUndefined()
+    expect(second.beginning('j0', { ...directive, generation: 8 })?.begun).toBeUndefined()
+  })
+
+  it('tells the next leader what came of operations', async () => {
+    const { lead } = setUp()
+    const first = await lead()
+    const record = await first.programs.record('p', PROGRAM)
+    await record.addJob(added('j0', 0))
+    const taken = { checkpointId: 4, path: '/sp' }
+    const keep = (kind: 'savepoint' | 'stop', triggerId: string, more: object) =>
+      first.programs.keepOperation('j0', { kind, triggerId, state: 'begun', ...more })
+    await keep('savepoint', 'taken', {})
+    await keep('savepoint', 'taken', { state: 'done', taken })
+    await keep('savepoint', 'failed', { state: 'failed', error: { code: 'TR-CHECKPOINT-001', message: 'no place' } })
+    await keep('savepoint', 'lost', {})
+    await keep('stop', 'stopped', { taken })
+
+    const { programs } = await lead()
+    const found = (kind: 'savepoint' | 'stop', id: string) => programs.findOperation('j0', kind, id)
+    expect(found('savepoint', 'taken')).toEqual({ status: 'COMPLETED', result: taken })
+    expect(found('savepoint', 'failed')).toMatchObject({ status: 'COMPLETED', error: { message: 'no place' } })
+    expect(found('savepoint', 'lost')).toMatchObject({
+      status: 'COMPLETED',
+      error: { code: 'TR-CHECKPOINT-001', message: expect.stringContaining('was lost before it was done') },
+    })
+    expect([found('stop', 'taken'), programs.findOperation('j9', 'stop', 'x')]).toEqual([undefined, undefined])
+    // The job goes on, unless it has finished behind its savepoint.
+    expect(found('stop', 'stopped')?.error).toBeDefined()
+    await (await programs.record('p', PROGRAM)).endJob('j0', { status: 'FINISHED', result })
+    expect(found('stop', 'stopped')).toEqual({ status: 'COMPLETED', result: taken })
+  })
 })

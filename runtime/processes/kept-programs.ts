@@ -5,7 +5,7 @@
  */
 
 import type { Schedule } from '../core/clock.ts'
-import { ERRORS, errorToData, TailraceError } from '../core/errors.ts'
+import { ERRORS, type ErrorCode, errorToData, TailraceError } from '../core/errors.ts'
 import type { JobRegistry } from '../ha/registry.ts'
 import type { ProgramEntry } from '../ha/registry-state.ts'
 import { cleanUpAfter } from '../jobmanager/clean-up.ts'
@@ -13,9 +13,11 @@ import type { EndedJob } from '../jobmanager/ended-job.ts'
 import type { OpenStorage } from '../jobmanager/job-checkpoints.ts'
 import type { JobEnd } from '../jobmanager/job-master.ts'
 import type { JobEndStatus } from '../jobmanager/job-status.ts'
+import type { KeptOperation } from '../jobmanager/operations.ts'
 import type { ProgramRecord } from '../jobmanager/program-record.ts'
 import type { ReplayedResult } from '../program/replay-context.ts'
 import type { ProgramRef } from '../rpc/slot-messages.ts'
+import type { OperationKind, OperationView } from '../rpc/views.ts'
 
 export interface KeptProgramsOptions {
   registry: JobRegistry
@@ -36,6 +38,28 @@ export class KeptPrograms {
 
   constructor(options: KeptProgramsOptions) {
     this.#options = options
+  }
+
+  findOperation(jobId: string, kind: OperationKind, triggerId: string): OperationView | undefined {
+    const job = this.#options.registry.programs.flatMap(({ jobs }) => jobs).find((one) => one.jobId === jobId)
+    const found = job?.operations?.find((one) => one.kind === kind && one.triggerId === triggerId)
+    if (found === undefined) return undefined
+    const { state, taken, error } = found
+    const isStopped = kind === 'stop' && taken !== undefined && job!.outcome?.status === 'FINISHED'
+    if (state === 'done' || isStopped) return { status: 'COMPLETED', ...(taken && { result: taken }) }
+    const known = error !== undefined && Object.hasOwn(ERRORS, error.code)
+    const failure = new TailraceError(
+      known ? (error.code as ErrorCode) : 'TR-CHECKPOINT-001',
+      error?.message ??
+        `Cannot say what came of the ${kind} ${triggerId} of job ${jobId}: the JobManager that had begun it was lost before it was done; wanted: another one, under another id`,
+    )
+    return { status: 'COMPLETED', error: errorToData(failure) }
+  }
+
+  /** What was asked for under an id of the asker's. */
+  async keepOperation(jobId: string, operation: KeptOperation): Promise<void> {
+    const what = `keep the ${operation.kind} ${operation.triggerId} of job ${jobId}`
+    await this.#keep(what, () => this.#options.registry.keepOperation(jobId, operation))
   }
 
   find(programId: string): ProgramEntry | undefined {
@@ -82,6 +106,15 @@ export class KeptPrograms {
       job: (executeIndex) => jobs.get(executeIndex),
       addOnce: (name, value) => keep(`keep env.once("${name}")`, () => registry.addOnce(programId, name, value)),
       addJob: (job) => keep(`keep job ${job.jobId}`, () => registry.addJob(programId, job)),
+      beginning: (jobId, directive) => {
+        const { generation } = directive
+        const known = this.find(programId)?.jobs ?? []
+        const isOf = (one: ProgramEntry['jobs'][number]) => one.begun?.generation === generation
+        const own = known.find((one) => one.jobId === jobId && isOf(one))
+        if (own === undefined && known.some(isOf)) return undefined
+        const what = `keep what generation ${generation} begins job ${jobId} with`
+        return { directive, begun: own?.begun, keep: (begun) => keep(what, () => registry.beginJob(jobId, begun)) }
+      },
       endJob: (jobId, { status, result, error }) =>
         this.#mustKeep(`keep the end of job ${jobId}`, () =>
           registry.endJob(jobId, { status, result: { jobId, ...(result && { result }), ...(error && { error }) } }),

@@ -4,11 +4,18 @@ import { dashboard, overview } from './cluster-schemas.ts'
 import { type App, type RestContext, RestError } from './common.ts'
 import { sameSiteOnly } from './same-site.ts'
 
+const probe = z.object({ status: z.string() })
+
 /** Of whose REST contract this is an implementation; clients that probe for a version read it. */
 const COMPATIBLE_WITH = '2.3'
 
 export function clusterRoutes(app: App, context: RestContext): void {
   const { cluster, clock, version, canCancel, canRescale, shutdown, submissions } = context
+
+  // Who answers at all is alive: its main loop turns.
+  app.get('/healthz', { schema: { response: { 200: probe } } }, () => ({ status: 'ok' }))
+  // One that stands by answers 503 (standby.ts).
+  app.get('/readyz', { schema: { response: { 200: probe } } }, () => ({ status: 'ok' }))
 
   app.get('/overview', { schema: { response: { 200: overview } } }, () => {
     const { slots } = cluster.cluster()

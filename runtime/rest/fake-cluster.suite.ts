@@ -5,9 +5,11 @@
 import { placesOf } from '../checkpoint/coordinator/checkpoint-plan.ts'
 import { CheckpointStatistics } from '../checkpoint/coordinator/statistics.ts'
 import { readCheckpointSettings } from '../checkpoint/settings.ts'
-import { type Clock, ManualClock } from '../core/clock.ts'
+import { type Clock, ManualClock, systemSchedule } from '../core/clock.ts'
 import type { ErrorData } from '../core/errors.ts'
 import type { Plan, PlanEdge, PlanOperator } from '../graph/model.ts'
+import { Changes } from '../jobmanager/changes.ts'
+import { jobChanges, slotChanges } from '../jobmanager/cluster-changes.ts'
 import { Rescales } from '../jobmanager/rescales.ts'
 import { type MetricName, MetricsPage, O, T, type TaskMetricName, type TaskMetrics } from '../metrics/page.ts'
 import type { JobStatus } from '../rpc/program-messages.ts'
@@ -78,6 +80,19 @@ export class FakeCluster implements Cluster {
 
   cluster(): ClusterView {
     return { startTime: this.startTime, slots: this.slots }
+  }
+  /** A test that changes something says so by `changed.touch()`. */
+  readonly changed = new Changes({
+    view: () => ({
+      jobs: this.jobs.map((job) => jobChanges(job.view(), job.statistics.view())),
+      slots: slotChanges(this.slots),
+    }),
+    schedule: systemSchedule,
+    firstVersion: 0,
+    waitersMax: 3,
+  })
+  changes(since: number | undefined, waitMs: number, signal: AbortSignal) {
+    return this.changed.next(since, waitMs, signal)
   }
   taskManagers(): TaskManagerView[] | undefined {
     return this.registered

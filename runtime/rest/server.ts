@@ -17,6 +17,7 @@ import { mainThread } from '../metrics/main-thread.ts'
 import { MetricsReader } from '../metrics/reader.ts'
 import type { Cluster, ProcessInspection } from '../rpc/views.ts'
 import { accumulatorRoutes } from './accumulators.ts'
+import { changesRoutes } from './changes.ts'
 import { checkpointRoutes } from './checkpoints.ts'
 import { clusterRoutes } from './cluster.ts'
 import type { RestContext } from './common.ts'
@@ -166,6 +167,7 @@ export function createApp(context: RestContext) {
   accumulatorRoutes(app, context)
   rescaleRoutes(app, context)
   liveRoutes(app, context)
+  changesRoutes(app, context)
   app.register(pageRoutes)
   return app
 }

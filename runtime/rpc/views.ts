@@ -325,6 +325,48 @@ export interface RescalesView {
   }
 }
 
+/** What was taken, when it was complete. */
+export interface TakenView {
+  id: number
+  path: string
+  time: number
+}
+
+/** A job, as far as whoever watches a cluster from outside has to know. */
+export interface JobChangesView {
+  id: string
+  name: string
+  state: JobStatus
+  startTime: number
+  endTime: number
+  /** Of its widest vertex, as it is deployed. */
+  parallelism: number
+  /** Subtasks, and how many of them run. */
+  tasks: { total: number; running: number }
+  /** Attempts but the first, and those for another parallelism. */
+  restarts: number
+  rescales: number
+  /** Under this JobManager, which may have begun with `restored`. */
+  checkpoints: { completed: number; failed: number }
+  restored: Omit<TakenView, 'time'> | null
+  latestCheckpoint: TakenView | null
+  latestSavepoint: TakenView | null
+  /** The newest failure. */
+  exception: { time: number; code: string; message: string } | null
+}
+
+/** Slots without a job are free, those that are starting too. */
+export interface SlotCounts {
+  total: number
+  free: number
+}
+
+/** What is worth telling whoever watches a cluster: another answer when, and only when, something has happened. */
+export interface ClusterChanges {
+  jobs: JobChangesView[]
+  slots: SlotCounts & { byTaskManager: Record<string, SlotCounts> }
+}
+
 /** What an onlooker may ask of a cluster, and what it may do. The Dispatcher is one. */
 export interface Cluster {
   cluster(): ClusterView
@@ -334,6 +376,12 @@ export interface Cluster {
   taskManagerProcess(id: string): ProcessInspection | undefined
   /** All jobs that it remembers, the newest first. */
   list(): JobSummary[]
+  /** Resolves when the version is another than `since`, or after `waitMs`; undefined: too many wait. */
+  changes(
+    since: number | undefined,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<{ version: number; value: ClusterChanges } | undefined>
   /** Undefined when there is no job of this id. */
   view(jobId: string): JobView | undefined
   /** Undefined when there is no job of this id; without any when it takes none. */

@@ -86,6 +86,12 @@ export const JOB = {
     unset: 'each run is one of its own',
     text: 'Names the deployment in the store: a job that starts again under it goes on from its newest checkpoint.',
   }),
+  deploymentGeneration: option({
+    key: 'tailrace.deployment.generation',
+    type: integer({ atLeast: 0 }),
+    unset: 'whatever the deployment is told',
+    text: 'Which generation of its deployment a JobManager is of, for whoever deploys it anew: it begins a job only when the deployment is told what this generation begins with.',
+  }),
   cancellationTimeout: option({
     key: 'task.cancellation.timeout',
     type: duration(),

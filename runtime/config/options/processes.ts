@@ -135,6 +135,12 @@ export const JOB_MANAGER = {
 const REGISTRATION = 'cluster.registration.'
 
 export const CLUSTER = {
+  logFormat: option({
+    key: 'tailrace.log.format',
+    type: oneOf(['text', 'json']),
+    standard: 'text',
+    text: 'How JobManagers and TaskManagers write their log: lines on standard error, or JSON objects on standard output, one for each line, what jobs print too.',
+  }),
   workingDirectory: option({
     key: 'process.working-dir',
     fallback: ['io.tmp.dirs'],

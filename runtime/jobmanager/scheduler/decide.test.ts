@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { twoVertexPlan } from '../fake-slots.suite.ts'
 import { decideParallelism, sameParallelism, slotsWanted } from './decide-parallelism.ts'
 import { decideRescale, type RescaleFacts } from './decide-rescale.ts'
-import { checkRequirements, initialRequirements, requirementsFor } from './requirements.ts'
+import { checkRequirements, directedRequirements, initialRequirements, requirementsFor } from './requirements.ts'
 
 /** Vertices a and b; `groups`: slot sharing groups. */
 function planOf(parallelism: number, groups: [string, string] = ['default', 'default']) {
@@ -68,6 +68,16 @@ describe('requirements', () => {
     expect(initialRequirements(plan)).toEqual(bounds([1, 3], [1, 3]))
     plan.config.options = { 'jobmanager.scheduler': 'Greedy' }
     expect(() => initialRequirements(plan)).toThrow('jobmanager.scheduler')
+  })
+
+  it('of a deployment are exact, or up to that with the adaptive scheduler, and no more than can be', () => {
+    const plan = planOf(2)
+    expect(directedRequirements(plan, 3)).toEqual(bounds([3, 3], [3, 3]))
+    plan.vertices[1]!.parallelism = 1
+    plan.vertices[0]!.maxParallelism = 4
+    expect(directedRequirements(plan, 5)).toEqual(bounds([4, 4], [1, 1]))
+    plan.config.options = { 'jobmanager.scheduler': 'Adaptive' }
+    expect(directedRequirements(plan, 3)).toEqual(bounds([1, 3], [1, 1]))
   })
 
   it('of a whole job leave vertices alone that have a parallelism of their own', () => {

@@ -26,6 +26,25 @@ export function initialRequirements(plan: Plan): Requirements {
   )
 }
 
+/**
+ * What a job wants whose deployment is told its parallelism: exactly that, or up to it with `jobmanager.scheduler: Adaptive`. Vertices that the program gave a parallelism of their own keep it, and none
+ * has more than its max parallelism.
+ *
+ * @example
+ * directedRequirements(plan, 3) // { [source]: { lowerBound: 3, upperBound: 3 }, [sink]: { lowerBound: 1, upperBound: 1 } }
+ */
+export function directedRequirements(plan: Plan, parallelism: number): Requirements {
+  const adaptive = new ConfigValues(plan.config.options, 'TR-CONFIG-001').get(SCHEDULER.kind) === 'Adaptive'
+  return Object.fromEntries(
+    plan.vertices.map((vertex) => {
+      const { id, maxParallelism, nonParallel = false } = vertex
+      const own = nonParallel || vertex.parallelism !== plan.config.parallelism
+      const upperBound = own ? vertex.parallelism : Math.min(parallelism, maxParallelism)
+      return [id, { lowerBound: adaptive ? 1 : upperBound, upperBound }]
+    }),
+  )
+}
+
 /** Throws TR-CLUSTER-004 with the names of what cannot be. All vertices of the job are wanted. */
 export function checkRequirements(plan: Plan, wanted: Requirements): void {
   const problems: string[] = []
