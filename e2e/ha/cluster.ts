@@ -67,7 +67,8 @@ export class HaCluster {
   readonly checkpoints: string
   readonly storage: string
   readonly #options: ClusterOptions
-  readonly #processes: Process[] = []
+  /** In the order of their start. */
+  readonly processes: Process[] = []
 
   constructor(options: ClusterOptions) {
     this.#options = options
@@ -118,8 +119,8 @@ export class HaCluster {
   }
 
   async stop(): Promise<void> {
-    for (const one of this.#processes) one.signal('SIGKILL')
-    await Promise.all(this.#processes.map(({ exited }) => exited))
+    for (const one of this.processes) one.signal('SIGKILL')
+    await Promise.all(this.processes.map(({ exited }) => exited))
   }
 
   #flags(more: Record<string, string>): string[] {
@@ -146,7 +147,7 @@ export class HaCluster {
   #start(name: string, args: string[]): Process {
     const { folder, environment = {} } = this.#options
     const one = new Process(name, args, environment, join(folder, 'log'))
-    this.#processes.push(one)
+    this.processes.push(one)
     return one
   }
 }
