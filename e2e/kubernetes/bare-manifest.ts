@@ -83,10 +83,7 @@ export function bareManifest(cluster: BareCluster): object[] {
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'Role',
       metadata: meta(''),
-      rules: [
-        { ...lease, resourceNames: [`${name}-jobmanager`], verbs: ['get', 'watch', 'update', 'patch'] },
-        { ...lease, verbs: ['create'] },
-      ],
+      rules: [{ ...lease, resourceNames: [`${name}-jobmanager`], verbs: ['get', 'watch', 'update', 'patch'] }],
     },
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',
@@ -95,6 +92,8 @@ export function bareManifest(cluster: BareCluster): object[] {
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
       subjects: [{ kind: 'ServiceAccount', name }],
     },
+    // Made beforehand, so that the first leader takes it at once: one that is not there may have been deleted under a leader.
+    { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: meta('-jobmanager') },
     {
       apiVersion: 'v1',
       kind: 'ConfigMap',
