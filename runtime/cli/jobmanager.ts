@@ -20,7 +20,7 @@ import type { JobManager } from '../processes/jobmanager-process.ts'
 import { programAhead } from '../processes/program-ahead.ts'
 import { ShippedArtifacts } from '../processes/shipped-artifacts.ts'
 import { shutdown } from '../processes/shutdown.ts'
-import { ToldDeployment } from '../processes/told-deployment.ts'
+import { ToldDeployment, type ToldDeploymentOptions } from '../processes/told-deployment.ts'
 import { internalTls } from '../rpc/tls/internal-tls.ts'
 import type { JobSummary } from '../rpc/views.ts'
 import { tcpListen } from '../rpc/wire/tcp.ts'
@@ -177,7 +177,12 @@ export async function jobmanager(
     // A port that is taken is told before anything runs. One that stood by has it already.
     if (candidacy.availability === undefined) await serve()
     await cluster.cleanUp()
-    const told = toldDeployment(cluster, candidacy, read.get(JOB.deploymentGeneration), log)
+    const told = toldDeployment(cluster, candidacy, {
+      generation: read.get(JOB.deploymentGeneration),
+      // Whoever probes it finds it alive.
+      onWait: async () => (servers === undefined ? serve() : undefined),
+      log,
+    })
     const restore = await Promise.race([told?.restore(), signal.promise])
     if (typeof restore === 'string') return await leave(EXIT.finished)
     const before = await endOfEarlierRun(cluster, candidacy, restore?.generation)
@@ -245,13 +250,12 @@ async function sessionPrograms(
 function toldDeployment(
   { dispatcher }: JobManager,
   { availability }: Candidacy,
-  generation: number | undefined,
-  log: (text: string) => void,
+  options: Omit<ToldDeploymentOptions, 'directives' | 'setParallelism'>,
 ): ToldDeployment | undefined {
   const directives = availability?.directives
   if (directives === undefined) return undefined
   const setParallelism = (parallelism: number | undefined) => dispatcher.directParallelism(parallelism)
-  return new ToldDeployment({ directives, generation, setParallelism, log })
+  return new ToldDeployment({ directives, setParallelism, ...options })
 }
 
 /**

@@ -14,6 +14,7 @@ function told(generation?: number) {
     directives,
     generation,
     setParallelism: (one) => parallelism.push(one),
+    onWait: async () => void log.push('waits'),
     log: (text) => log.push(text),
   })
   return { directives, log, parallelism, deployment }
@@ -35,7 +36,7 @@ it('one of a newer generation waits for its directive', async () => {
   })
   await Promise.resolve()
   expect(begun).toBeUndefined()
-  expect(log).toEqual([expect.stringContaining('Waits to be told what generation 4')])
+  expect(log).toEqual([expect.stringContaining('Waits to be told what generation 4'), 'waits'])
   directives.see(restore(4, 'empty'))
   await waiting
   expect(begun).toEqual({ generation: 4, from: 'empty' })

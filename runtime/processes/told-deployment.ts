@@ -14,6 +14,8 @@ export interface ToldDeploymentOptions {
   generation: number | undefined
   /** Has it from now on. */
   setParallelism(parallelism: number | undefined): void
+  /** It is about to wait, nobody knows for how long. */
+  onWait?(): Promise<void>
   /** A line of the log. */
   log(text: string): void
 }
@@ -29,7 +31,7 @@ export class ToldDeployment {
    * Resolves with what this generation begins with, when it is told; undefined: nobody says. Throws TR-HA-008 for what cannot be read, 009 when a newer generation is to begin.
    */
   async restore(): Promise<RestoreDirective | undefined> {
-    const { directives, generation, log } = this.#options
+    const { directives, generation, onWait, log } = this.#options
     const isTold = (told: RestoreDirective | undefined) =>
       generation === undefined || (told !== undefined && told.generation >= generation)
     if (!isTold(restoreOf(directives))) {
@@ -42,7 +44,7 @@ export class ToldDeployment {
           reject(error)
         }
       })
-      await promise.finally(stop)
+      await Promise.all([promise, onWait?.()]).finally(stop)
     }
     const told = restoreOf(directives)
     if (generation !== undefined && told!.generation > generation)
