@@ -1,0 +1,174 @@
+/**
+ * Does what was decided, in this order: the finalizer, the revision, the record, the children, then the rest. An operator that dies between any two leaves what the next one goes on from.
+ */
+import { STREAM_DEPLOYMENT, type StreamDeployment, type StreamDeploymentStatus } from '../../api/stream-deployment.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import { defineResource, type KubeObject, RESOURCES, type Resource } from '../../kube/objects.ts'
+import { buildChildren } from '../../resources/children.ts'
+import { canonicalJson } from '../../resources/hash.ts'
+import { childNames, FINALIZER } from '../../resources/names.ts'
+import { controllerRevision, REVISIONS_MAX } from '../../resources/revision.ts'
+import type { Act, Decision } from './decision.ts'
+import type { Gathered } from './gather.ts'
+import type { JobManagerClient } from './job-manager-client.ts'
+
+export const DEPLOYMENTS = defineResource<KubeObject>(STREAM_DEPLOYMENT)
+
+const BY_KIND = new Map<string, Resource>(Object.values(RESOURCES).map((resource) => [resource.kind, resource]))
+
+export interface ActOptions {
+  client: KubeClient
+  jobManager: JobManagerClient
+  /** By uid of a child: its generation when it was applied last. One that is another now was changed by somebody else. */
+  applied: Map<string, number>
+  /** Something could not be done; it is decided anew soon. */
+  warn(reason: string, message: string): void
+}
+
+/** Rejects with TR-KUBE-003 when the resource was changed since it was read: then nothing was done that the record tells of. */
+export async function act(
+  deployment: StreamDeployment,
+  { facts, observed, revisionData }: Gathered,
+  decision: Decision,
+  status: StreamDeploymentStatus,
+  options: ActOptions,
+): Promise<void> {
+  const { client } = options
+  const { identity } = facts
+  const key = { namespace: identity.namespace, name: identity.name }
+  let { resourceVersion } = deployment.metadata
+  if (decision.acts.some(({ type }) => type === 'addFinalizer')) {
+    const finalizers = [...(deployment.metadata.finalizers ?? []), FINALIZER]
+    const changed = await client.patch(DEPLOYMENTS, key, { metadata: { finalizers } }, { resourceVersion })
+    resourceVersion = changed.metadata.resourceVersion!
+  }
+  if (
+    decision.keepRevision !== undefined &&
+    'revision' in facts.wanted &&
+    facts.wanted.revision === decision.keepRevision
+  ) {
+    await keepRevision(client, facts.identity, decision, revisionData)
+  }
+  const patch = mergeDiff(deployment.status ?? {}, status)
+  if (patch !== undefined) await client.patchStatus(DEPLOYMENTS, key, patch as object, { resourceVersion })
+  if (decision.plan !== undefined) await applyChildren(decision, identity, observed, options)
+  for (const one of decision.acts) await perform(one, facts, deployment, options)
+}
+
+async function keepRevision(
+  client: KubeClient,
+  identity: Gathered['facts']['identity'],
+  { keepRevision }: Decision,
+  data: unknown,
+): Promise<void> {
+  const { namespace, name } = identity
+  if ((await client.get(RESOURCES.controllerRevisions, { namespace, name: keepRevision! })) !== undefined) return
+  const labelSelector = `tailrace.dev/deployment=${name}`
+  const { items } = await client.list(RESOURCES.controllerRevisions, { namespace, labelSelector })
+  const byAge = items.toSorted((a, b) => a['revision'] - b['revision'])
+  const revision = controllerRevision(identity, data, (byAge.at(-1)?.['revision'] ?? 0) + 1)
+  await client.apply(RESOURCES.controllerRevisions, revision)
+  for (const old of byAge.slice(0, Math.max(0, byAge.length + 1 - REVISIONS_MAX))) {
+    await client.delete(
+      RESOURCES.controllerRevisions,
+      { namespace, name: old.metadata.name },
+      { uid: old.metadata.uid },
+    )
+  }
+}
+
+/** Those that are as they were applied are left alone. What pods need comes before them, the JobManager's Lease first of all. */
+async function applyChildren(
+  { plan }: Decision,
+  identity: Gathered['facts']['identity'],
+  observed: Gathered['observed'],
+  { client, applied }: ActOptions,
+): Promise<void> {
+  const children = buildChildren(identity, plan!)
+  const apply = async (child: KubeObject): Promise<void> => {
+    const is = observed.get(`${child.kind}/${child.metadata.name}`)
+    if (is !== undefined && isApplied(is, child, applied)) return
+    const result = await client.apply(BY_KIND.get(child.kind!)!, child)
+    const { uid, generation } = result.metadata
+    if (uid !== undefined && generation !== undefined) applied.set(uid, generation)
+  }
+  const isWorkload = ({ kind }: KubeObject) => kind === 'Deployment' || kind === 'StatefulSet'
+  await Promise.all(children.filter((child) => !isWorkload(child)).map(apply))
+  await Promise.all(children.filter(isWorkload).map(apply))
+}
+
+function isApplied({ metadata }: KubeObject, wanted: KubeObject, applied: ReadonlyMap<string, number>): boolean {
+  const generation = applied.get(metadata.uid ?? '')
+  const isSame = Object.entries(wanted.metadata.annotations ?? {}).every(
+    ([key, value]) => metadata.annotations?.[key] === value,
+  )
+  return isSame && (generation === undefined || generation === metadata.generation)
+}
+
+async function perform(
+  one: Act,
+  { identity }: Gathered['facts'],
+  deployment: StreamDeployment,
+  { client, jobManager, warn }: ActOptions,
+): Promise<void> {
+  const { namespace, name } = identity
+  const names = childNames(name)
+  const ask = async (what: string, request: Promise<void>) => {
+    try {
+      await request
+    } catch (error) {
+      warn('JobManagerRefused', `${what}: ${(error as Error).message}`)
+    }
+  }
+  switch (one.type) {
+    case 'addFinalizer':
+      break
+    case 'triggerSavepoint':
+      return ask('a savepoint', jobManager.savepoint(one.jobId, one.triggerId))
+    case 'triggerCheckpoint':
+      return ask('a checkpoint', jobManager.checkpoint(one.jobId, one.triggerId))
+    case 'stopWithSavepoint':
+      return ask('the stop with a savepoint', jobManager.stop(one.jobId, one.triggerId, one.drain))
+    case 'cancel':
+      return ask('cancelling', jobManager.cancel(one.jobId))
+    case 'deleteWorkloads':
+      await client.delete(RESOURCES.deployments, { namespace, name: names.jobManager })
+      await client.delete(RESOURCES.statefulSets, { namespace, name: names.taskManager })
+      break
+    case 'deletePod':
+      await client.delete(
+        RESOURCES.pods,
+        { namespace, name: one.name },
+        { uid: one.uid, ...(one.force && { gracePeriodSeconds: 0 }) },
+      )
+      break
+    case 'removeFinalizer': {
+      const finalizers = (deployment.metadata.finalizers ?? []).filter((finalizer) => finalizer !== FINALIZER)
+      await client.patch(DEPLOYMENTS, { namespace, name }, { metadata: { finalizers } }, { uid: identity.uid })
+    }
+  }
+}
+
+/**
+ * The merge patch from one value to another; undefined: they are equal.
+ *
+ * @example
+ * mergeDiff({ a: 1, b: 2 }, { a: 1, c: 3 }) // { b: null, c: 3 }
+ */
+export function mergeDiff(before: unknown, after: unknown): unknown {
+  if (!isMap(before) || !isMap(after)) return canonicalJson(before) === canonicalJson(after) ? undefined : after
+  const patch: Record<string, unknown> = {}
+  for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    if (after[key] === undefined) {
+      if (before[key] !== undefined) patch[key] = null
+    } else if (before[key] === undefined) patch[key] = after[key]
+    else {
+      const part = mergeDiff(before[key], after[key])
+      if (part !== undefined) patch[key] = part
+    }
+  }
+  return Object.keys(patch).length === 0 ? undefined : patch
+}
+
+const isMap = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

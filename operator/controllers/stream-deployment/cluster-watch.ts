@@ -1,0 +1,84 @@
+/**
+ * One long poll per deployment: what its JobManager says, as soon as it says it.
+ *
+ * What must hold: the view is gone when nobody answers, so that nothing is decided by a JobManager that is not there; one request at a time.
+ */
+import type { Schedule } from '../../../runtime/core/clock.ts'
+import type { ClusterView } from './facts.ts'
+import type { JobManagerClient } from './job-manager-client.ts'
+
+export interface ClusterWatchOptions {
+  client: JobManagerClient
+  schedule: Schedule
+  /** Something is different from before. */
+  changed(): void
+  waitMs?: number
+}
+
+const WAIT_MS = 30_000
+const RETRY_FIRST_MS = 250
+const RETRY_MAX_MS = 5_000
+
+export class ClusterWatch {
+  readonly #options: ClusterWatchOptions
+  readonly #abort = new AbortController()
+  #view: ClusterView | undefined
+  #failures = 0
+  #stopWaiting: (() => void) | undefined
+
+  constructor(options: ClusterWatchOptions) {
+    this.#options = options
+    void this.#run()
+  }
+
+  get view(): ClusterView | undefined {
+    return this.#view
+  }
+
+  /** It may answer now: a pod has come. */
+  hurry(): void {
+    this.#failures = 0
+    this.#stopWaiting?.()
+  }
+
+  close(): void {
+    this.#abort.abort()
+    this.#stopWaiting?.()
+  }
+
+  async #run(): Promise<void> {
+    const { client, changed, waitMs = WAIT_MS } = this.#options
+    const { signal } = this.#abort
+    let since: number | undefined
+    while (!signal.aborted) {
+      const answer = await client.changes(since, waitMs, signal)
+      if (signal.aborted) return
+      if (answer === undefined) {
+        since = undefined
+        if (this.#view !== undefined) {
+          this.#view = undefined
+          changed()
+        }
+        await this.#pause()
+        continue
+      }
+      this.#failures = 0
+      if (answer.version !== since) {
+        this.#view = answer
+        changed()
+      }
+      since = answer.version
+    }
+  }
+
+  #pause(): Promise<void> {
+    const ms = Math.min(RETRY_FIRST_MS * 2 ** this.#failures++, RETRY_MAX_MS)
+    return new Promise((resolve) => {
+      const stop = this.#options.schedule(ms, resolve)
+      this.#stopWaiting = () => {
+        stop()
+        resolve()
+      }
+    })
+  }
+}

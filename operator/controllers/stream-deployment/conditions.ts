@@ -1,0 +1,214 @@
+/**
+ * What is so of a deployment, by type. All types are always there; each tells of the generation of the spec that it is about, and its time changes with its status only.
+ */
+
+import { durationMs } from '../../../runtime/core/duration.ts'
+import type { Condition, ConditionType } from '../../api/status.ts'
+import type { Decision } from './decision.ts'
+import { type Facts, jobOf } from './facts.ts'
+import { type Trouble, troubleOf } from './pod-trouble.ts'
+
+type Said = Pick<Condition, 'status' | 'reason' | 'message'>
+
+/** Checkpoints may be late by so many of their intervals. */
+const LATE_INTERVALS = 3
+const CHECKPOINT_LATE_MIN_MS = 60_000
+/** Savepoints of an upgrade that failed so often need somebody. */
+const ATTEMPTS_MAX = 3
+
+/** @param before those of the status as it is */
+export function conditionsOf(
+  facts: Facts,
+  decision: Decision,
+  before: readonly Condition[],
+  nowMs: number,
+): Condition[] {
+  const said = say(facts, decision, nowMs)
+  return Object.entries(said).map(([type, one]) => {
+    const last = before.find((condition) => condition.type === type)
+    return {
+      type,
+      status: one.status,
+      reason: one.reason,
+      message: one.message,
+      lastTransitionTime: last?.status === one.status ? last.lastTransitionTime : rfc3339(nowMs),
+      observedGeneration: facts.resourceGeneration,
+    }
+  })
+}
+
+function say(facts: Facts, decision: Decision, nowMs: number): Record<ConditionType, Said> {
+  const { record } = decision
+  const jobManager = troubleOf(facts, 'jobmanager', nowMs)
+  const taskManager = troubleOf(facts, 'taskmanager', nowMs)
+  const stalled = stalledOf(facts, decision, jobManager ?? taskManager, nowMs)
+  const ready = readyOf(facts, decision, jobManager ?? taskManager)
+  return {
+    Ready: ready,
+    Progressing: progressing(facts, decision, ready, stalled),
+    Stalled: stalled,
+    ConfigValid: configValid(facts),
+    JobManagerAvailable: available(facts, record.step, 'jobManager', jobManager),
+    TaskManagersAvailable: available(facts, record.step, 'taskManager', taskManager),
+    CheckpointHealthy: checkpointHealthy(facts, decision, nowMs),
+    SnapshotSucceeded: snapshotSucceeded(decision),
+    Succeeded: succeeded(facts),
+  }
+}
+
+function configValid({ wanted, warnings, record }: Facts): Said {
+  if ('invalid' in wanted) {
+    const rest = record.revision === undefined ? '' : '; the last spec that was valid keeps running'
+    return { status: 'False', reason: 'Invalid', message: `${wanted.invalid.join('; ')}${rest}` }
+  }
+  return { status: 'True', reason: warnings.length > 0 ? 'Warnings' : 'Valid', message: warnings.join('; ') }
+}
+
+function readyOf(facts: Facts, { record, waiting }: Decision, trouble: Trouble | undefined): Said {
+  const no = (reason: string, message: string): Said => ({ status: 'False', reason, message })
+  if (facts.deletion !== undefined) return no('Deleting', 'it is being deleted')
+  if (record.step === 'CREATED') return no('NotDeployed', waiting?.message ?? 'nothing runs yet')
+  if (record.step === 'SUSPENDED') return no('Suspended', `the next start goes on from ${record.restore?.from}`)
+  const job = jobOf(facts)
+  const isSession = specOf(facts)?.job === undefined
+  if (isSession) {
+    const up = facts.jobManager !== undefined && facts.jobManager.ready > 0 && facts.jobManager.settled
+    return up
+      ? { status: 'True', reason: 'SessionReady', message: 'it takes jobs' }
+      : no(trouble?.reason ?? 'Starting', trouble?.message ?? 'its JobManager starts')
+  }
+  if (job?.state === 'RUNNING')
+    return { status: 'True', reason: 'Running', message: `the job runs with parallelism ${job.parallelism}` }
+  if (trouble !== undefined) return no(trouble.reason, trouble.message)
+  if (job === undefined) return no('JobManagerSilent', 'no JobManager of this generation answers yet')
+  const failure = job.exception === undefined ? '' : `: ${job.exception.code} ${job.exception.message}`
+  return no(camel(job.state), `the job is ${job.state}${failure}`)
+}
+
+function progressing(facts: Facts, { record, waiting }: Decision, ready: Said, stalled: Said): Said {
+  if (waiting !== undefined) return { status: 'True', reason: waiting.reason, message: waiting.message }
+  if (record.step === 'STOPPING')
+    return { status: 'True', reason: 'Upgrading', message: 'the job stops with a savepoint' }
+  if (facts.deletion !== undefined) return { status: 'True', reason: 'Deleting', message: 'it is being deleted' }
+  const scale = record.scale
+  const job = jobOf(facts)
+  if (record.step === 'DEPLOYED' && scale !== undefined && job?.state === 'RUNNING') {
+    const pods = facts.taskManager?.replicas ?? scale.taskManagers
+    if (job.parallelism !== scale.parallelism || pods > scale.taskManagers) {
+      const message = `from parallelism ${job.parallelism} on ${pods} TaskManagers to ${scale.parallelism} on ${scale.taskManagers}`
+      return { status: 'True', reason: 'Rescaling', message }
+    }
+  }
+  const waits =
+    record.step === 'DEPLOYED' &&
+    ready.status !== 'True' &&
+    stalled.status !== 'True' &&
+    succeeded(facts).status !== 'True'
+  return waits
+    ? { status: 'True', reason: 'Starting', message: ready.message }
+    : { status: 'False', reason: 'AtRest', message: '' }
+}
+
+function stalledOf(facts: Facts, { record }: Decision, trouble: Trouble | undefined, nowMs: number): Said {
+  const yes = (reason: string, message: string): Said => ({ status: 'True', reason, message })
+  if (trouble?.stalled === true && nowMs >= 0) return yes(trouble.reason, trouble.message)
+  if ('revision' in facts.wanted && record.refused?.revision === facts.wanted.revision) {
+    return yes('RestoreFailed', `the spec before runs: ${record.refused.message}`)
+  }
+  const { retry } = record
+  if (retry !== undefined && retry.attempts >= ATTEMPTS_MAX)
+    return yes('UpgradeFailed', `after ${retry.attempts} attempts: ${retry.message}`)
+  const job = jobOf(facts)
+  if (job?.state === 'FAILED')
+    return yes(
+      'JobFailed',
+      job.exception === undefined ? 'the job has failed' : `${job.exception.code} ${job.exception.message}`,
+    )
+  return { status: 'False', reason: 'NoTrouble', message: '' }
+}
+
+function available(
+  facts: Facts,
+  step: string,
+  which: 'jobManager' | 'taskManager',
+  trouble: Trouble | undefined,
+): Said {
+  const workload = facts[which]
+  if (workload === undefined) {
+    const rests = step === 'SUSPENDED' || step === 'CREATED'
+    return {
+      status: 'False',
+      reason: rests ? 'NotWanted' : 'Missing',
+      message: rests ? 'nothing is to run' : 'it is being made',
+    }
+  }
+  const { ready, replicas } = workload
+  // One JobManager leads; others stand by, and are not ready.
+  const enough = which === 'jobManager' ? ready > 0 : ready >= replicas
+  const count = `${ready} of ${replicas} are ready`
+  if (enough) return { status: 'True', reason: 'Available', message: count }
+  return {
+    status: 'False',
+    reason: trouble?.reason ?? 'Starting',
+    message: trouble === undefined ? count : `${count}; ${trouble.message}`,
+  }
+}
+
+function checkpointHealthy(facts: Facts, { record }: Decision, nowMs: number): Said {
+  const unknown = (reason: string, message: string): Said => ({ status: 'Unknown', reason, message })
+  const job = jobOf(facts)
+  if (job?.state !== 'RUNNING') return unknown('NotRunning', 'the job does not run')
+  const intervalMs = interval(specOf(facts)?.configuration ?? {})
+  if (intervalMs === undefined) return unknown('NotConfigured', 'execution.checkpointing.interval is not set')
+  const lastMs = Math.max(record.checkpoint?.timeMs ?? 0, job.startTime)
+  const lateMs = Math.max(intervalMs * LATE_INTERVALS, CHECKPOINT_LATE_MIN_MS)
+  const agoMs = nowMs - lastMs
+  if (agoMs > lateMs)
+    return { status: 'False', reason: 'Late', message: `none was completed for ${Math.round(agoMs / 1000)} s` }
+  if (record.checkpoint === undefined) return unknown('NoneYet', 'none was completed yet')
+  return { status: 'True', reason: 'Completed', message: `checkpoint ${record.checkpoint.id}` }
+}
+
+function interval(configuration: Record<string, string>): number | undefined {
+  const text = configuration['execution.checkpointing.interval']
+  if (text === undefined) return
+  try {
+    const ms = durationMs(/^\d+$/.test(text) ? Number(text) : text)
+    return ms > 0 ? ms : undefined
+  } catch {
+    return
+  }
+}
+
+function snapshotSucceeded({ record }: Decision): Said {
+  const { savepoint, snapshotFailure, pending } = record
+  if (pending.savepoint !== undefined || pending.checkpoint !== undefined)
+    return { status: 'Unknown', reason: 'InProgress', message: 'one is being taken' }
+  if (snapshotFailure !== undefined && snapshotFailure.timeMs >= (savepoint?.timeMs ?? 0)) {
+    const nonce = snapshotFailure.nonce === undefined ? '' : `nonce ${snapshotFailure.nonce}: `
+    return { status: 'False', reason: 'Failed', message: `${nonce}${snapshotFailure.message}` }
+  }
+  if (savepoint === undefined) return { status: 'Unknown', reason: 'NoneYet', message: 'none was asked for' }
+  return { status: 'True', reason: 'Completed', message: savepoint.location }
+}
+
+function succeeded(facts: Facts): Said {
+  const job = jobOf(facts)
+  if (job?.state === 'FINISHED') return { status: 'True', reason: 'Finished', message: 'the job has come to its end' }
+  const over = job?.state === 'FAILED' || job?.state === 'CANCELED'
+  return { status: over ? 'False' : 'Unknown', reason: over ? camel(job.state) : 'NotFinished', message: '' }
+}
+
+function specOf({ kept, wanted }: Facts) {
+  return kept?.spec ?? ('invalid' in wanted ? undefined : wanted.spec)
+}
+
+/** `RESTARTING` as reasons are written. */
+function camel(state: string): string {
+  return state[0] + state.slice(1).toLowerCase()
+}
+
+/** Whole seconds, as Kubernetes has times. */
+export function rfc3339(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
+}

@@ -1,0 +1,145 @@
+/**
+ * Reconciles StreamDeployments, one key at a time: gather, decide, write the status, act.
+ *
+ * What must hold: a key is not reconciled twice at once (the queue sees to it), and what could not be done is decided anew from the facts of then.
+ */
+import type { Clock, Schedule } from '../../../runtime/core/clock.ts'
+import type { NormalizeOptions } from '../../api/normalize.ts'
+import type { StreamDeployment } from '../../api/stream-deployment.ts'
+import type { KubeClient } from '../../kube/client.ts'
+import { type KubeObject, keyOf, type ObjectKey } from '../../kube/objects.ts'
+import { isKubeError, KUBE } from '../../kube/status-error.ts'
+import { childNames } from '../../resources/names.ts'
+import { act, DEPLOYMENTS } from './act.ts'
+import { ClusterWatch } from './cluster-watch.ts'
+import { decide } from './decide.ts'
+import type { EventWish } from './decision.ts'
+import { gather, type Reader } from './gather.ts'
+import type { JobManagerClient } from './job-manager-client.ts'
+import { statusOf } from './status.ts'
+
+export interface ControllerOptions {
+  client: KubeClient
+  /** Caches; the client itself if not given. */
+  reader?: Reader
+  defaults: NormalizeOptions
+  jobManager(key: Required<ObjectKey>): JobManagerClient
+  clock: Clock
+  schedule: Schedule
+  /** Is to be reconciled soon: its job has changed. */
+  enqueue(key: string): void
+  event(about: KubeObject, event: EventWish): void
+  /** Of the long poll. */
+  waitMs?: number
+}
+
+interface Known {
+  client: JobManagerClient
+  watch?: ClusterWatch
+  pods: string
+}
+
+/** After somebody else has written the resource. */
+const CONFLICT_MS = 50
+
+export class StreamDeploymentController {
+  readonly #options: ControllerOptions
+  readonly #known = new Map<string, Known>()
+  readonly #applied = new Map<string, number>()
+
+  constructor(options: ControllerOptions) {
+    this.#options = options
+  }
+
+  /** Rejects when the API server cannot be asked, or refuses. `againMs`: look again then, whatever happens. */
+  async reconcile(key: Required<ObjectKey> & { namespace: string }): Promise<{ againMs?: number }> {
+    const { client, reader = client, defaults, clock, event } = this.#options
+    const id = keyOf(key)
+    const deployment = (await reader.get(DEPLOYMENTS, key)) as StreamDeployment | undefined
+    if (deployment === undefined) {
+      this.#forget(id)
+      return {}
+    }
+    const known = this.#knownOf(id, key)
+    const nowMs = clock.now()
+    const gathered = await gather(deployment, {
+      reader,
+      defaults,
+      jobManager: known.client,
+      cluster: known.watch?.view,
+      nowMs,
+    })
+    const { facts } = gathered
+    this.#follow(
+      known,
+      id,
+      facts.jobManager !== undefined,
+      facts.pods
+        .filter((pod) => pod.ready)
+        .map((pod) => pod.uid)
+        .join(),
+    )
+    const decision = decide(facts, nowMs)
+    const status = statusOf(facts, decision, deployment.status, nowMs)
+    const about = deployment as unknown as KubeObject
+    let refused = false
+    const warn = (reason: string, message: string) => {
+      refused = true
+      event(about, { type: 'Warning', reason, message })
+    }
+    try {
+      await act(deployment, gathered, decision, status, {
+        client,
+        jobManager: known.client,
+        applied: this.#applied,
+        warn,
+      })
+    } catch (error) {
+      if (isKubeError(error, KUBE.conflict)) return { againMs: CONFLICT_MS }
+      throw error
+    }
+    for (const one of decision.events) event(about, one)
+    const againMs = refused ? Math.min(decision.againMs ?? Infinity, 1_000) : decision.againMs
+    return againMs === undefined ? {} : { againMs }
+  }
+
+  /** Ends all long polls. */
+  close(): void {
+    for (const id of [...this.#known.keys()]) this.#forget(id)
+  }
+
+  #knownOf(id: string, key: Required<ObjectKey>): Known {
+    const known = this.#known.get(id) ?? { client: this.#options.jobManager(key), pods: '' }
+    this.#known.set(id, known)
+    return known
+  }
+
+  /** Polls while there is a JobManager to ask. */
+  #follow(known: Known, id: string, wanted: boolean, pods: string): void {
+    if (!wanted) {
+      known.watch?.close()
+      delete known.watch
+      return
+    }
+    const { schedule, enqueue, waitMs } = this.#options
+    const changed = () => enqueue(id)
+    known.watch ??= new ClusterWatch({
+      client: known.client,
+      schedule,
+      changed,
+      ...(waitMs !== undefined && { waitMs }),
+    })
+    if (known.pods !== pods) known.watch.hurry()
+    known.pods = pods
+  }
+
+  #forget(id: string): void {
+    this.#known.get(id)?.watch?.close()
+    this.#known.delete(id)
+  }
+}
+
+/** Where a deployment's REST is, inside of the cluster. */
+export function restUrl({ namespace, name }: Required<ObjectKey>): string {
+  return `http://${childNames(name).rest}.${namespace}.svc:8081`
+}

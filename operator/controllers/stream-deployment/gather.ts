@@ -1,0 +1,257 @@
+/**
+ * Facts of one deployment: its resource, its children, its pods, and what its JobManager says. Reads only.
+ *
+ * What must hold: whatever is read may be old, so nothing is concluded here; the record is written under the version of the resource that was read.
+ */
+import { lineOf } from '../../api/messages.ts'
+import { type NormalizeOptions, readSpec } from '../../api/normalize.ts'
+import type { StreamDeployment } from '../../api/stream-deployment.ts'
+import type { ListOptions } from '../../kube/client.ts'
+import { type KubeObject, type ObjectKey, RESOURCES, type Resource } from '../../kube/objects.ts'
+import { ANNOTATIONS, childNames, DEPLOYMENT_LABEL, FINALIZER, type Identity } from '../../resources/names.ts'
+import { readDirective } from '../../resources/restore-directive.ts'
+import { revisionName } from '../../resources/revision.ts'
+import type { ClusterView, ContainerFacts, Facts, KnownSpec, Operation, PodFacts, WorkloadFacts } from './facts.ts'
+import type { JobManagerClient } from './job-manager-client.ts'
+import { FIRST_RECORD, type Reconciliation } from './record.ts'
+
+/** A client, or caches of one. */
+export interface Reader {
+  get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey): Promise<T | undefined>
+  list<T extends KubeObject>(resource: Resource<T>, options: ListOptions): Promise<{ items: T[] }>
+}
+
+export interface GatherOptions {
+  reader: Reader
+  /** What deployments get where their spec does not say. */
+  defaults: NormalizeOptions
+  jobManager: JobManagerClient
+  /** What the JobManager said last. */
+  cluster: ClusterView | undefined
+  nowMs: number
+}
+
+export interface Gathered {
+  facts: Facts
+  /** Children as they are, by kind and name. */
+  observed: ReadonlyMap<string, KubeObject>
+  /** What a revision of the wanted spec keeps. */
+  revisionData: unknown
+}
+
+/** A pod that does not start for so long is asked for its events. */
+const SILENT_POD_MS = 10_000
+
+const CHILDREN = [
+  'serviceAccounts',
+  'roles',
+  'roleBindings',
+  'configMaps',
+  'leases',
+  'services',
+  'statefulSets',
+  'deployments',
+  'ingresses',
+] as const
+
+export async function gather(deployment: StreamDeployment, options: GatherOptions): Promise<Gathered> {
+  const { reader, defaults, nowMs } = options
+  const { metadata } = deployment
+  const { namespace, name } = metadata
+  const identity: Identity = { name, namespace, uid: metadata.uid, ...(metadata.labels && { labels: metadata.labels }) }
+  const record = (deployment.status?.reconciliation as Reconciliation | undefined) ?? FIRST_RECORD
+  const revisionData = { spec: deployment.spec, ...defaults }
+  const { spec, problems, warnings } = readSpec(deployment.spec, defaults)
+  const wanted: Facts['wanted'] =
+    spec === undefined || problems.length > 0
+      ? { invalid: problems.map(lineOf) }
+      : { spec, revision: revisionName(identity, revisionData) }
+  const known = async (revision: string | undefined): Promise<KnownSpec | undefined> => {
+    if (revision === undefined) return
+    if ('revision' in wanted && wanted.revision === revision) return wanted
+    const kept = await reader.get(RESOURCES.controllerRevisions, { namespace, name: revision })
+    const data = kept?.['data'] as ({ spec: unknown } & NormalizeOptions) | undefined
+    const read =
+      data &&
+      readSpec(data.spec, { image: data.image, ...(data.configuration && { configuration: data.configuration }) }).spec
+    return read && { spec: read, revision }
+  }
+  const [kept, previous, children, pods] = await Promise.all([
+    known(record.revision),
+    known(record.previous),
+    observe(reader, identity),
+    reader.list(RESOURCES.pods, { namespace, labelSelector: `${DEPLOYMENT_LABEL}=${name}` }),
+  ])
+  const { observed, leftovers } = children
+  const names = childNames(name)
+  const lease = observed.get(`Lease/${names.lease}`)
+  const [jobManager, taskManager] = [
+    observed.get(`Deployment/${names.jobManager}`),
+    observed.get(`StatefulSet/${names.taskManager}`),
+  ]
+  const podFacts = await Promise.all(pods.items.map((pod) => podOf(reader, pod, nowMs)))
+  const account = kept?.spec.serviceAccount ?? spec?.serviceAccount
+  const isMissing =
+    account !== undefined && (await reader.get(RESOURCES.serviceAccounts, { namespace, name: account })) === undefined
+  const facts: Facts = {
+    identity,
+    resourceGeneration: metadata.generation,
+    createdMs: Date.parse(metadata.creationTimestamp ?? '') || nowMs,
+    hasFinalizer: metadata.finalizers?.includes(FINALIZER) ?? false,
+    ...(metadata.deletionTimestamp !== undefined && {
+      deletion: {
+        sinceMs: Date.parse(metadata.deletionTimestamp),
+        force: metadata.annotations?.[ANNOTATIONS.forceDelete] === 'true',
+      },
+    }),
+    wanted,
+    warnings: warnings.map(lineOf),
+    ...(kept && { kept }),
+    ...(previous && { previous }),
+    record,
+    ...(jobManager && { jobManager: await workloadOf(reader, jobManager, podFacts, 'jobmanager') }),
+    ...(taskManager && { taskManager: await workloadOf(reader, taskManager, podFacts, 'taskmanager') }),
+    ...(lease && { lease: leaseOf(lease) }),
+    pods: podFacts,
+    deadNodes: await deadNodes(reader, podFacts),
+    leftovers,
+    ...(isMissing && { missingServiceAccount: account }),
+    ...(jobManager && options.cluster && { cluster: options.cluster }),
+    operations: await operationsOf(record, options.jobManager),
+  }
+  return { facts, observed, revisionData }
+}
+
+/** Children by kind and name, and those that belong to a deployment that was deleted. */
+async function observe(reader: Reader, { name, namespace, uid }: Identity) {
+  const observed = new Map<string, KubeObject>()
+  const leftovers: string[] = []
+  const lists = await Promise.all(
+    CHILDREN.map(async (plural) => {
+      const { items } = await reader.list(RESOURCES[plural], {
+        namespace,
+        labelSelector: `${DEPLOYMENT_LABEL}=${name}`,
+      })
+      return items.map((item) => ({ item, kind: RESOURCES[plural].kind }))
+    }),
+  )
+  for (const { item, kind } of lists.flat()) {
+    const owner = item.metadata.ownerReferences?.find(({ controller }) => controller)
+    if (owner === undefined || owner.uid === uid) observed.set(`${kind}/${item.metadata.name}`, item)
+    else leftovers.push(`${kind} ${item.metadata.name}`)
+  }
+  return { observed, leftovers }
+}
+
+async function workloadOf(
+  reader: Reader,
+  object: KubeObject,
+  pods: readonly PodFacts[],
+  component: PodFacts['component'],
+): Promise<WorkloadFacts> {
+  const { metadata, spec, status = {} } = object
+  const replicas: number = spec?.replicas ?? 1
+  const ready: number = status.readyReplicas ?? 0
+  const isSeen = (status.observedGeneration ?? 0) >= (metadata.generation ?? 0)
+  const isDeployment = component === 'jobmanager'
+  const isUpdated = !isDeployment || (status.updatedReplicas ?? 0) === (status.replicas ?? 0)
+  const refused = status.conditions?.find((one: any) => one.type === 'ReplicaFailure' && one.status === 'True')?.message
+  const isShort = pods.filter((pod) => pod.component === component).length < replicas
+  const failure =
+    refused ??
+    (!isDeployment && isShort ? await warningOf(reader, metadata.namespace!, metadata.name, 'FailedCreate') : undefined)
+  const template = spec?.template?.metadata?.annotations?.[ANNOTATIONS.template]
+  return { replicas, ready, settled: isSeen && isUpdated, ...(template && { template }), ...(failure && { failure }) }
+}
+
+async function podOf(reader: Reader, { metadata, spec, status = {} }: KubeObject, nowMs: number): Promise<PodFacts> {
+  const conditions: any[] = status.conditions ?? []
+  const condition = (type: string) => conditions.find((one) => one.type === type)
+  const scheduled = condition('PodScheduled')
+  const createdMs = Date.parse(metadata.creationTimestamp ?? '') || nowMs
+  const containers = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])].map(containerOf)
+  const isSilent = status.phase === 'Pending' && scheduled?.status === 'True' && nowMs - createdMs > SILENT_POD_MS
+  const mount = isSilent ? await warningOf(reader, metadata.namespace!, metadata.name, 'FailedMount') : undefined
+  const template = metadata.annotations?.[ANNOTATIONS.template]
+  return {
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    component: metadata.labels?.['app.kubernetes.io/component'] === 'jobmanager' ? 'jobmanager' : 'taskmanager',
+    ...(template && { template }),
+    phase: status.phase ?? 'Pending',
+    ready: condition('Ready')?.status === 'True',
+    createdMs,
+    ...(metadata.deletionTimestamp !== undefined && { deletionMs: Date.parse(metadata.deletionTimestamp) }),
+    ...(spec?.nodeName && { node: spec.nodeName }),
+    ...(condition('DisruptionTarget')?.reason === 'DeletionByTaintManager' && { evicted: true }),
+    ...(scheduled?.status === 'False' && {
+      scheduling: { reason: scheduled.reason ?? '', message: scheduled.message ?? '' },
+    }),
+    containers,
+    ...(mount && { warnings: [{ reason: 'FailedMount', message: mount }] }),
+  }
+}
+
+function containerOf({ name, restartCount, state, lastState }: any): ContainerFacts {
+  const ended = state?.terminated ?? lastState?.terminated
+  const waiting = state?.waiting
+  return {
+    name,
+    restarts: restartCount ?? 0,
+    ...(waiting && { waiting: { reason: waiting.reason ?? '', message: waiting.message ?? '' } }),
+    ...(ended && {
+      ended: { reason: ended.reason ?? '', exitCode: ended.exitCode ?? 0, message: ended.message ?? '' },
+    }),
+  }
+}
+
+/** The text of the newest event of that reason; where events may not be read, there is none. */
+async function warningOf(reader: Reader, namespace: string, name: string, reason: string): Promise<string | undefined> {
+  try {
+    const { items } = await reader.list(RESOURCES.events, { namespace, fieldSelector: `regarding.name=${name}` })
+    const ours = items.filter((one) => one['reason'] === reason && one['regarding']?.name === name)
+    return ours.at(-1)?.['note']
+  } catch {
+    return undefined
+  }
+}
+
+function leaseOf({ metadata, spec }: KubeObject): NonNullable<Facts['lease']> {
+  const restore = readDirective(metadata.annotations?.[ANNOTATIONS.restore])
+  const parallelism = Number(metadata.annotations?.[ANNOTATIONS.parallelism])
+  const holder: string | undefined = spec?.holderIdentity
+  return { ...(restore && { restore }), ...(parallelism > 0 && { parallelism }), ...(holder && { holder }) }
+}
+
+/** Of pods that are to go; where nodes may not be read, none is known to be dead. */
+async function deadNodes(reader: Reader, pods: readonly PodFacts[]): Promise<ReadonlySet<string>> {
+  const names = new Set(
+    pods.flatMap(({ deletionMs, node }) => (deletionMs !== undefined && node !== undefined ? [node] : [])),
+  )
+  const dead = new Set<string>()
+  for (const name of names) {
+    try {
+      const node = await reader.get(RESOURCES.nodes, { name })
+      const ready = node?.['status']?.conditions?.find((one: any) => one.type === 'Ready')
+      if (node === undefined || (ready !== undefined && ready.status !== 'True')) dead.add(name)
+    } catch {
+      return dead
+    }
+  }
+  return dead
+}
+
+async function operationsOf(
+  { stop, pending }: Reconciliation,
+  jobManager: JobManagerClient,
+): Promise<Record<string, Operation>> {
+  const asked = [
+    ...(stop ? [{ kind: 'savepoints' as const, ...stop }] : []),
+    ...(pending.savepoint ? [{ kind: 'savepoints' as const, ...pending.savepoint }] : []),
+    ...(pending.checkpoint ? [{ kind: 'checkpoints' as const, ...pending.checkpoint }] : []),
+  ]
+  const answers = asked.map(
+    async ({ kind, jobId, triggerId }) => [triggerId, await jobManager.operation(kind, jobId, triggerId)] as const,
+  )
+  return Object.fromEntries(await Promise.all(answers))
+}

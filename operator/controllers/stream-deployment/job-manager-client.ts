@@ -1,0 +1,148 @@
+/**
+ * The JobManager of a deployment, asked by its REST service: what changes, and what the operator has it do.
+ *
+ * What must hold: an answer says of which generation the JobManager is that gave it, as two of them may follow each other behind one address. Nothing throws where nobody answers: that is a fact.
+ */
+import type { ClusterView, JobView, Operation } from './facts.ts'
+
+export interface JobManagerClient {
+  /** What is, or what has become of it after `since`; undefined: nobody answers. */
+  changes(since: number | undefined, waitMs: number, signal: AbortSignal): Promise<Changes | undefined>
+  /** By trigger id: repeated it takes no second one. Rejects when it is refused or nobody answers. */
+  savepoint(jobId: string, triggerId: string): Promise<void>
+  checkpoint(jobId: string, triggerId: string): Promise<void>
+  stop(jobId: string, triggerId: string, drain: boolean): Promise<void>
+  cancel(jobId: string): Promise<void>
+  operation(kind: 'savepoints' | 'checkpoints', jobId: string, triggerId: string): Promise<Operation>
+}
+
+export interface Changes extends ClusterView {
+  version: number
+}
+
+export interface RestOptions {
+  /** `http://fraud-rest.jobs.svc:8081` */
+  url: string
+  request?: typeof fetch
+  timeoutMs?: number
+}
+
+const TIMEOUT_MS = 5_000
+const GENERATION_KEY = 'tailrace.deployment.generation'
+
+/** As the service answers; what is not there is null. */
+interface Answer {
+  version: number
+  jobs: (Omit<JobView, 'latestCheckpoint' | 'latestSavepoint' | 'exception'> & {
+    latestCheckpoint?: JobView['latestCheckpoint'] | null
+    latestSavepoint?: JobView['latestSavepoint'] | null
+    exception?: JobView['exception'] | null
+  })[]
+  slots: { total: number; free: number; byTaskManager: Record<string, { total: number; free: number }> }
+}
+
+/**
+ * @example
+ * const client = restClient({ url: 'http://fraud-rest.jobs.svc:8081' })
+ * await client.savepoint(jobId, triggerId)
+ */
+export function restClient({ url, request = fetch, timeoutMs = TIMEOUT_MS }: RestOptions): JobManagerClient {
+  /** Of the JobManager that answered last; asked again whenever one has not. */
+  let generation: number | undefined
+  const ask = async (
+    method: string,
+    path: string,
+    body?: object,
+    waitMs = 0,
+    signal?: AbortSignal,
+  ): Promise<Response> => {
+    const timeout = AbortSignal.timeout(timeoutMs + waitMs)
+    return request(`${url}${path}`, {
+      method,
+      signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
+      ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    })
+  }
+  const say = async (method: string, path: string, body?: object): Promise<void> => {
+    const response = await ask(method, path, body)
+    const text = await response.text()
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${refusal(text)}`)
+  }
+  return {
+    async changes(since, waitMs, signal) {
+      try {
+        if (since === undefined || generation === undefined) {
+          const response = await ask('GET', '/jobmanager/config', undefined, 0, signal)
+          if (!response.ok) return await nobody(response)
+          const entries = (await response.json()) as { key: string; value: string }[]
+          const text = entries.find(({ key }) => key === GENERATION_KEY)?.value
+          generation = text === undefined ? undefined : Number(text)
+        }
+        const query = since === undefined ? '?waitMs=0' : `?since=${since}&waitMs=${waitMs}`
+        const response = await ask('GET', `/tailrace/v1/changes${query}`, undefined, waitMs, signal)
+        if (!response.ok) return await nobody(response)
+        return { ...viewOf((await response.json()) as Answer), generation }
+      } catch {
+        generation = undefined
+        return undefined
+      }
+    },
+    savepoint: (jobId, triggerId) => say('POST', `/jobs/${jobId}/savepoints`, { triggerId }),
+    checkpoint: (jobId, triggerId) => say('POST', `/jobs/${jobId}/checkpoints`, { triggerId }),
+    stop: (jobId, triggerId, drain) => say('POST', `/jobs/${jobId}/stop`, { triggerId, drain }),
+    cancel: (jobId) => say('PATCH', `/jobs/${jobId}`),
+    async operation(kind, jobId, triggerId) {
+      try {
+        const response = await ask('GET', `/jobs/${jobId}/${kind}/${triggerId}`)
+        if (!response.ok) return { state: 'UNKNOWN' }
+        return operationOf((await response.json()) as OperationAnswer)
+      } catch {
+        return { state: 'UNKNOWN' }
+      }
+    },
+  }
+  async function nobody(response: Response): Promise<undefined> {
+    generation = undefined
+    await response.body?.cancel()
+    return undefined
+  }
+}
+
+function viewOf({ version, jobs, slots }: Answer): Omit<Changes, 'generation'> {
+  return {
+    version,
+    jobs: jobs.map(({ latestCheckpoint, latestSavepoint, exception, ...job }) => ({
+      ...job,
+      ...(latestCheckpoint && { latestCheckpoint }),
+      ...(latestSavepoint && { latestSavepoint }),
+      ...(exception && { exception }),
+    })),
+    slots: { ...slots, byTaskManager: Object.entries(slots.byTaskManager).map(([id, one]) => ({ id, ...one })) },
+  }
+}
+
+interface OperationAnswer {
+  status: { id: string }
+  operation: { location?: string; checkpointId?: number; failureCause?: Failure; 'failure-cause'?: Failure } | null
+}
+interface Failure {
+  class: string
+  message?: string
+  'stack-trace'?: string
+}
+
+function operationOf({ status, operation }: OperationAnswer): Operation {
+  if (status.id !== 'COMPLETED') return { state: 'IN_PROGRESS' }
+  const failure = operation?.['failure-cause'] ?? operation?.failureCause
+  if (failure !== undefined)
+    return { state: 'FAILED', message: `${failure.class} ${failure.message ?? failure['stack-trace'] ?? ''}`.trim() }
+  return { state: 'COMPLETED', location: operation?.location ?? '' }
+}
+
+function refusal(text: string): string {
+  try {
+    return (JSON.parse(text) as { errors?: string[] }).errors?.join('; ') ?? text.slice(0, 200)
+  } catch {
+    return text.slice(0, 200)
+  }
+}
