@@ -10,23 +10,26 @@ import type { KubeObject } from './objects.ts'
 /** Of each deployment so many are kept. */
 export const REVISIONS_MAX = 10
 
-/** The same name for the same spec. */
-export function revisionName({ name }: Pick<Identity, 'name'>, spec: unknown): string {
-  return `${name}-${shortHash(spec)}`
+/** The same name for the same spec and defaults. */
+export function revisionName({ name }: Pick<Identity, 'name'>, data: unknown): string {
+  return `${name}-${shortHash(data)}`
 }
 
-/** @param number rises; the highest is the newest */
-export function controllerRevision(identity: Identity, spec: unknown, number: number): KubeObject {
+/**
+ * @param data the spec, and the defaults that it was read with
+ * @param number rises; the highest is the newest
+ */
+export function controllerRevision(identity: Identity, data: unknown, number: number): KubeObject {
   return {
     apiVersion: 'apps/v1',
     kind: 'ControllerRevision',
     metadata: {
-      name: revisionName(identity, spec),
+      name: revisionName(identity, data),
       namespace: identity.namespace,
       labels: labelsOf(identity.name),
       ownerReferences: [ownerReference(identity)],
     },
-    data: { spec },
+    data,
     revision: number,
   }
 }

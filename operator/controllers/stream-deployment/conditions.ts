@@ -92,7 +92,7 @@ function progressing(facts: Facts, { record, waiting }: Decision, ready: Said, s
   if (facts.deletion !== undefined) return { status: 'True', reason: 'Deleting', message: 'it is being deleted' }
   const scale = record.scale
   const job = jobOf(facts)
-  if (record.step === 'DEPLOYED' && scale !== undefined && job?.state === 'RUNNING') {
+  if (record.step === 'DEPLOYED' && scale !== undefined && scale.parallelism > 0 && job?.state === 'RUNNING') {
     const pods = facts.taskManager?.replicas ?? scale.taskManagers
     if (job.parallelism !== scale.parallelism || pods > scale.taskManagers) {
       const message = `from parallelism ${job.parallelism} on ${pods} TaskManagers to ${scale.parallelism} on ${scale.taskManagers}`

@@ -75,8 +75,9 @@ function jobStatusOf(
   const spec = facts.kept?.spec ?? ('invalid' in facts.wanted ? undefined : facts.wanted.spec)
   if (spec?.job === undefined) return undefined
   const job = jobOf(facts)
-  const state =
-    job?.state ?? (record.step === 'SUSPENDED' ? 'SUSPENDED' : record.step === 'CREATED' ? 'CREATED' : 'RECONCILING')
+  const { step } = record
+  const silent = step === 'CREATED' ? 'CREATED' : 'RECONCILING'
+  const state = step === 'SUSPENDED' ? 'SUSPENDED' : (job?.state ?? silent)
   const { savepoint, snapshotFailure, pending, checkpoint } = record
   const said = job ?? (before && { id: before.jobId, name: before.jobName, startTime: before.startTime })
   return {
