@@ -9,6 +9,7 @@ trap 'echo "build.sh: line $LINENO ended with $?: $BASH_COMMAND" >&2' ERR
 here=$(dirname "$(readlink -f "$0")")
 . "$here/places.sh"
 BASE=localhost/tailrace-base:node24
+LAYERS_MB=8000
 export PATH=$PATH:/usr/local/go/bin CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-buildvcs=false
 mkdir -p "$BIN" "$IMAGES"
 
@@ -107,6 +108,8 @@ images() {
 # What the slim image with Node.js of a registry has: Debian's smallest, node and npm.
 base() {
   local folder root container node modules=usr/local/lib/node_modules
+  # Layers of images that were built here are kept, as far as it goes.
+  if [ -d "$CACHE/buildah" ] && [ "$(du -sm "$CACHE/buildah" | cut -f1)" -gt $LAYERS_MB ]; then containers rmi --all --force >/dev/null; fi
   node=${TAILRACE_NODE:-$(readlink -f "$(command -v node)")}
   made base "$("$node" --version)" && return 0
   folder=$(mktemp -d -p "$CACHE")
