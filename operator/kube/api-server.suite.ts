@@ -9,11 +9,11 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Clock, type Schedule, systemClock, systemSchedule } from '../../runtime/core/clock.ts'
+import type { KubeTransport, StreamEvents, TransportRequest } from '../../runtime/ha/kubernetes-transport.ts'
 import { type ApiKind, ApiStore, type Change } from './api-store.suite.ts'
 import { applyFields, updateFields } from './managed-fields.suite.ts'
 import { type KubeObject, type ObjectKey, RESOURCES, type Resource } from './objects.ts'
 import { jsonPatch, matches, mergePatch } from './patches.suite.ts'
-import type { KubeTransport, StreamEvents, TransportRequest } from './transport.ts'
 
 export type { ApiKind } from './api-store.suite.ts'
 

@@ -6,9 +6,9 @@
  */
 import type { Schedule } from '../../runtime/core/clock.ts'
 import { TailraceError } from '../../runtime/core/errors.ts'
+import type { KubeTransport, TransportRequest, TransportResponse } from '../../runtime/ha/kubernetes-transport.ts'
 import { type KubeObject, keyOf, type ObjectKey, pathOf, type Resource } from './objects.ts'
 import { isKubeError, KUBE, statusError, unreachable } from './status-error.ts'
-import type { KubeTransport, TransportRequest, TransportResponse } from './transport.ts'
 
 /** The field manager of everything that the operator applies. */
 export const FIELD_MANAGER = 'tailrace-operator'

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ManualClock, systemSchedule } from '../../runtime/core/clock.ts'
-import { type KubeAccess, openAccess } from './access.ts'
+import { type KubeAccess, openAccess } from '../../runtime/ha/kubernetes-access.ts'
+import { httpTransport } from '../../runtime/ha/kubernetes-http.ts'
 import { ApiServer } from './api-server.suite.ts'
 import { KubeClient } from './client.ts'
-import { httpTransport } from './http-transport.ts'
 import { RESOURCES } from './objects.ts'
 
 const { configMaps } = RESOURCES
@@ -93,11 +93,16 @@ describe('httpTransport()', () => {
     watch()
     await expect.poll(() => ends.at(-1)).toMatchObject({ error: { code: 'TR-KUBE-002' } })
     server.fault = () => undefined
+    watch()
+    await expect.poll(() => server.watches).toBe(1)
+    // It is given up by its reader, in the middle.
+    server.endWatches('gone')
+    await expect.poll(() => ends.at(-1)).toEqual({ gone: true })
     const stop = watch()
     await expect.poll(() => server.watches).toBe(1)
     stop()
     await expect.poll(() => server.watches).toBe(0)
-    expect(ends).toHaveLength(3)
+    expect(ends).toHaveLength(4)
   })
 })
 

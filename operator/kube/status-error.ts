@@ -2,7 +2,7 @@
  * What an API server refuses, as an error with a code: it names the verb, the object, and the server's reason in its own words.
  */
 import { type ErrorCode, isTailraceError, TailraceError } from '../../runtime/core/errors.ts'
-import type { TransportResponse } from './transport.ts'
+import type { TransportResponse } from '../../runtime/ha/kubernetes-transport.ts'
 
 /** What kubectl prints of a failure. */
 export interface KubeStatus {

@@ -40,8 +40,8 @@ export async function operator(
     error: (text) => terminal.error(text),
   })
   const [{ openAccess }, { httpTransport }, { OperatorProcess }, { CONTROLLERS }] = await Promise.all([
-    import('../../operator/kube/access.ts'),
-    import('../../operator/kube/http-transport.ts'),
+    import('../ha/kubernetes-access.ts'),
+    import('../ha/kubernetes-http.ts'),
     import('../../operator/operator-process.ts'),
     import('../../operator/controllers.ts'),
   ])

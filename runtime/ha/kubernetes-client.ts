@@ -1,10 +1,13 @@
 /**
- * One Lease of a real API server, by @kubernetes/client-node. That package is loaded when a client is opened, and only then: it costs 134 MB.
+ * One Lease of a real API server.
  *
  * Rights that a JobManager needs: get, watch, update on the Lease of this name; create too where nobody makes it beforehand.
  */
-import type * as K8s from '@kubernetes/client-node'
+import { systemClock } from '../core/clock.ts'
 import { TailraceError } from '../core/errors.ts'
+import { type KubeAccess, openAccess } from './kubernetes-access.ts'
+import { httpTransport } from './kubernetes-http.ts'
+import type { KubeTransport, TransportRequest, TransportResponse } from './kubernetes-transport.ts'
 import type { LeaseClient, LeaseEvents, LeaseObject } from './lease-client.ts'
 
 export interface LeaseClientOptions {
@@ -13,189 +16,170 @@ export interface LeaseClientOptions {
   name: string
   /** Put on a Lease that is created. */
   labels?: Record<string, string>
-  /** Makes the configuration of the connection; otherwise it is what the pod or the user's kubeconfig says. */
-  configure?(config: K8s.KubeConfig): void
+  /** What the pod or the user's kubeconfig says, if not given. */
+  access?: KubeAccess
 }
 
 /** After which the server ends a watch in peace. */
 const WATCH_SECONDS = 300
 
 /**
- * Loads the client of Kubernetes. No request is sent yet.
+ * No request is sent yet. Throws TR-KUBE-008 when nothing says where the API server is.
  *
  * @example
  * const client = await openLeaseClient({ namespace: 'jobs', name: 'fraud-jobmanager' })
  */
 export async function openLeaseClient(options: LeaseClientOptions): Promise<LeaseClient> {
-  const k8s = await import('@kubernetes/client-node')
-  const config = new k8s.KubeConfig()
-  if (options.configure === undefined) config.loadFromDefault()
-  else options.configure(config)
-  const namespace = options.namespace ?? config.getContextObject(config.getCurrentContext())?.namespace ?? 'default'
-  return new RealLeaseClient(k8s, config, { ...options, namespace })
+  const access = options.access ?? (await openAccess({ environment: process.env, clock: systemClock }))
+  const namespace = options.namespace ?? access.namespace
+  return new RealLeaseClient(httpTransport(access, 'tailrace'), { ...options, namespace })
 }
 
 type NamespacedOptions = LeaseClientOptions & { namespace: string }
 
 class RealLeaseClient implements LeaseClient {
   readonly place: string
-  readonly #k8s: typeof K8s
-  readonly #api: K8s.CoordinationV1Api
-  readonly #watch: K8s.Watch
+  readonly #transport: KubeTransport
   readonly #options: NamespacedOptions
+  readonly #collection: string
+  readonly #path: string
   readonly #stops = new Set<() => void>()
 
-  constructor(k8s: typeof K8s, config: K8s.KubeConfig, options: NamespacedOptions) {
-    this.place = `the Lease "${options.namespace}/${options.name}"`
-    this.#k8s = k8s
-    this.#api = config.makeApiClient(k8s.CoordinationV1Api)
-    this.#watch = new k8s.Watch(config)
+  constructor(transport: KubeTransport, options: NamespacedOptions) {
+    const { namespace, name } = options
+    this.place = `the Lease "${namespace}/${name}"`
+    this.#transport = transport
     this.#options = options
+    this.#collection = `/apis/coordination.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/leases`
+    this.#path = `${this.#collection}/${encodeURIComponent(name)}`
   }
 
   get(signal: AbortSignal): Promise<LeaseObject | undefined> {
-    const { namespace, name } = this.#options
-    return this.#request('read', [404], signal, (options) =>
-      this.#api.readNamespacedLease({ namespace, name }, options),
-    )
+    return this.#request('read', [404], { method: 'GET', path: this.#path, signal })
   }
 
   create(object: LeaseObject, signal: AbortSignal): Promise<LeaseObject | undefined> {
     const { namespace, name, labels } = this.#options
-    const body = this.#body({
-      ...object,
-      apiVersion: 'coordination.k8s.io/v1',
-      kind: 'Lease',
-      metadata: { ...object.metadata, namespace, name, ...(labels && { labels }) },
+    const metadata = { ...object.metadata, namespace, name, ...(labels && { labels }) }
+    const body = { ...object, apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata }
+    return this.#request('create', [409], {
+      method: 'POST',
+      path: this.#collection,
+      signal,
+      body: JSON.stringify(body),
     })
-    return this.#request('create', [409], signal, (options) =>
-      this.#api.createNamespacedLease({ namespace, body }, options),
-    )
   }
 
   replace(object: LeaseObject, signal: AbortSignal): Promise<LeaseObject | undefined> {
     const { namespace, name } = this.#options
-    const body = this.#body(object)
-    return this.#request('replace', [404, 409], signal, (options) =>
-      this.#api.replaceNamespacedLease({ namespace, name, body }, options),
-    )
+    const metadata = { ...object.metadata, namespace, name }
+    const body = { ...object, apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata }
+    return this.#request('replace', [404, 409], { method: 'PUT', path: this.#path, signal, body: JSON.stringify(body) })
   }
 
   watch(resourceVersion: string | undefined, events: LeaseEvents): () => void {
-    const { namespace, name } = this.#options
-    const path = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`
-    const query = {
-      fieldSelector: `metadata.name=${name}`,
-      allowWatchBookmarks: true,
-      timeoutSeconds: WATCH_SECONDS,
+    const query = new URLSearchParams({
+      watch: 'true',
+      fieldSelector: `metadata.name=${this.#options.name}`,
+      allowWatchBookmarks: 'true',
+      timeoutSeconds: String(WATCH_SECONDS),
       ...(resourceVersion !== undefined && { resourceVersion }),
-    }
-    let ended = false
-    const end = (how: Parameters<LeaseEvents['ended']>[0]) => {
-      if (ended) return
-      ended = true
+    })
+    const abort = new AbortController()
+    const stop = () => {
       this.#stops.delete(stop)
+      abort.abort()
+    }
+    const end = (how: Parameters<LeaseEvents['ended']>[0]) => {
+      if (abort.signal.aborted) return
+      stop()
       events.ended(how)
     }
-    const receive = (type: string, object: LeaseObject & { code?: number; message?: string }) => {
-      if (ended) return
+    const receive = (text: string) => {
+      if (abort.signal.aborted || text === '') return
+      const { type, object } = JSON.parse(text) as { type: string; object: LeaseObject & { code?: number } }
       const version = object.metadata?.resourceVersion
       if (type === 'BOOKMARK') events.bookmark(version ?? '')
       else if (type === 'ADDED' || type === 'MODIFIED') events.changed(object, version)
       else if (type === 'DELETED') events.changed(undefined, version)
       else if (object.code === 410) end({ gone: true })
-      else end({ error: this.#error('watch', object) })
+      else
+        end({
+          error: this.#refused('watch', { status: object.code ?? 500, headers: {}, body: JSON.stringify(object) }),
+        })
     }
-    const started = this.#watch.watch(path, query, receive, (error) => {
-      const failure = error as (Error & { statusCode?: number }) | null
-      if (!failure || failure.name === 'TimeoutError' || failure.name === 'AbortError') end({})
-      else if (failure.statusCode === 410) end({ gone: true })
-      else end({ error: this.#error('watch', { ...failure, message: failure.message, code: failure.statusCode }) })
-    })
-    started.catch((error) => end({ error: this.#error('watch', error) }))
-    const stop = () => {
-      ended = true
-      this.#stops.delete(stop)
-      void started.then((controller) => controller.abort()).catch(() => {})
-    }
+    this.#transport.stream(
+      {
+        method: 'GET',
+        path: `${this.#collection}?${query}`,
+        headers: { accept: 'application/json' },
+        signal: abort.signal,
+      },
+      {
+        heard: () => {},
+        line: receive,
+        ended: ({ response, error }) => {
+          if (response?.status === 410) end({ gone: true })
+          else if (response !== undefined) end({ error: this.#refused('watch', response) })
+          else end(error === undefined ? {} : { error: this.#failed('watch', error) })
+        },
+      },
+    )
     this.#stops.add(stop)
     return stop
   }
 
   close(): void {
     for (const stop of this.#stops) stop()
-  }
-
-  /** The client's classes have times as dates, and drop fields that they do not know. */
-  #body(object: LeaseObject): K8s.V1Lease {
-    const { spec = {} } = object
-    const { acquireTime, renewTime, ...rest } = spec
-    const time = (text: string | undefined) => text && new this.#k8s.V1MicroTime(text)
-    return { ...object, spec: { ...rest, acquireTime: time(acquireTime), renewTime: time(renewTime) } } as K8s.V1Lease
+    this.#transport.close()
   }
 
   /** undefined for answers of the codes in `nothing`. */
   async #request(
     what: string,
     nothing: readonly number[],
-    signal: AbortSignal,
-    send: (options: K8s.ConfigurationOptions) => Promise<K8s.V1Lease>,
+    request: TransportRequest,
   ): Promise<LeaseObject | undefined> {
-    const { Observable } = this.#k8s
-    const middleware = {
-      pre: (request: K8s.RequestContext) => {
-        request.setSignal(signal)
-        return new Observable(Promise.resolve(request))
-      },
-      post: (response: K8s.ResponseContext) => new Observable(Promise.resolve(response)),
-    }
+    let response: TransportResponse
+    let lease: unknown
     try {
-      const lease = await send({ middleware: [middleware], middlewareMergeStrategy: 'append' })
-      return JSON.parse(JSON.stringify(lease)) as LeaseObject
+      const headers = { accept: 'application/json', ...(request.body && { 'content-type': 'application/json' }) }
+      response = await this.#transport.request({ ...request, headers })
+      if (response.status < 300) lease = JSON.parse(response.body)
     } catch (error) {
-      const { code } = error as { code?: unknown }
-      if (typeof code === 'number' && nothing.includes(code)) return undefined
-      throw this.#error(what, error as ApiFailure)
+      throw this.#failed(what, error as Error)
     }
+    if (lease !== undefined) return lease as LeaseObject
+    if (nothing.includes(response.status)) return undefined
+    throw this.#refused(what, response)
   }
 
-  #error(what: string, failure: ApiFailure): Error {
-    const { code, body, headers, message } = failure
-    const status = typeof code === 'number' ? `the API server answered ${code}` : causeOf(failure)
-    const said = textOf(body) ?? (typeof code === 'number' ? '' : undefined)
+  #refused(what: string, { status, headers, body }: TransportResponse): Error {
+    const said = textOf(body)
     const wanted =
-      code === 403 || code === 401
+      status === 403 || status === 401
         ? 'the rights get, watch and update on it (create, if nobody makes it beforehand)'
-        : code === 404
+        : status === 404
           ? 'its namespace'
           : 'an answer'
-    const text = `Cannot ${what} ${this.place}: ${status}${said ? ` (${said})` : ''}, wanted ${wanted}`
-    const error = new TailraceError('TR-HA-002', text, { cause: message === undefined ? undefined : failure })
-    const seconds = Number(headers?.['retry-after'])
+    const found = `the API server answered ${status}${said ? ` (${said})` : ''}`
+    const error = new TailraceError('TR-HA-002', `Cannot ${what} ${this.place}: ${found}, wanted ${wanted}`)
+    const seconds = Number(headers['retry-after'])
     return Object.assign(error, seconds > 0 && { retryAfterMs: seconds * 1000 })
   }
-}
 
-interface ApiFailure {
-  code?: unknown
-  body?: unknown
-  headers?: Record<string, string>
-  message?: string
-  cause?: unknown
+  #failed(what: string, cause: Error & { code?: string }): Error {
+    const found = cause.message || cause.code || 'no answer'
+    return new TailraceError('TR-HA-002', `Cannot ${what} ${this.place}: ${found}, wanted an answer`, { cause })
+  }
 }
 
 /** What the server's Status says. */
-function textOf(body: unknown): string | undefined {
+function textOf(body: string): string | undefined {
   try {
-    const status = typeof body === 'string' ? JSON.parse(body) : body
-    return typeof status?.message === 'string' ? status.message : undefined
+    const { message } = JSON.parse(body)
+    return typeof message === 'string' ? message : undefined
   } catch {
     return undefined
   }
-}
-
-/** Of fetch, whose own text is "fetch failed". */
-function causeOf({ message, cause }: ApiFailure): string {
-  const inner = cause as { message?: string; code?: string } | undefined
-  return inner?.message || inner?.code || message || 'no answer'
 }

@@ -4,8 +4,8 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http'
 import https from 'node:https'
 import { StringDecoder } from 'node:string_decoder'
-import type { KubeAccess, TlsOptions } from './access.ts'
-import type { KubeTransport, StreamEvents, TransportRequest, TransportResponse } from './transport.ts'
+import type { KubeAccess, TlsOptions } from './kubernetes-access.ts'
+import type { KubeTransport, StreamEvents, TransportRequest, TransportResponse } from './kubernetes-transport.ts'
 
 /** Of an answer; a page of 500 large pods has some 10 MB. */
 const BODY_BYTES_MAX = 256 * 2 ** 20
@@ -88,8 +88,12 @@ class HttpTransport implements KubeTransport {
       ...headers,
       ...(bytes !== undefined && { 'content-length': String(bytes.length) }),
     }
-    const options = { method, headers: all, signal, agent: agent ?? this.#agentFor(tls) }
+    const options = { method, headers: all, agent: agent ?? this.#agentFor(tls) }
     const request = (this.#isTls ? https : http).request(`${this.server}${path}`, options)
+    // Not by Node's option `signal`: that destroys sockets with an error, also ones that nobody listens to at that moment.
+    const giveUp = () => void request.destroy()
+    signal.addEventListener('abort', giveUp, { once: true })
+    request.once('close', () => signal.removeEventListener('abort', giveUp))
     request.end(bytes)
     return request
   }
@@ -111,7 +115,11 @@ class HttpTransport implements KubeTransport {
 
 function answer(request: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    request.once('response', resolve)
+    request.once('response', (response) => {
+      // Whoever reads it hears of it; one that is aborted while nobody reads it must not end the process.
+      response.on('error', () => {})
+      resolve(response)
+    })
     // Also after the answer has begun: what is read from it fails, too.
     request.on('error', reject)
   })

@@ -8,8 +8,8 @@ import { readFile } from 'node:fs/promises'
 import type { Agent } from 'node:http'
 import { delimiter, join } from 'node:path'
 import type { ConnectionOptions } from 'node:tls'
-import type { Clock } from '../../runtime/core/clock.ts'
-import { TailraceError } from '../../runtime/core/errors.ts'
+import type { Clock } from '../core/clock.ts'
+import { TailraceError } from '../core/errors.ts'
 
 export type TlsOptions = Pick<
   ConnectionOptions,

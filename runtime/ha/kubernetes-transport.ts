@@ -1,5 +1,5 @@
 /**
- * How requests reach an API server. http-transport.ts is the real one; the API server of the tests has one in memory.
+ * How requests reach an API server. kubernetes-http.ts is the real one; the API server of the tests has one in memory.
  */
 
 export interface TransportRequest {
