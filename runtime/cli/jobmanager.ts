@@ -15,6 +15,7 @@ import { systemSchedule } from '../core/clock.ts'
 import { errorToData } from '../core/errors.ts'
 import type { Dispatcher } from '../jobmanager/dispatcher.ts'
 import type { JobEndStatus } from '../jobmanager/job-status.ts'
+import { endOfEarlierRun } from '../processes/earlier-run.ts'
 import { JobManagerPort } from '../processes/jobmanager-port.ts'
 import type { JobManager } from '../processes/jobmanager-process.ts'
 import { programAhead } from '../processes/program-ahead.ts'
@@ -185,7 +186,8 @@ export async function jobmanager(
     })
     const restore = await Promise.race([told?.restore(), signal.promise])
     if (typeof restore === 'string') return await leave(EXIT.finished)
-    const before = await endOfEarlierRun(cluster, candidacy, restore?.generation)
+    const earlier = { before: candidacy.endedBefore, generation: restore?.generation }
+    const before = await (cluster.programs && endOfEarlierRun(cluster.programs, APPLICATION, earlier))
     if (before !== undefined) {
       log(`The application has ended under an earlier leader: ${before}`)
       if (servers === undefined && !read.get(CLUSTER.shutdownWithApplication)) await serve()
@@ -256,25 +258,4 @@ function toldDeployment(
   if (directives === undefined) return undefined
   const setParallelism = (parallelism: number | undefined) => dispatcher.directParallelism(parallelism)
   return new ToldDeployment({ directives, setParallelism, ...options })
-}
-
-/**
- * How the application has ended under a leader that this process followed, or in the generation of its deployment that it is told to run; undefined: it is to run.
- */
-async function endOfEarlierRun(
-  cluster: JobManager,
-  { endedBefore }: Candidacy,
-  generation: number | undefined,
-): Promise<JobEndStatus | undefined> {
-  const { programs } = cluster
-  const entry = programs?.find(APPLICATION)
-  if (programs === undefined || entry?.outcome === undefined) return undefined
-  const begun = entry.jobs.flatMap((job) => job.begun?.generation ?? [])
-  // Whoever deploys it anew says so by a newer one; a process that is only started again does not.
-  if (generation !== undefined && begun.length > 0 && Math.max(...begun) >= generation) return entry.outcome.status
-  if (entry.submittedMs === endedBefore || begun.length > 0 || generation !== undefined) {
-    await programs.forget(APPLICATION)
-    return undefined
-  }
-  return entry.outcome.status
 }

@@ -2,6 +2,7 @@
  * How a JobManager comes to lead: at once where there is no high availability, by its election where there is. Until then it says who leads, by RPC and REST.
  */
 import type { ErrorData } from '../core/errors.ts'
+import { endedBefore } from '../processes/earlier-run.ts'
 import { HighAvailability, type Leadership } from '../processes/high-availability.ts'
 import type { JobManagerPort } from '../processes/jobmanager-port.ts'
 import { parseAddress } from '../processes/leader-address.ts'
@@ -38,7 +39,7 @@ export async function standForElection(options: LeadOptions, programId: string):
     const leadership: Leadership = { epoch: Date.now(), lead: 'started', refuseUnlessLeader: () => {} }
     return { led: Promise.resolve({ leadership, restPorts }), endedBefore: undefined, availability }
   }
-  const endedBefore = await ended(availability, programId, log)
+  const before = await ended(availability, programId, log)
   let leader: string | undefined
   const rest =
     restPorts === undefined
@@ -58,7 +59,7 @@ export async function standForElection(options: LeadOptions, programId: string):
     log(`Leads as "${availability.identity}" with epoch ${leadership.epoch}`)
     return { leadership, restPorts: rest === undefined ? undefined : String(rest.port) }
   })
-  return { led, endedBefore, availability }
+  return { led, endedBefore: before, availability }
 }
 
 /** The modules of what onlookers ask; a failure is told when they are used. */
@@ -77,10 +78,7 @@ async function ended(
   log: (text: string) => void,
 ): Promise<number | undefined> {
   try {
-    const found = (await availability.registry()).programs.find((one) => one.programId === programId)
-    const inPeace =
-      found?.outcome !== undefined && found.jobs.every(({ cleaned, outcome }) => cleaned || outcome === undefined)
-    return inPeace ? found.submittedMs : undefined
+    return endedBefore(await availability.registry(), programId)
   } catch (error) {
     // It is being written: then there is a leader, and nothing has ended in peace.
     log((error as ErrorData).message)

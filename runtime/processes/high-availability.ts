@@ -12,7 +12,7 @@ import { ConfigValues } from '../config/option.ts'
 import { AVAILABILITY } from '../config/options/availability.ts'
 import { CHECKPOINTING } from '../config/options/checkpointing.ts'
 import { JOB_MANAGER } from '../config/options/processes.ts'
-import { systemClock, systemSchedule } from '../core/clock.ts'
+import { type Clock, type Schedule, systemClock, systemSchedule } from '../core/clock.ts'
 import { ERRORS, errorToData, TailraceError } from '../core/errors.ts'
 import type { SocketAddress } from '../core/socket.ts'
 import type { Directives } from '../ha/directives.ts'
@@ -135,8 +135,13 @@ export class HighAvailability {
     this.election.campaign(
       { identity: this.identity, startId, address: formatAddress(address) },
       {
-        elected: (term) =>
-          void this.#takeOver(term, startId, onLost).then(resolve, (error) => onLost(errorToData(error).message)),
+        elected: (term) => {
+          const { log } = this.#options
+          const own = { store: this.#store, folder: this.#folder, owner: startId, log, onLost }
+          takeOverRegistry(term, { ...own, clock: systemClock, schedule: systemSchedule }).then(resolve, (error) =>
+            onLost(errorToData(error).message),
+          )
+        },
         lost: ({ text }) => onLost(text),
       },
     )
@@ -148,27 +153,33 @@ export class HighAvailability {
     await this.election.close()
     await this.#store.close()
   }
+}
 
-  async #takeOver(term: Term, owner: string, onLost: (why: string) => void): Promise<Leadership> {
-    const { log } = this.#options
-    for (;;) {
-      term.refuseUnlessLeader('take over the registry of jobs')
-      try {
-        const registry = await openRegistry({
-          store: this.#store,
-          folder: this.#folder,
-          owner,
-          leaderEpoch: term.epoch,
-          clock: systemClock,
-          warn: log,
-        })
-        return { epoch: registry.epoch, registry, refuseUnlessLeader: (what) => refuse(term, what, onLost) }
-      } catch (error) {
-        const { code, message } = errorToData(error)
-        if (!ERRORS[code].retry) throw error
-        log(`${code} ${message}`)
-        await new Promise<void>((resolve) => void systemSchedule(REGISTRY_RETRY_MS, resolve))
-      }
+export interface TakeOverOptions {
+  store: ObjectStore
+  /** Of the cluster, in the store. */
+  folder: string
+  /** Of this start of the process; never used again. */
+  owner: string
+  clock: Clock
+  schedule: Schedule
+  log(text: string): void
+  onLost(why: string): void
+}
+
+/** What the winner of an election leads with. Tries for as long as it leads; throws TR-HA-001 when it does not any more, and what the store throws that no further try would mend. */
+export async function takeOverRegistry(term: Term, options: TakeOverOptions): Promise<Leadership> {
+  const { store, folder, owner, clock, schedule, log, onLost } = options
+  for (;;) {
+    term.refuseUnlessLeader('take over the registry of jobs')
+    try {
+      const registry = await openRegistry({ store, folder, owner, leaderEpoch: term.epoch, clock, warn: log })
+      return { epoch: registry.epoch, registry, refuseUnlessLeader: (what) => refuse(term, what, onLost) }
+    } catch (error) {
+      const { code, message } = errorToData(error)
+      if (!ERRORS[code].retry) throw error
+      log(`${code} ${message}`)
+      await new Promise<void>((resolve) => void schedule(REGISTRY_RETRY_MS, resolve))
     }
   }
 }

@@ -1,5 +1,6 @@
 /** Elections of JobManagers over one lease in the simulated store: candidates and onlookers each have a way of their own to it. */
 import { MemoryObjects } from '../../checkpoint/memory-store.ts'
+import type { ObjectStore } from '../../checkpoint/object-store.ts'
 import type { Election, LeaseTiming } from '../../ha/election.ts'
 import { openElection } from '../../ha/lease-election.ts'
 import { openObjectLease } from '../../ha/object-lease.ts'
@@ -25,10 +26,15 @@ export class Elections {
     this.#objects = new MemoryObjects(() => world.nowMs)
   }
 
+  /** Where the lease lies, and the registry of jobs. */
+  store(party: Party): ObjectStore {
+    return simulatedStore(party, this.#objects, this.#trouble, '/ha')
+  }
+
   /** For a candidate, or for who wants to know. */
   open(party: Party): Election {
     const warn = (text: string) => this.#world.note(party.name, () => `warns: ${text}`)
-    const store = simulatedStore(party, this.#objects, this.#trouble, '/ha')
+    const store = this.store(party)
     return openElection({
       store: openObjectLease({ store, prefix: 'leader/', pollMs: POLL_MS, warn }),
       timing: TIMING,

@@ -4,6 +4,7 @@
 
 import type { ObjectStore, StoredObject } from '../../checkpoint/object-store.ts'
 import type { Clock } from '../../core/clock.ts'
+import type { Leadership } from '../../processes/high-availability.ts'
 import type { ToJobManager, ToTaskManager } from '../../rpc/messages/catalog.ts'
 import type { FromSlotThread } from '../../rpc/slot-messages.ts'
 import type { Peer } from '../../rpc/wire/peer.ts'
@@ -32,6 +33,8 @@ export type PlantedBug =
   | 'a lost TaskManager is not noticed'
   /** The clock of the first JobManager goes slowly, so it thinks that it leads for longer than it may. */
   | 'a clock goes slowly'
+  /** The registry says that it has kept the end of a job, and has not. */
+  | 'the registry forgets ends'
   /** Candidates judge leases by clocks that people set. */
   | 'leases are judged by the wall clock'
 
@@ -77,6 +80,16 @@ export function clockWith(bug: PlantedBug | undefined, { name, clock }: Party): 
   if (bug === 'leases are judged by the wall clock') return { ...clock, monotonic: () => clock.now() }
   if (bug !== 'a clock goes slowly' || name !== 'p1/main') return clock
   return { ...clock, monotonic: () => clock.monotonic() / 10 }
+}
+
+/** What a leader has with `bug`. */
+export function leadershipWith(bug: PlantedBug | undefined, leadership: Leadership): Leadership {
+  const { registry } = leadership
+  if (bug === 'the registry forgets ends' && registry !== undefined) {
+    registry.endJob = async () => {}
+    registry.endProgram = async () => {}
+  }
+  return leadership
 }
 
 /** What a slot says with `bug`; undefined: nothing. */

@@ -8,14 +8,16 @@ import type { ObjectStore } from '../../checkpoint/object-store.ts'
 import { openCheckpointStore } from '../../checkpoint/open-checkpoint-store.ts'
 import { savepointsOf } from '../../checkpoint/savepoints.ts'
 import { TaskStateStore } from '../../checkpoint/task-state-store.ts'
-import { errorToData } from '../../core/errors.ts'
+import { errorToData, TailraceError } from '../../core/errors.ts'
 import type { Election, Term } from '../../ha/election.ts'
+import { readRegistry } from '../../ha/registry.ts'
 import { Dispatcher } from '../../jobmanager/dispatcher.ts'
 import type { JobStorage, OpenStorage } from '../../jobmanager/job-checkpoints.ts'
 import type { JobMaster } from '../../jobmanager/job-master.ts'
 import { type ProgramHost, ProgramSession, type SessionEnd } from '../../jobmanager/program-session.ts'
 import { SlotPool } from '../../jobmanager/slot-pool.ts'
-import type { Leadership } from '../../processes/high-availability.ts'
+import { endedBefore, endOfEarlierRun } from '../../processes/earlier-run.ts'
+import { type Leadership, takeOverRegistry } from '../../processes/high-availability.ts'
 import { JobManagerPort } from '../../processes/jobmanager-port.ts'
 import { JobManager } from '../../processes/jobmanager-process.ts'
 import { parseAddress } from '../../processes/leader-address.ts'
@@ -28,12 +30,12 @@ import type { Deployment, ProgramRef, SlotHost, StateStorage, ToSlotThread } fro
 import { TaskManager } from '../../taskmanager/task-manager.ts'
 import type { Elections } from './elections.ts'
 import type { Main } from './main.ts'
-import { type PlantedBug, plantInPeer } from './planted.ts'
+import { leadershipWith, type PlantedBug, plantInPeer } from './planted.ts'
 import { type Network, simulatedPorts } from './ports.ts'
 import { SimulatedSlot } from './slot-host.ts'
 import type { SocketHost, SocketNet } from './sockets.ts'
 import { RPC_PORT, socketTime } from './task-manager.ts'
-import type { Party, World } from './world.ts'
+import { messageOf, type Party, type World } from './world.ts'
 
 export interface ProcessOptions {
   world: World
@@ -78,6 +80,7 @@ export interface ThreadRef {
 }
 
 export const CHECKPOINTS = '/checkpoints'
+const REGISTRY = 'cluster'
 /** How long bytes may lie that nobody names; longer than checkpoints take here. */
 const GRACE_MS = 60_000
 
@@ -98,6 +101,8 @@ export class SimulatedProcess {
   registrations = 0
   #sockets: SocketHost | undefined
   #leaves = false
+  /** It cleans up what is left of jobs that had ended. */
+  #cleans = false
 
   constructor(options: ProcessOptions) {
     const { world, name } = options
@@ -185,9 +190,13 @@ export class SimulatedProcess {
       listen: sockets.listen,
       onDeposed: (newer) => this.depose(`epoch ${newer} has begun`),
     })
+    const programId = this.#options.folder
+    const before = elections && (await this.#endedBefore(elections, programId))
     const election = elections?.open(this.main)
     const leadership =
-      election === undefined ? { epoch, refuseUnlessLeader: () => {} } : await this.#elected(election, port)
+      elections === undefined || election === undefined
+        ? { epoch, refuseUnlessLeader: () => {} }
+        : await this.#elected(election, port, elections.store(this.main))
     const jobManager = JobManager.start({
       ...options,
       environment: {},
@@ -207,12 +216,7 @@ export class SimulatedProcess {
     if (this.dead) return
     this.jobManager = jobManager
     this.#watchPeers(jobManager, (to, message) => onPost(this, to, message))
-    const session = jobManager.run(ref, {
-      onJob: (job) => {
-        this.job = job
-      },
-    })
-    void session.ended.then(async (end) => {
+    const ends = async (end: SessionEnd) => {
       this.ended = true
       if (this.#leaves) return
       onEnd(this, end)
@@ -220,11 +224,32 @@ export class SimulatedProcess {
       await jobManager.stop(shutdown)
       if (world.random.chance(0.7)) await election?.close()
       this.main.after(0, 'ends', () => this.kill())
+    }
+    this.#cleans = true
+    await jobManager.cleanUp()
+    this.#cleans = false
+    const { programs } = jobManager
+    const status = programs && (await endOfEarlierRun(programs, programId, { before }))
+    if (status !== undefined) return ends({ status, results: [], ...earlierFailure(status) })
+    const session = await jobManager.runKept(programId, ref, {
+      onJob: (job) => {
+        this.job = job
+      },
     })
+    void session.ended.then(ends)
+  }
+
+  async #endedBefore(elections: Elections, programId: string): Promise<number | undefined> {
+    try {
+      return endedBefore(await readRegistry(elections.store(this.main), REGISTRY), programId)
+    } catch (error) {
+      this.#options.world.note(this.main.name, () => `cannot read the registry: ${messageOf(error)}`)
+      return undefined
+    }
   }
 
   /** Resolves when it leads. */
-  #elected(election: Election, port: JobManagerPort): Promise<Leadership> {
+  #elected(election: Election, port: JobManagerPort, store: ObjectStore): Promise<Leadership> {
     const stopWatching = election.watch((now) => port.follow(now && parseAddress(now.address)))
     const { promise, resolve } = Promise.withResolvers<Leadership>()
     const candidate = { identity: this.name, startId: this.name, address: `${this.name}:${RPC_PORT}` }
@@ -233,13 +258,12 @@ export class SimulatedProcess {
         this.#options.world.note(this.main.name, `leads epoch ${term.epoch}`)
         this.term = term
         stopWatching()
-        resolve({
-          epoch: term.epoch,
-          refuseUnlessLeader: (what) => {
-            if (!term.isLeaderNow()) this.depose(`cannot ${what}`)
-            term.refuseUnlessLeader(what)
-          },
-        })
+        const { clock, schedule } = this.main
+        const log = (text: string) => this.#options.world.note(this.main.name, () => `logs: ${text}`)
+        const onLost = (why: string) => this.depose(why)
+        takeOverRegistry(term, { store, folder: REGISTRY, owner: this.name, clock, schedule, log, onLost })
+          .then((leadership) => resolve(leadershipWith(this.#options.planted, leadership)))
+          .catch((error) => this.depose(messageOf(error)))
       },
       lost: ({ text }) => this.depose(text),
     })
@@ -356,8 +380,10 @@ export class SimulatedProcess {
       warn: (text) => world.note(main.name, `warns: ${text}`),
       openOther: open,
     })
-    this.store = opened
-    onOpened(this, opened)
+    if (!this.#cleans) {
+      this.store = opened
+      onOpened(this, opened)
+    }
     const { random } = world
     return {
       store: opened,
@@ -387,4 +413,10 @@ export class SimulatedProcess {
     })
     return { port: near, onExit: () => {}, terminate: () => party.after(0, 'is ended', () => context.close()) }
   }
+}
+
+/** What an earlier leader has told of it is not kept. */
+function earlierFailure(status: SessionEnd['status']): Pick<SessionEnd, 'error'> {
+  if (status === 'FINISHED') return {}
+  return { error: errorToData(new TailraceError('TR-TASK-001', 'The program has failed under an earlier leader')) }
 }

@@ -355,6 +355,9 @@ class Run {
       place.invariants.opened(process, store)
       return
     }
+    // The registry says what has ended, before its checkpoints are given up.
+    if (place === this.#place && process.term?.isLeaderNow() === true)
+      this.#world.fail(`${process.name} leads and begins the job anew, which has ended`)
     // It would begin the job anew. Whoever starts processes knows of the job's end by now, and stops it.
     this.#world.note('fate', `${process.name} came after the end`)
     place.invariants.over()
