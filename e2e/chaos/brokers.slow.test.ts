@@ -16,13 +16,13 @@ import { live } from './life.ts'
 import { seededRandom } from './random.ts'
 import type { Blow } from './schedule.ts'
 
-const RECORDS = 24_000
+const RECORDS = 12_000
 /** The rest waits until the first broker is back and the second one dies. */
-const FIRST_RECORDS = 12_000
+const FIRST_RECORDS = 6_000
 const RECORDS_PER_SECOND = 1_500
 const PARALLELISM = 2
 /** So many have to come with each set of brokers. */
-const CHECKPOINTS = 5
+const CHECKPOINTS = 3
 
 describeOnKafka(
   'a job on three brokers',
