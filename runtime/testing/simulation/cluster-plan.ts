@@ -12,6 +12,8 @@ export interface ClusterPlan {
   sameHosts: boolean
   /** JobManagers are elected; else whoever is started leads. */
   isElected: boolean
+  /** JobManagers that are there from the beginning; more than one only where they are elected. */
+  jobManagers: number
   /** How writes arrive. */
   pieces: 'whole' | 'cut'
   /** Of records between slots. */
@@ -34,14 +36,14 @@ export function drawCluster(random: Random, slotsMin: number): ClusterPlan {
   const timeoutMs = intervalMs * random.pick([4, 6])
   const adaptive = 'jobmanager.adaptive-scheduler'
   const ms = (most: number) => `${random.whole(0, most)} ms`
-  return {
+  const plan = {
     slots,
     comesMs: slots.map(() => random.between(0, lateMs)),
     sameIds: random.chance(0.5),
     sameHosts: random.chance(0.5),
     isElected: random.chance(0.5),
-    pieces: random.pick(['whole', 'cut']),
-    compression: random.pick(['none', 'none', 'lz4']),
+    pieces: random.pick(['whole', 'cut'] as const),
+    compression: random.pick(['none', 'none', 'lz4'] as const),
     foundOutMs: timeoutMs + 3 * intervalMs + 1_000,
     configuration: {
       'heartbeat.interval': `${intervalMs} ms`,
@@ -62,4 +64,5 @@ export function drawCluster(random: Random, slotsMin: number): ClusterPlan {
       [`${adaptive}.executing.cooldown-after-rescaling`]: ms(random.pick([0, 500])),
     },
   }
+  return { ...plan, jobManagers: plan.isElected ? random.whole(1, 2) : 1 }
 }

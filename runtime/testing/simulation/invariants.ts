@@ -83,7 +83,10 @@ export class WatchedObjects extends MemoryObjects {
     if (name === undefined) return
     const stored = this.of(deployment!)
     if (name.endsWith('/_metadata')) stored.add(name, bytes, key)
-    else if (/^claims\/\d+$/.test(name)) stored.over ||= 'ends' in JSON.parse(new TextDecoder().decode(bytes))
+    else if (/^claims\/\d+$/.test(name) && !stored.over) {
+      stored.over = 'ends' in JSON.parse(new TextDecoder().decode(bytes))
+      if (stored.over) this.#happenings.tell('the end is stored')
+    }
     this.#happenings.tell(momentOf(name))
   }
 }

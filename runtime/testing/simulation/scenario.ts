@@ -146,7 +146,11 @@ export function drawScenario(random: Random, topology: Topology = 'one process')
     exactly: sink !== 'direct' && mode === 'EXACTLY_ONCE',
     options,
     parallelismMax,
-    faults: [...faults, ...drawFaults(random, { ...kinds, counts: [0, 0, 1, 6], faults: CLOCK_FAULTS })],
+    faults: [
+      ...faults,
+      ...drawFaults(random, { ...kinds, counts: [0, 0, 1, 6], faults: CLOCK_FAULTS }),
+      ...(cluster?.isElected === true ? drawLeaderFaults(random) : []),
+    ],
     cluster,
   }
 }
@@ -223,6 +227,23 @@ function drawFaults(random: Random, { counts, faults, moments, nths }: FaultKind
   })
 }
 
+/** What a leader goes through for the sake of the next one, which is to know what has ended, and to lead alone. */
+function drawLeaderFaults(random: Random): PlannedFault[] {
+  const afterMs = random.pick([0, random.between(0, 60)])
+  const dies: PlannedFault = {
+    fault: 'the process dies',
+    when: { afterMs, moment: { name: 'the end is stored', nth: 1 } },
+    forMs: 1,
+  }
+  const standsStill: PlannedFault = {
+    fault: 'the process stands still',
+    when: { afterMs: random.between(0, 30), moment: { name: 'metadata is stored', nth: random.whole(1, 3) } },
+    // Longer than its lease.
+    forMs: random.between(1_500, 4_000),
+  }
+  return [dies, standsStill].filter(() => random.chance(0.3))
+}
+
 export function describeScenario(scenario: Scenario): string {
   const { job, inputs, sink, mode, assignment, options, faults, parallelismMax, cluster } = scenario
   const lanes = (all: Lanes) => all.map((lane) => lane.length).join('+')
@@ -237,10 +258,10 @@ export function describeScenario(scenario: Scenario): string {
   return lines.join('\n')
 }
 
-function describeCluster({ slots, comesMs, sameIds, sameHosts, pieces, isElected }: ClusterPlan): string {
+function describeCluster({ slots, comesMs, sameIds, sameHosts, pieces, isElected, jobManagers }: ClusterPlan): string {
   const each = slots.map((n, i) => `${n} slots at ${comesMs[i]!.toFixed(0)} ms`).join(', ')
   const again = [sameIds ? 'the same id' : 'another id', sameHosts ? 'the same address' : 'another address']
-  return `TaskManagers: ${each}; who replaces one has ${again.join(' and ')}; writes arrive ${pieces}; JobManagers ${isElected ? 'are elected' : 'lead when they are started'}`
+  return `TaskManagers: ${each}; who replaces one has ${again.join(' and ')}; writes arrive ${pieces}; JobManagers ${isElected ? `are elected, ${jobManagers} at first` : 'lead when they are started'}`
 }
 
 export function describeFault({ fault, when: { afterMs, moment }, forMs }: PlannedFault): string {

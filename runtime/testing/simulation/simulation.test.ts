@@ -39,6 +39,7 @@ describe('seeds', () => {
     const clusters = Array.from({ length: 200 }, (_, seed) => drawScenario(new Random(seed), 'cluster'))
     expect(new Set(clusters.map(({ cluster }) => cluster!.slots.length))).toEqual(new Set([1, 2, 3, 4]))
     expect(new Set(clusters.map(({ cluster }) => cluster!.isElected))).toEqual(new Set([true, false]))
+    expect(new Set(clusters.map(({ cluster }) => cluster!.jobManagers))).toEqual(new Set([1, 2]))
     for (const { cluster, parallelismMax } of clusters) {
       const slots = cluster!.slots.reduce((sum, n) => sum + n, 0)
       expect(slots).toBeGreaterThanOrEqual(parallelismMax)
@@ -76,14 +77,15 @@ const PLANTED: [PlantedBug, number, RegExp][] = [
   ['an end is not told', 3, /the job has not ended, though nothing has gone wrong for 180 s/],
 ]
 const PLANTED_IN_CLUSTERS: [PlantedBug, number, RegExp][] = [
-  ['a sink commits early', 1, /is shown too often/],
+  ['a sink commits early', 2, /is shown too often/],
   ['threads outlive their registration', 4, /was started by an earlier registration, and lives beside one of a later/],
   ['a lost TaskManager is not noticed', 5, /p\d+ counts on t\d+, which has died \d+ ms ago/],
-  ['a clock goes slowly', 85, /p1 and p\d+ lead at once/],
-  ['leases are judged by the wall clock', 360, /the job has not ended|p\d+ and p\d+ lead at once/],
-  ['the end of a thread is not told', 11, /the job has not ended/],
+  ['a clock goes slowly', 4, /p1 and p\d+ lead at once/],
+  ['leases are judged by the wall clock', 12, /p\d+ and p\d+ lead at once/],
+  ['the registry forgets ends', 9, /p\d+ leads and begins the job anew, which has ended/],
+  ['the end of a thread is not told', 5, /the job has not ended/],
 ]
-const SEEDS_MAX = 100
+const SEEDS_MAX = 60
 
 describe('a bug is found:', () => {
   it.each(PLANTED)('%s', async (planted, from, text) => {

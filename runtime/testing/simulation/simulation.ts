@@ -93,6 +93,8 @@ const EVENTS_MAX = 400_000
 const LEFT_ALONE_MAX_MS = 180_000
 /** A JobManager that was taken over from hears of it after up to this time. */
 const HEARS_MS = 1_500
+/** Longer than a lease: one that stands by has led for a while then. */
+const HEARS_OF_END_MS = 2_500
 /** A process that fails is started again after up to this time. */
 const START_AGAIN_MAX_MS = 60
 
@@ -185,7 +187,7 @@ class Run {
     this.#cluster = scenario.cluster === undefined ? undefined : this.#newCluster(scenario.cluster)
     for (const fault of faults) this.#plan(fault)
     this.#newPlace(undefined)
-    this.#start()
+    for (let i = 0; i < (scenario.cluster?.jobManagers ?? 1); i++) this.#start()
   }
 
   async toTheEnd(): Promise<void> {
@@ -370,8 +372,9 @@ class Run {
     this.#world.note(process.name, `ends ${status}${error === undefined ? '' : `: ${error.message}`}`)
     if (status !== 'FINISHED' && !FAILURES.includes(error?.code ?? ''))
       this.#world.fail(`${process.name} ends ${status}: ${error?.message}`)
-    const concerns = status === 'FINISHED' || process === this.#process || this.#elections !== undefined
-    if (place === this.#place && concerns) this.#whatNext()
+    // Where there are elections it may have stood by since the deployment before, and be the last.
+    const concerns = place === this.#place && (status === 'FINISHED' || process === this.#process)
+    if (concerns || this.#elections !== undefined) this.#whatNext()
   }
 
   /** A process has ended, or died: after a while somebody looks, and starts what is missing. */
@@ -396,9 +399,12 @@ class Run {
 
   #finish(): void {
     this.#finished = true
-    // Those that stand by are not needed any more.
     if (this.#elections === undefined) return
-    for (const process of this.processes) if (!process.dead && !process.ended) process.kill()
+    // Those that stand by are not needed any more, but may lead before they hear of it, and are to find that nothing is left to do.
+    const inMs = this.#world.random.pick([0, HEARS_OF_END_MS])
+    this.#fate.after(inMs, 'nobody needs to stand by', () => {
+      for (const process of this.processes) if (!process.dead && !process.ended) process.kill()
+    })
   }
 
   #checkLeaders(): void {
@@ -484,9 +490,7 @@ class Run {
         this.#pause(process, later)
         break
       case 'a clock jumps':
-        this.#jump(
-          random.pick([process, ...this.processes.filter(({ dead }) => !dead), ...(this.#cluster?.taskManagers ?? [])]),
-        )
+        this.#jump(this.#whoseClock(process))
         break
       case 'another process takes over':
         this.#start()
@@ -568,6 +572,15 @@ class Run {
       invariants.stopped(process)
       return result
     })
+  }
+
+  /** Often that of a JobManager that judges the lease of another. */
+  #whoseClock(process: SimulatedProcess): SimulatedProcess | SimulatedTaskManager {
+    const { random } = this.#world
+    const alive = this.processes.filter(({ dead }) => !dead)
+    const standBy = this.#elections === undefined ? [] : alive.filter(({ term }) => term === undefined)
+    if (standBy.length > 0 && random.chance(0.5)) return random.pick(standBy)
+    return random.pick([process, ...alive, ...(this.#cluster?.taskManagers ?? [])])
   }
 
   /** By seconds or hours, back and forth: somebody has set it, or a machine has slept. */
