@@ -1,0 +1,119 @@
+/** Conditions and the job as they are printed. */
+import { describe, expect, it } from 'vitest'
+import { streamDeploymentStatus } from '../../api/status.ts'
+import { exampleSpec } from '../../resources/example.suite.ts'
+import { decide } from './decide.ts'
+import { cluster, facts, job, known, NOW, ran, running } from './facts.suite.ts'
+import type { Facts } from './facts.ts'
+import { statusOf } from './status.ts'
+
+const status = (given: Facts, before?: ReturnType<typeof statusOf>, nowMs = NOW) =>
+  statusOf(given, decide(given, nowMs), before, nowMs)
+const conditions = (given: Facts, nowMs = NOW) =>
+  Object.fromEntries(
+    status(given, undefined, nowMs).conditions!.map(({ type, status: is, reason }) => [type, `${is} ${reason}`]),
+  )
+
+describe('statusOf()', () => {
+  it('says what is so of a job that runs', () => {
+    expect(conditions(running(exampleSpec()))).toEqual({
+      Ready: 'True Running',
+      Progressing: 'False AtRest',
+      Stalled: 'False NoTrouble',
+      ConfigValid: 'True Valid',
+      JobManagerAvailable: 'True Available',
+      TaskManagersAvailable: 'True Available',
+      CheckpointHealthy: 'True Completed',
+      SnapshotSucceeded: 'Unknown NoneYet',
+      Succeeded: 'Unknown NotFinished',
+    })
+  })
+
+  it.each<[string, Facts, Record<string, string>]>([
+    [
+      'while it starts',
+      facts(),
+      { Ready: 'False JobManagerSilent', Progressing: 'True Starting', JobManagerAvailable: 'False Missing' },
+    ],
+    [
+      'while it stops',
+      running(exampleSpec({ image: 'fraud:2' })),
+      { Ready: 'True Running', Progressing: 'True Upgrading' },
+    ],
+    [
+      'when the job has failed',
+      running(exampleSpec(), { cluster: cluster({}, [job({ state: 'FAILED' })]) }),
+      { Ready: 'False Failed', Stalled: 'True JobFailed', Succeeded: 'False Failed' },
+    ],
+    [
+      'when the job has finished',
+      running(exampleSpec(), { cluster: cluster({}, [job({ state: 'FINISHED' })]) }),
+      { Ready: 'False Finished', Succeeded: 'True Finished', Progressing: 'False AtRest' },
+    ],
+    [
+      'when a spec is not valid',
+      running(exampleSpec(), { wanted: { invalid: ['x'] } }),
+      { Ready: 'True Running', ConfigValid: 'False Invalid' },
+    ],
+    [
+      'when checkpoints are late',
+      running(exampleSpec(), {
+        record: ran(exampleSpec(), { checkpoint: { id: 41, path: 'x', timeMs: NOW - 200_000 } }),
+        cluster: cluster({}, [job({ latestCheckpoint: { id: 41, path: 'x', time: NOW - 200_000 } })]),
+      }),
+      { CheckpointHealthy: 'False Late' },
+    ],
+    [
+      'when state does not fit',
+      running(exampleSpec({ image: 'fraud:2' }), {
+        record: ran(exampleSpec(), {
+          refused: { revision: known(exampleSpec({ image: 'fraud:2' })).revision, message: 'x' },
+        }),
+      }),
+      { Ready: 'True Running', Stalled: 'True RestoreFailed' },
+    ],
+  ])('%s', (_when, given, wanted) => {
+    expect(conditions(given)).toMatchObject(wanted)
+  })
+
+  it('prints the job as the seeds do, by the schema', () => {
+    const pending = { savepoint: { nonce: 5, triggerId: 'c'.repeat(32), jobId: job().id, sinceMs: NOW } }
+    const record = ran(exampleSpec(), {
+      savepoint: { location: 's3://b/savepoint-1', timeMs: NOW - 5, nonce: 4, kind: 'MANUAL' },
+      pending,
+    })
+    const printed = status(running(exampleSpec({ job: { savepointTriggerNonce: 5 } }), { record }))
+    expect(printed.jobStatus).toMatchObject({
+      state: 'RUNNING',
+      jobId: job().id,
+      jobName: 'fraud',
+      startTime: String(NOW - 600_000),
+      parallelism: 12,
+      savepointInfo: {
+        lastSavepoint: {
+          location: 's3://b/savepoint-1',
+          timeStamp: NOW - 5,
+          triggerNonce: 4,
+          triggerType: 'MANUAL',
+          formatType: 'CANONICAL',
+        },
+        triggerId: 'c'.repeat(32),
+      },
+      checkpointInfo: { lastCheckpoint: { id: 41, location: 's3://bucket/checkpoints/chk-41' } },
+    })
+    expect(streamDeploymentStatus.parse(printed)).toEqual(JSON.parse(JSON.stringify(printed)))
+  })
+
+  it('leaves the time of a condition whose status is as before', () => {
+    const first = status(running(exampleSpec()))
+    const later = status(
+      running(exampleSpec(), { cluster: cluster({}, [job({ state: 'RESTARTING' })]) }),
+      first,
+      NOW + 60_000,
+    )
+    const time = (of: typeof first, type: string) => of.conditions!.find((one) => one.type === type)!.lastTransitionTime
+    expect(time(later, 'ConfigValid')).toBe(time(first, 'ConfigValid'))
+    expect(time(later, 'Ready')).not.toBe(time(first, 'Ready'))
+    expect(later.jobStatus?.updateTime).toBe(String(NOW + 60_000))
+  })
+})
