@@ -1,0 +1,99 @@
+/**
+ * The controller of StreamDeployments in the operator's process: caches of what they are made of, a queue, and long polls of their JobManagers.
+ *
+ * What must hold: the resource itself and revisions are read from the server and not from a cache, since an old record under new facts would decide what is long over.
+ */
+import type { NormalizeOptions } from '../../api/normalize.ts'
+import { byLabel } from '../../kube/cache.ts'
+import type { Controller, OpenController } from '../../kube/controller.ts'
+import { type KubeObject, keyOf, type ObjectKey, parseKey, RESOURCES, type Resource } from '../../kube/objects.ts'
+import type { Reflector } from '../../kube/reflector.ts'
+import { DEPLOYMENT_LABEL } from '../../resources/names.ts'
+import { DEPLOYMENTS } from './act.ts'
+import { restUrl, StreamDeploymentController } from './controller.ts'
+import type { Reader } from './gather.ts'
+import { type JobManagerClient, restClient } from './job-manager-client.ts'
+
+const CACHED: readonly Resource[] = [
+  RESOURCES.pods,
+  RESOURCES.serviceAccounts,
+  RESOURCES.roles,
+  RESOURCES.roleBindings,
+  RESOURCES.configMaps,
+  RESOURCES.leases,
+  RESOURCES.services,
+  RESOURCES.statefulSets,
+  RESOURCES.deployments,
+  RESOURCES.ingresses,
+]
+
+/** A Lease is renewed all the time; what is told by it is in its annotations, which only the operator writes. */
+const SILENT = new Set(['Lease'])
+
+/**
+ * @param jobManager how the JobManager of a deployment is asked; by its Service if not given
+ */
+export function openStreamDeployments(
+  defaults: NormalizeOptions,
+  jobManager: (key: Required<ObjectKey>) => JobManagerClient = (key) => restClient({ url: restUrl(key) }),
+): OpenController {
+  return ({ client, events, clock, schedule, reflect, queue, labelSelector }): Controller => {
+    let works = false
+    const byDeployment = { deployment: byLabel(DEPLOYMENT_LABEL) }
+    const caches = new Map<string, Reflector>()
+    for (const resource of CACHED) {
+      caches.set(resource.kind, reflect(resource, { labelSelector: DEPLOYMENT_LABEL, indexes: byDeployment }))
+    }
+    const reader: Reader = {
+      get: (resource, key) => client.get(resource, key),
+      async list(resource, options) {
+        const name = new RegExp(`^${DEPLOYMENT_LABEL}=(.+)$`).exec(options.labelSelector ?? '')?.[1]
+        const cache = caches.get(resource.kind)?.cache
+        if (cache === undefined || name === undefined) return client.list(resource, options)
+        return { items: cache.by('deployment', `${options.namespace}/${name}`) as never[] }
+      },
+    }
+    const resources = reflect(DEPLOYMENTS, labelSelector === undefined ? {} : { labelSelector })
+    const controller = new StreamDeploymentController({
+      client,
+      reader,
+      defaults,
+      jobManager,
+      clock,
+      schedule,
+      enqueue: (key) => works && work.add(key),
+      event: (about, { type, reason, message }) =>
+        events.record(DEPLOYMENTS, about, { type, reason, action: 'Reconcile', note: message }),
+    })
+    const work = queue('streamdeployment', async (key) => {
+      if (!works) return
+      const { againMs } = await controller.reconcile(parseKey(key) as Required<ObjectKey> & { namespace: string })
+      return againMs === undefined ? {} : { afterMs: againMs }
+    })
+    const add = ({ metadata }: KubeObject) => works && work.add(keyOf(metadata))
+    const addOwner = ({ metadata }: KubeObject) => {
+      const name = metadata.labels?.[DEPLOYMENT_LABEL]
+      if (works && name !== undefined) work.add(keyOf({ namespace: metadata.namespace, name }))
+    }
+    const listen = (): (() => void)[] => [
+      resources.cache.listen({ changed: add, deleted: add }),
+      ...[...caches].flatMap(([kind, { cache }]) =>
+        SILENT.has(kind) ? [] : [cache.listen({ changed: addOwner, deleted: addOwner })],
+      ),
+    ]
+    let stops: (() => void)[] = []
+    return {
+      name: 'streamdeployment',
+      start() {
+        works = true
+        stops = listen()
+      },
+      async stop(graceMs) {
+        works = false
+        for (const stop of stops) stop()
+        controller.close()
+        await work.drain(graceMs)
+      },
+    }
+  }
+}
