@@ -30,7 +30,8 @@ import type { JobTimeouts } from './attempt.ts'
 import { Changes, type Versioned } from './changes.ts'
 import { jobChanges, slotChanges } from './cluster-changes.ts'
 import { type EndedJob, endedCheckpoints, endedRequirements, endedSummary, endedView } from './ended-job.ts'
-import { type JobEnd, JobMaster, type JobOptions } from './job-master.ts'
+import { JobMaster } from './job-master.ts'
+import type { JobEnd, JobOptions } from './job-options.ts'
 import { type KeptOperations, Operations } from './operations.ts'
 import type { SlotPool } from './slot-pool.ts'
 import type { TaskManagers } from './task-managers.ts'
@@ -196,7 +197,7 @@ export class Dispatcher implements Cluster {
   /** Jobs have this parallelism from now on, and those that run are rescaled; undefined: what their programs say, and what runs stays. */
   directParallelism(parallelism: number | undefined): void {
     this.#parallelism = parallelism
-    if (parallelism !== undefined) for (const job of this.#jobs.values()) job.directParallelism(parallelism)
+    if (parallelism !== undefined) for (const job of this.#jobs.values()) job.parallelism.direct(parallelism)
   }
 
   newJobId(): string {
@@ -261,15 +262,15 @@ export class Dispatcher implements Cluster {
   }
 
   requirements(jobId: string): Requirements | undefined {
-    return this.#jobs.get(jobId)?.requirements ?? this.#ofEarlier(jobId, endedRequirements)
+    return this.#jobs.get(jobId)?.parallelism.requirements ?? this.#ofEarlier(jobId, endedRequirements)
   }
 
   rescales(jobId: string): RescalesView | undefined {
-    return this.#jobs.get(jobId)?.rescales()
+    return this.#jobs.get(jobId)?.parallelism.view()
   }
 
   setRequirements(jobId: string, wanted: Requirements): boolean {
-    this.#jobs.get(jobId)?.setRequirements(wanted)
+    this.#jobs.get(jobId)?.parallelism.set(wanted)
     return this.#jobs.has(jobId)
   }
 
@@ -357,7 +358,7 @@ async function run(job: JobMaster, request: OperationRequest): Promise<Operation
     case 'stop':
       return job.stopWithSavepoint(request.directory, request.drain)
     case 'rescale':
-      await job.rescale(request.parallelism)
+      await job.parallelism.change(request.parallelism)
       return undefined
   }
 }

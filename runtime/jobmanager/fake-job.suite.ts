@@ -3,7 +3,8 @@ import { VirtualTime } from '../core/virtual-time.suite.ts'
 import type { Plan } from '../graph/model.ts'
 import type { ToProgram } from '../rpc/program-messages.ts'
 import { type FakeSlot, fakePool, twoVertexPlan } from './fake-slots.suite.ts'
-import { type JobEnd, JobMaster, type JobOptions } from './job-master.ts'
+import { JobMaster } from './job-master.ts'
+import type { JobEnd, JobOptions } from './job-options.ts'
 
 export interface FakeJobOptions extends Partial<JobOptions> {
   /** Configuration of the job. */

@@ -14,7 +14,6 @@ import {
   NO_CHECKPOINTS,
 } from '../checkpoint/coordinator/statistics-model.ts'
 import { type CheckpointSettings, readCheckpointSettings } from '../checkpoint/settings.ts'
-import type { WriterRef } from '../checkpoint/task-state-store.ts'
 import { ConfigValues } from '../config/option.ts'
 import { REST } from '../config/options/rest.ts'
 import type { Clock } from '../core/clock.ts'
@@ -22,18 +21,17 @@ import { type ErrorData, errorToData, TailraceError } from '../core/errors.ts'
 import { planWithParallelism } from '../graph/deployed-numbers.ts'
 import type { Plan } from '../graph/model.ts'
 import { exchangeSettings } from '../network/settings.ts'
-import type { JobResult, JobStatus, ToProgram } from '../rpc/program-messages.ts'
-import type { ProgramRef, ProgramReplay } from '../rpc/slot-messages.ts'
-import type { JobSummary, JobView, Requirements, RescalesView } from '../rpc/views.ts'
+import type { JobStatus } from '../rpc/program-messages.ts'
+import type { JobSummary, JobView } from '../rpc/views.ts'
 import { Attempt, type AttemptOptions, type JobTimeouts, type Schedule } from './attempt.ts'
 import { ExceptionHistory, type Failure } from './exception-history.ts'
-import { type AttemptStart, FROM_NOTHING, JobCheckpoints, type OpenStorage } from './job-checkpoints.ts'
+import { type AttemptStart, FROM_NOTHING, JobCheckpoints } from './job-checkpoints.ts'
+import type { JobEnd, JobOptions } from './job-options.ts'
+import { JobParallelism } from './job-parallelism.ts'
 import { JobSlots } from './job-slots.ts'
 import { isEnd, isTaskEnd, type JobEndStatus, StatusHistory } from './job-status.ts'
 import { type AboutJob, JobTraffic } from './job-traffic.ts'
 import { localBytes } from './local-state.ts'
-import type { JobBeginning } from './program-record.ts'
-import { Rescales } from './rescales.ts'
 import {
   decideRestart,
   describeRestartStrategy,
@@ -48,76 +46,18 @@ import type { LocalBytes } from './scheduler/decide-places.ts'
 import { Initializing } from './scheduler/initializing.ts'
 import type { JobContext, JobState, Next } from './scheduler/job-state.ts'
 import { nextState } from './scheduler/next-state.ts'
-import {
-  checkRequirements,
-  directedRequirements,
-  initialRequirements,
-  requirementsFor,
-} from './scheduler/requirements.ts'
 import { readSchedulerSettings, type SchedulerSettings } from './scheduler/settings.ts'
-import type { SlotChoice } from './slot-choice.ts'
 import type { SlotLease } from './slot-pool.ts'
 import { countStates } from './task-states.ts'
 
 export type { JobTimeouts } from './attempt.ts'
-
-export interface JobOptions {
-  jobId: string
-  plan: Plan
-  program: ProgramRef
-  replay: ProgramReplay
-  /** Taken for it already. */
-  slots: SlotLease[]
-  /** More of them; undefined when the cluster has fewer. Those of `wished` TaskManagers come first, as far as they are free. */
-  acquireSlots(count: number, choice: SlotChoice, wished: readonly string[]): SlotLease[] | undefined
-  /** Of the cluster. */
-  freeSlots(): number
-  /** Asks younger jobs for slots that they do not use. */
-  claimSlots?(count: number): void
-  /** Who has local copies of what this writer has written for the job; `ours`: under this JobManager. Nobody unless given. */
-  holderOf?: ((writer: WriterRef, ours: boolean) => string | undefined) | undefined
-  clock: Clock
-  timeouts: JobTimeouts
-  schedule: Schedule
-  /** From 0 to 1. */
-  random(): number
-  /** A secret that nobody can guess, different each time. */
-  newToken(): string
-  toProgram(message: ToProgram): void
-  onPrint(stream: 'stdout' | 'stderr', text: string): void
-  /** undefined: the cluster has no place for checkpoints, and a job that wants them is refused. */
-  openStorage?: OpenStorage | undefined
-  /** An earlier leader has begun it, and its program runs again. */
-  isRunAgain?: boolean
-  /** How it begins, where it is told from outside. */
-  beginning?: JobBeginning | undefined
-  /** That its deployment is told to have; undefined: as its program says. */
-  parallelism?: number | undefined
-  /** Hears what went wrong and does not matter to the job. */
-  warn(text: string): void
-  /** For the log: what becomes of the job, and why. */
-  log?(text: string): void
-  /** Onlookers may see something else than before; not for each record. */
-  onChange?(): void
-  /** Its outcome is certain: nothing of it is cleaned up or told before this resolves. Not asked for a job that goes on in the next cluster, nor for one whose values the program has taken. */
-  beforeEnd?: ((end: JobEnd) => Promise<void>) | undefined
-  /** Last of all, when what is left of it has been cleaned up. */
-  onEnd(end: JobEnd): void
-}
-
-export interface JobEnd {
-  status: JobEndStatus
-  /** With FINISHED. */
-  result?: JobResult
-  /** With FAILED and CANCELED. */
-  error?: ErrorData
-}
 
 export class JobMaster implements JobContext {
   readonly id: string
   readonly checkpointSettings: CheckpointSettings
   readonly settings: SchedulerSettings
   readonly slots: JobSlots
+  readonly parallelism: JobParallelism
   program: Plan
   readonly #options: JobOptions
   readonly #traffic: JobTraffic
@@ -129,14 +69,6 @@ export class JobMaster implements JobContext {
   #restarts: RestartHistory = NO_RESTARTS
   /** Why the job is not restarted any more. */
   #fatal: { error: ErrorData; why: string } | undefined
-  #numRescales = 0
-  #requirements: Requirements
-  /** That its deployment is told to have. */
-  #directed: number | undefined
-  readonly #rescales: Rescales
-  readonly #rescalesMax: number
-  /** Who waits until it runs as is wanted. */
-  readonly #awaiting = new Set<{ wanted: Requirements; done: (error?: TailraceError) => void }>()
   #state: JobState
   #attempt: Attempt
   /** Made so far. */
@@ -151,8 +83,6 @@ export class JobMaster implements JobContext {
     this.id = options.jobId
     this.program = plan
     this.settings = readSchedulerSettings(plan.config.options, options.timeouts.slotsMs)
-    this.#directed = this.settings.reactive ? undefined : options.parallelism
-    this.#requirements = this.#firstRequirements(plan)
     this.#traffic = new JobTraffic({
       jobId: options.jobId,
       plan,
@@ -169,9 +99,19 @@ export class JobMaster implements JobContext {
     this.#exceptions = new ExceptionHistory(read.get(REST.exceptionHistory))
     this.#history = new StatusHistory(clock.now())
     this.#modifiedTime = clock.now()
-    this.#rescalesMax = read.get(REST.rescaleHistory)
-    this.#rescales = new Rescales({ max: this.#rescalesMax })
-    this.#rescales.begin('INITIAL_SCHEDULE', plan, this.#requirements, clock.now())
+    this.parallelism = new JobParallelism({
+      plan: () => this.program,
+      settings: this.settings,
+      directed: options.parallelism,
+      historyMax: read.get(REST.rescaleHistory),
+      refusal: () => this.#rescaleRefusal(),
+      endStatus: () => (this.#history.ended ? this.status : undefined),
+      clock,
+      touch: () => this.#touch(),
+      onChange: () => this.#state.requirementsChanged(),
+      look: () => this.#runsNow(),
+      log: (what) => this.#log(what),
+    })
     this.slots = new JobSlots({
       leases: options.slots,
       acquire: (...which) => options.acquireSlots(...which),
@@ -225,80 +165,9 @@ export class JobMaster implements JobContext {
     this.slots.giveBack(Math.min(count, this.idleSlots))
   }
 
-  /** Throws TR-CLUSTER-004 when the job cannot have these. It goes on from a fresh checkpoint as soon as it can have what is wanted now. */
-  setRequirements(wanted: Requirements): void {
-    checkRequirements(this.program, wanted)
-    if (this.settings.reactive)
-      throw new TailraceError(
-        'TR-CLUSTER-004',
-        `Cannot change the requirements of the job "${this.name}": its parallelism follows the slots (scheduler-mode: REACTIVE); start or end TaskManagers instead`,
-      )
-    if (this.#checkpoints === undefined || this.isObserved)
-      throw new TailraceError(
-        'TR-CLUSTER-004',
-        `Cannot change the requirements of the job "${this.name}": ${this.isObserved ? 'the program has taken values of executeAndCollect()' : 'this cluster has no place to store its state meanwhile'}`,
-      )
-    this.#requirements = wanted
-    this.#rescales.begin('UPDATE_REQUIREMENT', this.program, wanted, this.#touch())
-    for (const one of [...this.#awaiting])
-      if (one.wanted !== wanted) one.done(this.#notRescaled('something else is wanted now'))
-    this.#state.requirementsChanged()
-  }
-
-  /** The deployment is told another parallelism. What the job cannot have is told of, and it stays as it is. */
-  directParallelism(parallelism: number): void {
-    if (this.#history.ended || this.#directed === parallelism) return
-    try {
-      this.setRequirements(directedRequirements(this.program, parallelism))
-      this.#directed = parallelism
-      this.#log(`is to have parallelism ${parallelism}`)
-    } catch (error) {
-      this.#log(`keeps its parallelism: ${errorToData(error).message}`)
-    }
-  }
-
-  #firstRequirements(plan: Plan): Requirements {
-    return this.#directed === undefined ? initialRequirements(plan) : directedRequirements(plan, this.#directed)
-  }
-
-  /** Gives the job as a whole another parallelism, and resolves when it runs so. Throws as {@link setRequirements}, also when the job ends before. */
-  async rescale(parallelism: number): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const wanted = requirementsFor(this.program, parallelism)
-    if (!Object.values(wanted).some(({ upperBound }) => upperBound === parallelism))
-      throw new TailraceError(
-        'TR-CLUSTER-004',
-        `Cannot run the job "${this.name}" with parallelism ${parallelism}: each of its vertices has a parallelism of its own, or a max parallelism that is less`,
-      )
-    this.setRequirements(wanted)
-    const one = {
-      wanted,
-      done: (error?: TailraceError) => {
-        this.#awaiting.delete(one)
-        if (error === undefined) resolve()
-        else reject(error)
-      },
-    }
-    if (this.#history.ended) one.done(this.#notRescaled(`it is ${this.status}`))
-    else this.#awaiting.add(one)
-    this.#runsNow()
-    return promise
-  }
-
-  rescales(): RescalesView {
-    const { cooldownMs, stabilizationMs, startStabilizationMs, checkpointFailuresMax, slotsWait } = this.settings
-    return {
-      rescales: this.#rescales.views(),
-      counts: this.#rescales.counts,
-      settings: {
-        historyMax: this.#rescalesMax,
-        cooldownMs,
-        stabilizationMs,
-        startStabilizationMs,
-        checkpointFailuresMax,
-        slotsTimeoutMs: Number.isFinite(slotsWait.ms) ? slotsWait.ms : -1,
-      },
-    }
+  #rescaleRefusal(): string | undefined {
+    if (this.isObserved) return 'the program has taken values of executeAndCollect()'
+    return this.#checkpoints === undefined ? 'this cluster has no place to store its state meanwhile' : undefined
   }
 
   /** Resolves when it is complete. Rejects with TR-CHECKPOINT-001. */
@@ -355,8 +224,8 @@ export class JobMaster implements JobContext {
       accumulators: { ...this.#accumulators },
       exceptions: this.#exceptions.views(),
       restartStrategy: describeRestartStrategy(this.#strategy),
-      numRestarts: Math.max(0, this.#attempts - 1 - this.#numRescales),
-      numRescales: this.#numRescales,
+      numRestarts: Math.max(0, this.#attempts - 1 - this.parallelism.count),
+      numRescales: this.parallelism.count,
       ...(this.coordinator === undefined ? {} : { checkpoints: this.coordinator.statistics.numbers() }),
       ...(this.#fatal === undefined ? {} : { notRestarted: this.#fatal.why }),
     }
@@ -397,9 +266,6 @@ export class JobMaster implements JobContext {
   get timeouts(): JobTimeouts {
     return this.#options.timeouts
   }
-  get requirements(): Requirements {
-    return this.#requirements
-  }
   get attempt(): Attempt {
     return this.#attempt
   }
@@ -423,9 +289,8 @@ export class JobMaster implements JobContext {
     this.#state.leave()
     const state = nextState(next, this)
     this.#state = state
-    const nowMs = this.#touch()
-    this.#history.move(state.status, nowMs)
-    this.#rescales.entered(next.state, nowMs)
+    this.#history.move(state.status, this.#touch())
+    this.parallelism.entered(next.state)
     this.#log(`is ${state.status}`)
     if (!isEnd(state.status)) this.#options.toProgram({ type: 'jobStatus', jobId: this.id, status: state.status })
     state.enter()
@@ -434,7 +299,7 @@ export class JobMaster implements JobContext {
   async open(): Promise<void> {
     this.program = await this.#checkpoints!.open()
     // Its max parallelism may be that of what it goes on from.
-    if (this.#directed !== undefined) this.#requirements = this.#firstRequirements(this.program)
+    this.parallelism.opened()
   }
 
   makeAttempt(parallelism: Parallelism): boolean {
@@ -462,7 +327,7 @@ export class JobMaster implements JobContext {
     // They would come again, and nobody could tell.
     if (this.isObserved) return { action: 'fail', why: 'the program has taken values of executeAndCollect()' }
     this.#restarts = decision.history
-    this.#rescales.begin('RECOVERABLE_FAILOVER', this.program, this.#requirements, this.#touch())
+    this.parallelism.begins('RECOVERABLE_FAILOVER')
     return decision
   }
 
@@ -476,20 +341,10 @@ export class JobMaster implements JobContext {
   setFatal(error: ErrorData, why: string): void {
     this.#fatal = { error, why }
   }
-  countRescale(): void {
-    this.#numRescales++
-  }
-  rescaleBegins(): void {
-    this.#rescales.begin('NEW_RESOURCE_AVAILABLE', this.program, this.#requirements, this.#touch())
-  }
-  rescaleStays(): void {
-    this.#rescales.stays(this.#options.clock.now())
-  }
 
   finish(status: JobEndStatus): void {
     this.slots.release()
-    this.#rescales.jobEnds(status, this.#options.clock.now())
-    for (const one of [...this.#awaiting]) one.done(this.#notRescaled(`it is ${status}`))
+    this.parallelism.jobEnds(status)
     const end = this.#end(status)
     const { beforeEnd } = this.#options
     if (beforeEnd === undefined || this.#keepCheckpoints || this.isObserved) this.#close(status, end)
@@ -569,16 +424,7 @@ export class JobMaster implements JobContext {
     if (this.status !== 'RUNNING' || !executions.every(({ state }) => state === 'RUNNING' || state === 'FINISHED'))
       return
     const parallelism = Object.fromEntries(plan.vertices.map((vertex) => [vertex.id, vertex.parallelism]))
-    this.#rescales.runs(parallelism, this.#options.clock.now())
-    for (const one of [...this.#awaiting])
-      if (Object.entries(one.wanted).every(([id, { lowerBound }]) => parallelism[id]! === lowerBound)) one.done()
-  }
-
-  #notRescaled(why: string): TailraceError {
-    return new TailraceError(
-      'TR-CLUSTER-004',
-      `Cannot say that the job "${this.name}" runs with another parallelism: ${why}`,
-    )
+    this.parallelism.runs(parallelism)
   }
 
   // --- checkpoints

@@ -148,7 +148,7 @@ it('with less parallelism the slot stays that has the most of the state', async 
   run(a, b)
   await checkpoint(1)
   const one = { lowerBound: 1, upperBound: 1 }
-  job.setRequirements(Object.fromEntries(plan.vertices.map(({ id }) => [id, one])))
+  job.parallelism.set(Object.fromEntries(plan.vertices.map(({ id }) => [id, one])))
   await checkpoint(2)
   for (const slot of [a, b]) slot.all('CANCELED')
   enumeratorsReset()

@@ -5,7 +5,7 @@
  */
 import type { GenerationBegin, RestoreDirective } from '../checkpoint/restore-directive.ts'
 import type { Plan } from '../graph/model.ts'
-import type { JobEnd } from './job-master.ts'
+import type { JobEnd } from './job-options.ts'
 import type { JobEndStatus } from './job-status.ts'
 
 /** How a job begins that is told from outside what with. */

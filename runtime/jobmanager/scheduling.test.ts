@@ -7,7 +7,8 @@ import { Dispatcher } from './dispatcher.ts'
 import { tick } from './fake-job.suite.ts'
 import { FakeSlot, twoVertexPlan } from './fake-slots.suite.ts'
 import type { JobStorage } from './job-checkpoints.ts'
-import type { JobEnd, JobMaster } from './job-master.ts'
+import type { JobMaster } from './job-master.ts'
+import type { JobEnd } from './job-options.ts'
 import { SlotPool } from './slot-pool.ts'
 
 const gone = errorToData(new TailraceError('TR-CLUSTER-005', 'the TaskManager is lost'))
@@ -204,7 +205,7 @@ describe('a deployment that is told its parallelism', () => {
     expect([job.status, cluster.held(job)]).toEqual(['RUNNING', ['tm-2', 'tm-1', 'tm-0']])
     const { version } = (await cluster.dispatcher.changes(undefined, 0, new AbortController().signal))!
     cluster.dispatcher.directParallelism(1)
-    expect(job.requirements).toMatchObject(
+    expect(job.parallelism.requirements).toMatchObject(
       Object.fromEntries(job.plan.vertices.map(({ id }) => [id, { lowerBound: 1, upperBound: 1 }])),
     )
     expect((await cluster.dispatcher.changes(version - 1, 0, new AbortController().signal))!.value.slots.free).toBe(0)
@@ -252,7 +253,7 @@ describe('too few slots', () => {
     })
     await cluster.pass(10 * 86_400_000)
     expect(job.status).toBe('CREATED')
-    expect(job.rescales().settings.slotsTimeoutMs).toBe(-1)
+    expect(job.parallelism.view().settings.slotsTimeoutMs).toBe(-1)
   })
 })
 
@@ -268,14 +269,14 @@ describe('scheduler-mode: REACTIVE', () => {
     await cluster.settle()
     await cluster.run(one)
     expect([job.status, cluster.held(job).length]).toEqual(['RUNNING', 2])
-    expect(job.requirements[job.program.vertices[0]!.id]).toEqual({ lowerBound: 1, upperBound: 128 })
-    expect(() => job.setRequirements(job.requirements)).toThrow('its parallelism follows the slots')
+    expect(job.parallelism.requirements[job.program.vertices[0]!.id]).toEqual({ lowerBound: 1, upperBound: 128 })
+    expect(() => job.parallelism.set(job.parallelism.requirements)).toThrow('its parallelism follows the slots')
     cluster.addTaskManager('tm-2', 200)
     await cluster.settle()
     // All that is wanted is there, so it waits for the cooldown only.
     await cluster.pass(1000)
     expect(cluster.held(job).length).toBe(128)
-    expect(job.rescales().rescales.at(-1)).toMatchObject({ cause: 'NEW_RESOURCE_AVAILABLE' })
+    expect(job.parallelism.view().rescales.at(-1)).toMatchObject({ cause: 'NEW_RESOURCE_AVAILABLE' })
   })
 
   it('goes on with what is left when a TaskManager is lost', async () => {

@@ -30,7 +30,7 @@ export class Executing extends JobState {
   constructor(job: JobContext, parallelism: Parallelism) {
     super(job)
     this.#parallelism = parallelism
-    this.#requirements = job.requirements
+    this.#requirements = job.parallelism.requirements
     this.#sinceMs = job.clock.monotonic()
   }
 
@@ -63,7 +63,8 @@ export class Executing extends JobState {
   }
 
   #look(): void {
-    const { clock, coordinator, freeSlots, isObserved, program, requirements, settings, slots } = this.job
+    const { clock, coordinator, freeSlots, isObserved, program, settings, slots } = this.job
+    const { requirements } = this.job.parallelism
     this.#stopTimer()
     // Without a checkpoint, or with results that were given away, another attempt would not be the same job.
     if (this.#rescaling || coordinator === undefined || isObserved || this.#isEnding()) return
@@ -83,7 +84,7 @@ export class Executing extends JobState {
       settings,
     })
     if (decision.action === 'wait') this.#stopTimer = this.after(decision.untilMs - nowMs, () => this.#look())
-    if (decision.action === 'stay') this.job.rescaleStays()
+    if (decision.action === 'stay') this.job.parallelism.stays()
     if (decision.action === 'rescale') void this.#rescale(decision.to)
   }
 
@@ -99,7 +100,7 @@ export class Executing extends JobState {
     // Their threads load while the checkpoint is taken.
     if (!slots.reserve(this.job.program, to)) return
     this.#rescaling = true
-    this.job.rescaleBegins()
+    this.job.parallelism.begins('NEW_RESOURCE_AVAILABLE')
     try {
       await this.#checkpoint()
     } catch {
@@ -115,7 +116,7 @@ export class Executing extends JobState {
       this.#rescaling = false
       return
     }
-    this.job.countRescale()
+    this.job.parallelism.beginsAgain()
     coordinator!.attemptEnds(errorToData(new TailraceError('TR-CHECKPOINT-001', RESCALED)))
     this.job.goTo({ state: 'restarting', dueMs: 0 })
   }

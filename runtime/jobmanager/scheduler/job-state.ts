@@ -14,9 +14,9 @@ import type { Clock } from '../../core/clock.ts'
 import { type ErrorData, errorToData } from '../../core/errors.ts'
 import type { Plan } from '../../graph/model.ts'
 import type { JobStatus } from '../../rpc/program-messages.ts'
-import type { Requirements } from '../../rpc/views.ts'
 import type { Attempt, JobTimeouts, Schedule } from '../attempt.ts'
 import type { Failure } from '../exception-history.ts'
+import type { JobParallelism } from '../job-parallelism.ts'
 import type { JobSlots } from '../job-slots.ts'
 import type { JobEndStatus } from '../job-status.ts'
 import type { RestartDecision } from '../restart-strategy.ts'
@@ -42,7 +42,7 @@ export interface JobContext {
   readonly timer: Schedule
   readonly timeouts: JobTimeouts
   readonly settings: SchedulerSettings
-  readonly requirements: Requirements
+  readonly parallelism: JobParallelism
   readonly slots: JobSlots
   /** The one that runs, or ran last. */
   readonly attempt: Attempt
@@ -68,11 +68,6 @@ export interface JobContext {
   addConcurrent(failure: Failure): void
   /** The job is not restarted. */
   setFatal(error: ErrorData, why: string): void
-  countRescale(): void
-  /** It is about to get another parallelism because there are other slots, unless somebody wants one. */
-  rescaleBegins(): void
-  /** It has what it can have of what is wanted. */
-  rescaleStays(): void
   /** Last of all. */
   finish(status: JobEndStatus): void
 }

@@ -39,7 +39,8 @@ export class WaitingForResources extends JobState {
   }
 
   #look(): void {
-    const { clock, freeSlots, program, requirements, settings, slots } = this.job
+    const { clock, freeSlots, program, settings, slots } = this.job
+    const { requirements } = this.job.parallelism
     const available = slots.held + freeSlots()
     const parallelism = decideParallelism(program, requirements, available)
     this.#stopTimer()
@@ -66,7 +67,8 @@ export class WaitingForResources extends JobState {
   }
 
   #tooFewSlots(): TailraceError {
-    const { freeSlots, name, program, requirements, settings, slots } = this.job
+    const { freeSlots, name, program, settings, slots } = this.job
+    const { requirements } = this.job.parallelism
     const { ms, key } = settings.slotsWait
     const { least, most } = slotsWanted(program, requirements)
     const wanted = least === most ? `${least} slots` : `${least} to ${most} slots`

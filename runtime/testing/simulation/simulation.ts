@@ -548,7 +548,7 @@ class Run {
         })
         break
       case 'other requirements are set':
-        this.#ask(this.#process, fault, async (job) => job.setRequirements(drawRequirements(job, cluster, random)))
+        this.#ask(this.#process, fault, async (job) => job.parallelism.set(drawRequirements(job, cluster, random)))
     }
   }
 
