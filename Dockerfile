@@ -7,7 +7,7 @@
 # /var/tailrace are written to.
 
 # Debian with Node 24 and npm.
-ARG BASE_IMAGE=docker.io/library/node:24-bookworm-slim
+ARG BASE_IMAGE=node:24-bookworm-slim
 
 FROM ${BASE_IMAGE} AS build
 ARG NODE_EXTRA_CA_CERTS

@@ -95,11 +95,11 @@ image_of() {
 
 images() {
   local key folder
-  key=$(cat "$CACHE/programs.made")
+  key="$(cat "$CACHE/programs.made") localhost/pause:1"
   made images "$key" && return 0
   folder=$(mktemp -d -p "$CACHE")
   gcc -Os -static -s -o "$folder/pause" "$here/pause.c"
-  image_of "$folder/pause" registry.k8s.io/pause:3.10 "$IMAGES/pause.tar"
+  image_of "$folder/pause" localhost/pause:1 "$IMAGES/pause.tar"
   image_of "$BIN/coredns" localhost/coredns:1 "$IMAGES/coredns.tar"
   rm -rf "$folder"
   echo "$key" >"$CACHE/images.made"

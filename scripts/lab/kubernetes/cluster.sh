@@ -155,7 +155,7 @@ make_settings() {
   cat >"$STATE/etc/containerd/config.toml" <<'Y'
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "registry.k8s.io/pause:3.10"
+  sandbox_image = "localhost/pause:1"
   restrict_oom_score_adj = true
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "/usr/lib/cni"
