@@ -4,8 +4,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { DEPLOYMENTS } from '../../operator/controllers/stream-deployment/act.ts'
 import { ApiServer } from '../../operator/kube/api-server.suite.ts'
 import { RESOURCES } from '../../operator/kube/objects.ts'
+import { namespacesOf } from './operator.ts'
 
 const MAIN = join(import.meta.dirname, 'main.ts')
 const LEASE = { namespace: 'ours', name: 'release-operator' }
@@ -18,7 +20,7 @@ const children: ChildProcess[] = []
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'operator-'))
   kubeconfig = join(directory, 'config')
-  server = new ApiServer()
+  server = new ApiServer({ kinds: [{ ...DEPLOYMENTS, status: true }] })
   const config = {
     'current-context': 'here',
     clusters: [{ name: 'c', cluster: { server: await server.start(), 'insecure-skip-tls-verify': true } }],
@@ -78,3 +80,11 @@ describe('tailrace operator', () => {
     expect(unconnected.log()).toContain('TR-KUBE-008 Cannot connect by the kubeconfig')
   })
 })
+
+it.each([
+  [undefined, undefined],
+  ['', undefined],
+  ['JOSDK_ALL_NAMESPACES', undefined],
+  ['jobs', ['jobs']],
+  ['jobs, more-jobs,', ['jobs', 'more-jobs']],
+])('reads the namespaces "%s"', (text, names) => expect(namespacesOf(text)).toEqual(names))

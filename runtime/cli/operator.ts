@@ -73,6 +73,17 @@ export async function operator(
   }
 }
 
+/**
+ * Undefined: all of them, also by Flink's word for that.
+ *
+ * @example
+ * namespacesOf('jobs, more-jobs') // ['jobs', 'more-jobs']
+ */
+export function namespacesOf(text: string | undefined): string[] | undefined {
+  const names = (text ?? '').split(/[,;]/).flatMap((name) => name.trim() || [])
+  return names.length === 0 || names.includes('JOSDK_ALL_NAMESPACES') ? undefined : names
+}
+
 /** A flag wins over its key. */
 function settingsOf(
   flags: OperatorFlags,
@@ -82,7 +93,7 @@ function settingsOf(
 ) {
   const flagged: Record<string, string> = {}
   for (const [key, text] of [
-    [OPERATOR.namespaces.key, flags.watchNamespaces?.replaceAll(',', ';')],
+    [OPERATOR.namespaces.key, flags.watchNamespaces],
     [OPERATOR.parallelism.key, flags.parallelism],
     [OPERATOR.healthPort.key, flags.healthPort],
     [METRICS.port.key, flags.metricsPort],
@@ -91,9 +102,8 @@ function settingsOf(
   ] as const)
     if (text) flagged[key] = text
   const read = new ConfigValues({ ...configuration, ...flagged }, 'TR-CONFIG-001')
-  const namespaces = read.get(OPERATOR.namespaces)
   return {
-    namespaces: namespaces === undefined || namespaces.length === 0 ? undefined : namespaces,
+    namespaces: namespacesOf(read.get(OPERATOR.namespaces)),
     labelSelector: read.get(OPERATOR.labelSelector),
     concurrency: read.get(OPERATOR.parallelism),
     resyncMs: read.get(OPERATOR.resync),

@@ -1,15 +1,15 @@
 /** What `tailrace operator` does, by the keys of Flink's operator where it has them. */
 import { option } from '../option.ts'
-import { boolean, duration, integer, list, ports, text } from '../types.ts'
+import { boolean, duration, integer, ports, text } from '../types.ts'
 
 const ELECTION = 'kubernetes.operator.leader-election.'
 
 export const OPERATOR = {
   namespaces: option({
     key: 'kubernetes.operator.watched.namespaces',
-    type: list(text()),
+    type: text(),
     unset: 'all',
-    text: 'Namespaces whose StreamDeployments are looked after (`--watch-namespaces`).',
+    text: 'Namespaces whose StreamDeployments are looked after, with commas between them (`--watch-namespaces`); `JOSDK_ALL_NAMESPACES` is all of them.',
   }),
   labelSelector: option({
     key: 'kubernetes.operator.label.selector',
