@@ -232,7 +232,7 @@ export const streamDeploymentSpec = z
     logConfiguration: texts(
       262144,
       16,
-      'Files of log settings, name to content. Levels of log4j-console.properties are understood.',
+      'Files of log settings, name to content. They are put beside the configuration; levels of log4j have no effect.',
     ).optional(),
     serviceAccount: text(
       253,
