@@ -28,7 +28,7 @@ function begin(around: Around = {}) {
   const clock = new ManualClock()
   const { bytesMax = 1e9, found = [] } = around
   const disk = {
-    path: '/work',
+    path: '/disk',
     bytesMax,
     found,
     put: async (key: string, bytes: Uint8Array) => {
@@ -125,7 +125,7 @@ describe('local copies of state', () => {
     else await local.put(key, spoilt)
     const read = await Promise.all([files.read(handle), files.read(handle)])
     expect(read).toEqual(Array(2).fill(new Uint8Array(200).fill(1)))
-    expect(log).toEqual([`The local copy /work/${key} is of no use: ${problem}. Its state is read from the store`])
+    expect(log).toEqual([`The local copy /disk/${key} is of no use: ${problem}. Its state is read from the store`])
     await removed()
     expect(copies.bytes).toBe(0)
   })
@@ -151,7 +151,7 @@ describe('local copies of state', () => {
     await write(3, 3)
     expect(await onDisk()).toEqual([])
     expect(log).toEqual([
-      'Cannot keep local copies of state in /work: ENOSPC: no space left on device; none are kept until this process is started again. Checkpoints go on',
+      'Cannot keep local copies of state in /disk: ENOSPC: no space left on device; none are kept until this process is started again. Checkpoints go on',
     ])
     await loseStore()
     await expect(files.read(handle)).rejects.toThrow('Cannot read state')
