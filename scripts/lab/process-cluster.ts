@@ -48,6 +48,8 @@ interface Node {
 const DEPOSED = 4
 /** How long processes have to end after their JobManager. */
 const END_MS = 5_000
+/** So often other ports are looked for when one that was free is not any more. */
+const PORT_TRIES = 5
 
 export class ProcessCluster {
   /** Resolves when a JobManager has ended by itself, with its exit code. */
@@ -77,6 +79,19 @@ export class ProcessCluster {
   }
 
   static async start(options: ProcessClusterOptions): Promise<ProcessCluster> {
+    for (let triesLeft = PORT_TRIES; ; triesLeft--) {
+      const opened: TcpProxy[] = []
+      try {
+        return await ProcessCluster.#begin(options, opened)
+      } catch (error) {
+        // Somebody has taken a port since it was found free.
+        for (const proxy of opened) await proxy.close()
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || triesLeft <= 1) throw error
+      }
+    }
+  }
+
+  static async #begin(options: ProcessClusterOptions, opened: TcpProxy[]): Promise<ProcessCluster> {
     // A slot's next thread may begin before the last one has let go of its port.
     const perNode = 2 * options.slots + 1
     const ports = await freePorts(2 + (options.direct ? 0 : options.taskManagers * (1 + 2 * perNode)))
@@ -88,11 +103,13 @@ export class ProcessCluster {
         continue
       }
       const rpc = await TcpProxy.listen(ports.pop()!)
+      opened.push(rpc)
       rpc.target = own[0]!
       const bound = ports.splice(0, perNode)
       const data: TcpProxy[] = []
       for (const port of bound) {
         const proxy = await TcpProxy.listen(ports.pop()!)
+        opened.push(proxy)
         proxy.target = port
         data.push(proxy)
       }
