@@ -121,7 +121,7 @@ describe('channels between two processes, over a network that cuts bytes anywher
       const [a, b] = slots.sides as [Side, Side]
       slots.begin(a)
       slots.begin(b)
-      const fan = new TestFan(a, b, 20, TYPE)
+      const fan = new TestFan(a, b, 20, TYPE, random.between(0, 1))
       const opened = Promise.all([a.links.open(), b.links.open()])
       await network.settle()
       await opened

@@ -14,24 +14,28 @@ const RECORD_BYTES = 3000
 const sends = ({ port }: Side, outputs: number) =>
   port.pieces.inUse * PIECE_BYTES + port.buffers.bytes.length * BUFFER_BYTES + outputs * OUTPUT_BYTES
 
-async function fan(channels: number, poolBuffers: number) {
+async function fan(channels: number, poolBuffers: number, first = 0) {
   const slots = await TwoSlots.make({ poolBuffers })
   const [a, b] = slots.sides as [Side, Side]
   for (const side of [a, b]) slots.begin(side)
-  const made = new TestFan(a, b, channels, TYPE)
+  const made = new TestFan(a, b, channels, TYPE, first)
   const open = Promise.all([a.links.open(), b.links.open()])
   await slots.network.settle()
   await open
   return { slots, a, b, fan: made, network: slots.network }
 }
 
-/** Writes large records until nothing is taken any more, in rounds as a task does. */
-async function writeAll({ slots, a, b, fan: { writer, overflow }, network }: Awaited<ReturnType<typeof fan>>) {
+/** Writes large records until nothing is taken any more, in rounds as a task does; `burst` of them at first, with or without credit, as what one record becomes. */
+async function writeAll(
+  { slots, a, b, fan: { writer, overflow }, network }: Awaited<ReturnType<typeof fan>>,
+  burst = 0,
+) {
   let n = 0
   for (let idle = 0; idle < 20; ) {
     writer.drain()
     const before = n
-    while (overflow.size === 0 && n < 100_000) writer.process({ n: n++, text: 'x'.repeat(RECORD_BYTES) }, 0)
+    while ((overflow.size === 0 || n < burst) && n < 100_000)
+      writer.process({ n: n++, text: 'x'.repeat(RECORD_BYTES) }, 0)
     writer.blocked()
     idle = n === before ? idle + 1 : 0
     for (const { links } of [a, b]) links.flush()
@@ -64,15 +68,18 @@ describe('memory of the exchange between processes', () => {
     },
   )
 
-  it.each([
-    [1, 16],
-    [4, 128],
-    [60, 16],
-    [200, 128],
-  ])(
-    'stays in its bounds when the socket to %d channels and %d buffers takes nothing',
-    async (channels, poolBuffers) => {
-      const all = await fan(channels, poolBuffers)
+  const FIRST = [0, 0.5, 0.99]
+  it.each(
+    [
+      [1, 16],
+      [4, 128],
+      [60, 16],
+      [200, 128],
+    ].flatMap(([channels, poolBuffers]) => FIRST.map((first) => [channels!, poolBuffers!, first] as const)),
+  )(
+    'stays in its bounds when the socket to %d channels and %d buffers takes nothing, from %d of them on',
+    async (channels, poolBuffers, first) => {
+      const all = await fan(channels, poolBuffers, first)
       const { a, b, network, fan: to } = all
       // The sender wants all that it may have, and gets it when the receiver has read what there is; by then its socket is stuck.
       await writeAll(all)
@@ -80,12 +87,13 @@ describe('memory of the exchange between processes', () => {
       for (const gate of to.gates) gate.take(() => false)
       b.links.flush()
       await network.settle()
-      await writeAll(all)
+      // To every channel: a round robin alone ends at the first one that has no credit, and how many are behind that depends on where it began.
+      await writeAll(all, 2 * channels)
       const held = sends(a, channels)
       const size = { peers: 1, inputs: 0, outputs: channels, poolBuffers }
       expect(held).toBeLessThanOrEqual(senderBytesMax(size))
-      // Batches wait; of how many channels depends on when credit comes.
-      expect(a.port.pieces.inUse).toBeGreaterThan(0)
+      // Of each channel two batches wait, of a record each, or larger ones.
+      expect(a.port.pieces.inUse * PIECE_BYTES).toBeGreaterThan(channels * 2 * RECORD_BYTES)
     },
   )
 

@@ -122,13 +122,15 @@ export class TestFan {
   /** `n` of the records that came, by channel. */
   readonly came: number[][]
 
-  constructor(from: Side, to: Side, channels: number, type: TypeDescription) {
+  /** `first`: where its round robin begins, from 0 to 1. */
+  constructor(from: Side, to: Side, channels: number, type: TypeDescription, first: number) {
     const keys = Array.from({ length: channels }, (_, i) => channelKey(0, from.index, i))
     this.writer = new RecordWriter({
       edgeId: 0,
       epoch: 0,
       channels: keys.map((key) => from.links.output(to.index, key)),
       selector: { kind: 'rebalance' },
+      random: () => first,
       overflow: this.overflow,
       type,
       proposeType() {},
