@@ -46,6 +46,7 @@ export class LeaseCandidacy implements Candidacy {
   readonly #stopWatching: () => void
   readonly #ended: Promise<void>
   #term: LeaseTerm | undefined
+  #hasLed = false
   /** As this leader has written it last. */
   #written: StoredLease | undefined
   #stopped = false
@@ -88,7 +89,7 @@ export class LeaseCandidacy implements Candidacy {
   /** Whether it was told something to act on at once: not that another has renewed, or itself. */
   #concerns(stored: StoredLease | undefined): boolean {
     if (this.#term !== undefined) return stored?.record.holder?.startId !== this.#candidate.startId
-    return this.#view.freeInMs(this.#candidate, this.#options.clock.monotonic()) === 0
+    return this.#freeInMs() === 0
   }
 
   /** Looks whether the lease is free, and takes it. Returns how long to wait. */
@@ -98,13 +99,17 @@ export class LeaseCandidacy implements Candidacy {
     try {
       const stored = await this.#attempts.run('read', (signal) => store.read(signal))
       this.#view.observe(stored, clock.monotonic())
-      const freeInMs = this.#view.freeInMs(this.#candidate, clock.monotonic())
+      const freeInMs = this.#freeInMs()
       if (freeInMs > 0) return store.watch === undefined ? Math.min(freeInMs, jittered(store.pollMs)) : freeInMs
       return (await this.#take(stored)) ? 0 : jittered(timing.retryMs / 10)
     } catch (error) {
       this.#warn(error)
       return jittered(Math.max(timing.retryMs, Math.min(retryAfterMsOf(error), timing.leaseMs)))
     }
+  }
+
+  #freeInMs(): number {
+    return this.#view.freeInMs(this.#candidate, this.#options.clock.monotonic(), this.#hasLed)
   }
 
   async #take(over: StoredLease | undefined): Promise<boolean> {
@@ -129,6 +134,7 @@ export class LeaseCandidacy implements Candidacy {
     term.renewed(sentMs)
     if (term.remainingMs === 0) return false
     this.#term = term
+    this.#hasLed = true
     // What it throws is not a failure of the election.
     queueMicrotask(() => {
       if (this.#term === term) this.#events.elected(term)

@@ -256,6 +256,12 @@ describe('an election by a Lease over HTTP', () => {
     await until(() => second.lost.length === 1)
     expect(second.lost[0]).toMatchObject({ kind: 'deposed', text: expect.stringContaining('epoch 3') })
     expect(() => second.elected[0]!.refuseUnlessLeader('start job 7')).toThrow(/Cannot start job 7: .* epoch 2/)
+    // The one that was deposed still lives, and does not take it back from the later start in its name.
+    for (let renewals = 0; renewals < 2; renewals++) {
+      const { renewTime } = stored().spec
+      await until(() => stored().spec.renewTime > renewTime)
+    }
+    expect([again.elected.length, again.lost.length, second.elected.length]).toEqual([1, 0, 1])
   })
 
   it('goes on leading through errors, lost answers and a deleted Lease', async () => {

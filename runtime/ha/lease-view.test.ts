@@ -41,6 +41,13 @@ describe('LeaseView', () => {
     expect(view.freeInMs(B, 10)).toBe(0)
   })
 
+  it('waits for a later start in its own name, once it has led itself', () => {
+    const view = new LeaseView(5_000, true)
+    view.observe(stored('1', 2, 'b'), 0)
+    expect(view.freeInMs({ ...B, startId: 'earlier' }, 0, true)).toBe(5_000)
+    expect(view.freeInMs(B, 0, true)).toBe(0)
+  })
+
   it('waits for the leader of a record that was deleted or made anew', () => {
     const absent = new LeaseView(5_000, false)
     absent.observe(undefined, 1_000)

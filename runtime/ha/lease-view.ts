@@ -43,10 +43,14 @@ export class LeaseView {
     this.#epochMax = Math.max(this.#epochMax, record?.epoch ?? 0)
   }
 
-  /** How long the candidate must wait; 0: it may take the lease, if the record is still as it was seen. */
-  freeInMs({ identity }: Candidate, nowMs: number): number {
+  /**
+   * How long the candidate must wait; 0: it may take the lease, if the record is still as it was seen. `hasLed`: the candidate did before; then another start in
+   * its name came after it, and two that live would take the lease from each other for ever.
+   */
+  freeInMs({ identity, startId }: Candidate, nowMs: number, hasLed = false): number {
+    const holder = this.#stored?.record.holder
     // A process of the same identity is started when the one before it has ended.
-    if (this.#stored?.record.holder?.identity === identity) return 0
+    if (holder?.identity === identity && (!hasLed || holder.startId === startId)) return 0
     return Math.max(0, this.#freeAtMs - nowMs)
   }
 
