@@ -1,6 +1,6 @@
 /**
  * docs/quickstart-kubernetes.md as it is written: each `sh` block is run in its turn, in one shell, and fails the scenario where a command of it fails. Blocks behind `<!-- given -->` are what the harness has done: where Kafka and
- * S3 are, and images, made of the job that the page shows. In the end the topic has for each customer the orders 1, 2, 3 ..., each once.
+ * S3 are, and images, made of the job that the page shows. In the end the topic has for each customer the orders 1, 2, 3 ..., in order and each once.
  */
 import { must } from '../kubectl.ts'
 import { commandsOf, QUICKSTART } from '../quickstart-page.ts'
@@ -34,9 +34,9 @@ export async function run(world: World): Promise<string> {
   const next = new Map<string, number>()
   const lines = (await kafka.readCommitted('totals')).map(({ value }) => String(value))
   for (const line of lines) {
-    const [customer = '', orders] = line.split(' ')
+    const { customer, orders } = JSON.parse(line) as { customer: string; orders: number }
     const wanted = (next.get(customer) ?? 0) + 1
-    if (Number(orders) !== wanted) throw new Error(`${customer} ${wanted} is wanted in the topic, there is: ${line}`)
+    if (orders !== wanted) throw new Error(`${customer} ${wanted} is wanted in the topic, there is: ${line}`)
     next.set(customer, wanted)
   }
   if (lines.length < ORDERS_AT_LEAST)
