@@ -78,7 +78,8 @@ export class Deployment {
 
 export function manifest(world: World, stream: Stream, options: DeploymentOptions): object {
   const { image = world.images.job, upgradeMode = 'savepoint', replicas = 1 } = options
-  const resource = { cpu: 0.1, memory: '640m' }
+  // No limit of cores: a small machine has none to spare, and a JobManager that gets a tenth of one cannot renew its Lease in time.
+  const resources = { requests: { cpu: '100m', memory: '640Mi' } }
   const env = [{ name: 'KAFKA_BOOTSTRAP_SERVERS', value: world.bootstrapServers }]
   return {
     apiVersion: 'tailrace.dev/v1beta1',
@@ -88,8 +89,8 @@ export function manifest(world: World, stream: Stream, options: DeploymentOption
       image,
       configuration: world.configuration(),
       podTemplate: { spec: { containers: [{ name: 'tailrace', env }] } },
-      jobManager: { resource },
-      taskManager: { resource, replicas },
+      jobManager: { resources },
+      taskManager: { resources, replicas },
       job: { artifact: 'local:///opt/tailrace/usrlib/job.mjs', args: world.jobArguments(stream), upgradeMode },
     },
   }

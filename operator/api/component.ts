@@ -56,14 +56,19 @@ export function normalizeComponent(
   const limits = { ...read(ofTemplate?.limits, undefined, context) }
   Object.assign(requests, read(given.resources?.requests, [...at, 'resources', 'requests'], context))
   Object.assign(limits, read(given.resources?.limits, [...at, 'resources', 'limits'], context))
-  const said = fromFlink(name, given, context)
-  for (const [key, text] of Object.entries(said)) requests[key] = limits[key] = text
+  for (const [key, text] of Object.entries(fromFlink(name, given, context))) requests[key] = limits[key] = text
   const standard = DEFAULT_RESOURCES[name]
   const memory = bytesQuantity(standard.memoryBytes)
   const cpu = coresQuantity(standard.cores)
   requests.memory ??= limits.memory ?? memory
   limits.memory ??= requests.memory
   requests.cpu ??= limits.cpu ?? cpu
+  for (const what of ['cpu', 'memory']) {
+    const factor = limitFactor(name, what, context)
+    const said = quantity(requests[what])
+    if (factor === undefined || said === undefined) continue
+    limits[what] = what === 'cpu' ? coresQuantity(said * factor) : bytesQuantity(said * factor)
+  }
   const resources: Resources = { requests, limits }
   return {
     replicas: given.replicas,
@@ -106,6 +111,20 @@ function fromFlink(
       problems.push({ path: pathOf([...configurationPath, ofCpu.key]), text: `"${ofCpu.text}" is no number of cores` })
   }
   return out
+}
+
+/** Of limit and request, as the configuration says it. */
+function limitFactor(
+  name: ComponentName,
+  what: string,
+  { values, configurationPath, problems }: ComponentContext,
+): number | undefined {
+  const said = take(values, { key: `kubernetes.${name.toLowerCase()}.${what}.limit-factor`, older: [] })
+  if (said === undefined) return
+  const factor = Number(said.text)
+  if (factor >= 1) return factor
+  problems.push({ path: pathOf([...configurationPath, said.key]), text: `"${said.text}" is no number from 1 on` })
+  return
 }
 
 /** Quantities as texts; undefined path: of the template, which is judged by Kubernetes. */

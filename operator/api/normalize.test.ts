@@ -134,6 +134,27 @@ describe('normalize()', () => {
       expect(warnings).toEqual([])
     })
 
+    test('have limits by a factor of the configuration', () => {
+      const factors = {
+        'kubernetes.jobmanager.cpu.limit-factor': '2.5',
+        'kubernetes.jobmanager.memory.limit-factor': '1.5',
+      }
+      const { spec } = manager({ resource: { cpu: 0.5, memory: '1g' } }, factors)
+      expect(spec.jobManager.resources).toEqual({
+        requests: { cpu: '500m', memory: '1024Mi' },
+        limits: { cpu: '1250m', memory: '1536Mi' },
+      })
+      expect(spec.configuration).toEqual({})
+      expect(spec.taskManager.resources.limits.cpu).toBeUndefined()
+    })
+
+    test('have no limits below what is requested', () => {
+      const { problems } = normalize({ configuration: { 'kubernetes.taskmanager.cpu.limit-factor': '0.5' } }, OPTIONS)
+      expect(problems.map(lineOf)).toEqual([
+        'spec.configuration["kubernetes.taskmanager.cpu.limit-factor"]: "0.5" is no number from 1 on',
+      ])
+    })
+
     test('of the configuration are told when the spec says otherwise', () => {
       const { spec, warnings } = manager({ resource: { memory: '1g' } }, { 'jobmanager.memory.process.size': '1600m' })
       expect(spec.jobManager.memoryBytes).toBe(2 ** 30)

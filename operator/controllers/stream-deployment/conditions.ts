@@ -1,5 +1,8 @@
 /**
  * What is so of a deployment, by type. All types are always there; each tells of the generation of the spec that it is about, and its time changes with its status only.
+ *
+ * What must hold: `Ready` is True for a generation when the job runs as that one says. While the job still runs as an earlier one said, it is True for the earlier one, so that who waits for
+ * an edit (`kubectl wait` compares generations) waits on, and who watches the job sees that it runs.
  */
 
 import { durationMs } from '../../../runtime/core/duration.ts'
@@ -7,6 +10,7 @@ import type { Condition, ConditionType } from '../../api/status.ts'
 import type { Decision } from './decision.ts'
 import { type Facts, jobOf } from './facts.ts'
 import { type Trouble, troubleOf } from './pod-trouble.ts'
+import type { Reconciliation } from './record.ts'
 
 type Said = Pick<Condition, 'status' | 'reason' | 'message'>
 
@@ -26,15 +30,27 @@ export function conditionsOf(
   const said = say(facts, decision, nowMs)
   return Object.entries(said).map(([type, one]) => {
     const last = before.find((condition) => condition.type === type)
+    const isOfBefore = type === 'Ready' && one.status === 'True' && !runsAsWanted(facts, decision)
     return {
       type,
       status: one.status,
       reason: one.reason,
       message: one.message,
       lastTransitionTime: last?.status === one.status ? last.lastTransitionTime : rfc3339(nowMs),
-      observedGeneration: facts.resourceGeneration,
+      observedGeneration: (isOfBefore ? last?.observedGeneration : undefined) ?? facts.resourceGeneration,
     }
   })
+}
+
+/** Nothing of the last edit is still to be done. */
+function runsAsWanted(facts: Facts, { record }: Decision): boolean {
+  const { wanted } = facts
+  return (
+    'revision' in wanted &&
+    wanted.revision === record.revision &&
+    record.step === 'DEPLOYED' &&
+    !rescaling(facts, record)
+  )
 }
 
 function say(facts: Facts, decision: Decision, nowMs: number): Record<ConditionType, Said> {
@@ -90,15 +106,8 @@ function progressing(facts: Facts, { record, waiting }: Decision, ready: Said, s
   if (record.step === 'STOPPING')
     return { status: 'True', reason: 'Upgrading', message: 'the job stops with a savepoint' }
   if (facts.deletion !== undefined) return { status: 'True', reason: 'Deleting', message: 'it is being deleted' }
-  const scale = record.scale
-  const job = jobOf(facts)
-  if (record.step === 'DEPLOYED' && scale !== undefined && scale.parallelism > 0 && job?.state === 'RUNNING') {
-    const pods = facts.taskManager?.replicas ?? scale.taskManagers
-    if (job.parallelism !== scale.parallelism || pods > scale.taskManagers) {
-      const message = `from parallelism ${job.parallelism} on ${pods} TaskManagers to ${scale.parallelism} on ${scale.taskManagers}`
-      return { status: 'True', reason: 'Rescaling', message }
-    }
-  }
+  const message = rescaling(facts, record)
+  if (message !== undefined) return { status: 'True', reason: 'Rescaling', message }
   const waits =
     record.step === 'DEPLOYED' &&
     ready.status !== 'True' &&
@@ -107,6 +116,15 @@ function progressing(facts: Facts, { record, waiting }: Decision, ready: Said, s
   return waits
     ? { status: 'True', reason: 'Starting', message: ready.message }
     : { status: 'False', reason: 'AtRest', message: '' }
+}
+
+/** What a rescale that is not over does. */
+function rescaling(facts: Facts, { step, scale }: Reconciliation): string | undefined {
+  const job = jobOf(facts)
+  if (step !== 'DEPLOYED' || scale === undefined || scale.parallelism === 0 || job?.state !== 'RUNNING') return
+  const pods = facts.taskManager?.replicas ?? scale.taskManagers
+  if (job.parallelism === scale.parallelism && pods <= scale.taskManagers) return
+  return `from parallelism ${job.parallelism} on ${pods} TaskManagers to ${scale.parallelism} on ${scale.taskManagers}`
 }
 
 function stalledOf(facts: Facts, { record }: Decision, trouble: Trouble | undefined, nowMs: number): Said {

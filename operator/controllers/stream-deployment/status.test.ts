@@ -76,6 +76,17 @@ describe('statusOf()', () => {
     expect(conditions(given)).toMatchObject(wanted)
   })
 
+  it.each<[string, Facts, number]>([
+    ['an edit that asks for nothing of the job', running(exampleSpec({ job: { upgradeMode: 'last-state' } })), 4],
+    ['an upgrade that stops the job', running(exampleSpec({ image: 'fraud:2' })), 3],
+    ['a rescale', running(exampleSpec({ taskManager: { replicas: 5 } })), 3],
+    ['a spec that is not valid', running(exampleSpec(), { wanted: { invalid: ['x'] } }), 3],
+  ])('is Ready for the generation that the job runs as, after %s', (_after, given, generation) => {
+    const first = status(running(exampleSpec(), { resourceGeneration: 3 }))
+    const ready = status(given, first).conditions!.find(({ type }) => type === 'Ready')
+    expect(ready).toMatchObject({ status: 'True', observedGeneration: generation })
+  })
+
   it('prints the job as the seeds do, by the schema', () => {
     const pending = { savepoint: { nonce: 5, triggerId: 'c'.repeat(32), jobId: job().id, sinceMs: NOW } }
     const record = ran(exampleSpec(), {
