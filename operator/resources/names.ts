@@ -26,6 +26,9 @@ export const ANNOTATIONS = {
 
 export const DEPLOYMENT_LABEL = 'tailrace.dev/deployment'
 
+/** On everything that the operator makes. */
+export const MANAGED_BY = { label: 'app.kubernetes.io/managed-by', value: 'tailrace-operator' } as const
+
 export const PORTS = { rest: 8081, rpc: 6123, metrics: 9249 } as const
 
 export const PATHS = { configuration: '/opt/tailrace/conf', work: '/var/tailrace', temporary: '/tmp' } as const
@@ -76,7 +79,7 @@ export function labelsOf(name: string, component?: Component): Record<string, st
     'app.kubernetes.io/name': 'tailrace',
     'app.kubernetes.io/instance': name,
     ...(component && { 'app.kubernetes.io/component': component }),
-    'app.kubernetes.io/managed-by': 'tailrace-operator',
+    [MANAGED_BY.label]: MANAGED_BY.value,
     [DEPLOYMENT_LABEL]: name,
   }
 }

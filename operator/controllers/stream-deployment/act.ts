@@ -3,24 +3,22 @@
  */
 import { STREAM_DEPLOYMENT, type StreamDeployment, type StreamDeploymentStatus } from '../../api/stream-deployment.ts'
 import type { KubeClient } from '../../kube/client.ts'
-import { defineResource, type KubeObject, RESOURCES, type Resource } from '../../kube/objects.ts'
-import { buildChildren } from '../../resources/children.ts'
+import { defineResource, type KubeObject, RESOURCES } from '../../kube/objects.ts'
 import { canonicalJson } from '../../resources/hash.ts'
 import { childNames, FINALIZER } from '../../resources/names.ts'
 import { controllerRevision, REVISIONS_MAX } from '../../resources/revision.ts'
+import type { AppliedChildren } from './applied.ts'
+import { applyChildren } from './apply-children.ts'
 import type { Act, Decision } from './decision.ts'
 import type { Gathered } from './gather.ts'
 import type { JobManagerClient } from './job-manager-client.ts'
 
 export const DEPLOYMENTS = defineResource<KubeObject>(STREAM_DEPLOYMENT)
 
-const BY_KIND = new Map<string, Resource>(Object.values(RESOURCES).map((resource) => [resource.kind, resource]))
-
 export interface ActOptions {
   client: KubeClient
   jobManager: JobManagerClient
-  /** By uid of a child: its generation when it was applied last. One that is another now was changed by somebody else. */
-  applied: Map<string, number>
+  applied: AppliedChildren
   /** Something could not be done; it is decided anew soon. */
   warn(reason: string, message: string): void
 }
@@ -51,7 +49,7 @@ export async function act(
   }
   const patch = mergeDiff(deployment.status ?? {}, status)
   if (patch !== undefined) await client.patchStatus(DEPLOYMENTS, key, patch as object, { resourceVersion })
-  if (decision.plan !== undefined) await applyChildren(decision, identity, observed, options)
+  if (decision.plan !== undefined) await applyChildren(identity, decision.plan, observed, options)
   for (const one of decision.acts) await perform(one, facts, deployment, options)
 }
 
@@ -75,34 +73,6 @@ async function keepRevision(
       { uid: old.metadata.uid },
     )
   }
-}
-
-/** Those that are as they were applied are left alone. What pods need comes before them, the JobManager's Lease first of all. */
-async function applyChildren(
-  { plan }: Decision,
-  identity: Gathered['facts']['identity'],
-  observed: Gathered['observed'],
-  { client, applied }: ActOptions,
-): Promise<void> {
-  const children = buildChildren(identity, plan!)
-  const apply = async (child: KubeObject): Promise<void> => {
-    const is = observed.get(`${child.kind}/${child.metadata.name}`)
-    if (is !== undefined && isApplied(is, child, applied)) return
-    const result = await client.apply(BY_KIND.get(child.kind!)!, child)
-    const { uid, generation } = result.metadata
-    if (uid !== undefined && generation !== undefined) applied.set(uid, generation)
-  }
-  const isWorkload = ({ kind }: KubeObject) => kind === 'Deployment' || kind === 'StatefulSet'
-  await Promise.all(children.filter((child) => !isWorkload(child)).map(apply))
-  await Promise.all(children.filter(isWorkload).map(apply))
-}
-
-function isApplied({ metadata }: KubeObject, wanted: KubeObject, applied: ReadonlyMap<string, number>): boolean {
-  const generation = applied.get(metadata.uid ?? '')
-  const isSame = Object.entries(wanted.metadata.annotations ?? {}).every(
-    ([key, value]) => metadata.annotations?.[key] === value,
-  )
-  return isSame && (generation === undefined || generation === metadata.generation)
 }
 
 async function perform(

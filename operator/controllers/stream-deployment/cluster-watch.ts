@@ -20,6 +20,9 @@ const RETRY_FIRST_MS = 250
 const RETRY_MAX_MS = 5_000
 
 export class ClusterWatch {
+  /** Resolves when somebody was asked once, whether they have answered or not. */
+  readonly asked: Promise<void>
+  readonly #setAsked: () => void
   readonly #options: ClusterWatchOptions
   readonly #abort = new AbortController()
   #view: ClusterView | undefined
@@ -28,6 +31,9 @@ export class ClusterWatch {
 
   constructor(options: ClusterWatchOptions) {
     this.#options = options
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.asked = promise
+    this.#setAsked = resolve
     void this.#run()
   }
 
@@ -43,6 +49,7 @@ export class ClusterWatch {
 
   close(): void {
     this.#abort.abort()
+    this.#setAsked()
     this.#stopWaiting?.()
   }
 
@@ -54,6 +61,7 @@ export class ClusterWatch {
       const answer = await client.changes(since, waitMs, signal)
       if (signal.aborted) return
       if (answer === undefined) {
+        this.#setAsked()
         since = undefined
         if (this.#view !== undefined) {
           this.#view = undefined
@@ -65,6 +73,7 @@ export class ClusterWatch {
       this.#failures = 0
       if (answer.version !== since) {
         this.#view = answer
+        this.#setAsked()
         changed()
       }
       since = answer.version

@@ -1,98 +1,28 @@
 /** The life of a StreamDeployment against an API server in memory, with pods and a JobManager that are played. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { ManualClock, systemSchedule } from '../../../runtime/core/clock.ts'
-import { ApiServer } from '../../kube/api-server.suite.ts'
-import { KubeClient } from '../../kube/client.ts'
 import { RESOURCES } from '../../kube/objects.ts'
 import { ANNOTATIONS, FINALIZER } from '../../resources/names.ts'
 import { DEPLOYMENTS } from './act.ts'
-import { StreamDeploymentController } from './controller.ts'
-import { FakeNode } from './fake-cluster.suite.ts'
+import { KEY, MANIFEST, Stage } from './stage.suite.ts'
 
-const KEY = { namespace: 'jobs', name: 'fraud' }
-
-let server: ApiServer
-let client: KubeClient
-let node: FakeNode
-let clock: ManualClock
-let controller: StreamDeploymentController
+let stage: Stage
+let server: Stage['server']
+let client: Stage['client']
+let node: Stage['node']
 let events: string[]
 
-const operator = () =>
-  new StreamDeploymentController({
-    client,
-    defaults: { image: 'tailrace:1' },
-    jobManager: () => node,
-    clock,
-    schedule: (ms, callback) => systemSchedule(Math.min(ms, 1), callback),
-    enqueue: () => {},
-    event: (_about, { reason }) => events.push(reason),
-  })
-
 beforeEach(() => {
-  clock = new ManualClock(1_800_000_000_000)
-  server = new ApiServer({
-    clock,
-    kinds: [
-      {
-        ...DEPLOYMENTS,
-        status: true,
-        generation: true,
-        scale: { specReplicas: 'spec.taskManager.replicas', statusReplicas: 'status.taskManager.replicas' },
-      },
-    ],
-  })
-  client = new KubeClient({ transport: server.transport(), schedule: systemSchedule, random: () => 0.5 })
-  node = new FakeNode(server, KEY)
-  events = []
-  controller = operator()
+  stage = new Stage()
+  ;({ server, client, node, events } = stage)
 })
-afterEach(() => controller.close())
+afterEach(() => stage.controller.close())
 
-const MANIFEST = {
-  metadata: KEY,
-  spec: {
-    image: 'fraud:1',
-    flinkConfiguration: {
-      'taskmanager.numberOfTaskSlots': '4',
-      'state.checkpoints.dir': 's3://b/checkpoints',
-      'state.savepoints.dir': 's3://b/savepoints',
-      'execution.checkpointing.interval': '60000',
-    },
-    jobManager: { resource: { memory: '2048m', cpu: 1 } },
-    taskManager: { resource: { memory: '4096m', cpu: 2 }, replicas: 3 },
-    job: {
-      jarURI: 'local:///opt/tailrace/usrlib/fraud.js',
-      args: ['--kafka', 'k:9092'],
-      parallelism: 12,
-      state: 'running',
-      upgradeMode: 'savepoint',
-      savepointTriggerNonce: 0,
-      allowNonRestoredState: false,
-    },
-  },
-}
-
-const resource = () => server.get(DEPLOYMENTS, KEY)
-const edit = (spec: object) => client.patch(DEPLOYMENTS, KEY, { spec })
-const condition = (type: string) => resource().status?.conditions?.find((one: any) => one.type === type)
-const ready = () => condition('Ready')?.status === 'True'
-
-/** Until it is so; fails after more turns than anything here takes. */
-async function until(what: string, is: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 60; turn++) {
-    await controller.reconcile(KEY)
-    node.turn(clock.now())
-    clock.advance(500)
-    // The long poll has its say.
-    await new Promise((resolve) => setTimeout(resolve, 3))
-    if (is()) return
-  }
-  expect.fail(`never: ${what}; status ${JSON.stringify(resource()?.status, undefined, 1)}`)
-}
-
-const runs = (image: string, begins: number) => () =>
-  ready() && node.job?.image === image && node.begins.length === begins
+const resource = () => stage.resource()
+const edit = (spec: object) => stage.edit(spec)
+const condition = (type: string) => stage.condition(type)
+const ready = () => stage.isReady()
+const until = (what: string, is: () => boolean) => stage.until(what, is)
+const runs = (image: string, begins: number) => stage.runs(image, begins)
 
 it('lives: apply, savepoint by nonce, upgrade, suspend, resume, rescale, delete', async () => {
   server.put(DEPLOYMENTS, structuredClone(MANIFEST))
@@ -202,19 +132,9 @@ it('goes on after an operator that was killed in the middle of an upgrade', asyn
   await until('it runs', runs('fraud:1', 1))
   await edit({ image: 'fraud:2' })
   await until('it stops', () => resource().status.reconciliation.step === 'STOPPING')
-  controller.close()
-  controller = operator()
+  stage.restart()
   await until('the upgrade runs', runs('fraud:2', 2))
   expect([node.asked, node.begins]).toEqual([['stop'], ['1: latest', '2: s3://b/savepoint-1']])
-})
-
-it('writes nothing when nothing has changed', async () => {
-  server.put(DEPLOYMENTS, structuredClone(MANIFEST))
-  await until('it runs', runs('fraud:1', 1))
-  for (let turn = 0; turn < 4; turn++) await until('a turn', () => true)
-  const version = server.store.version
-  for (let turn = 0; turn < 3; turn++) await until('a turn', () => true)
-  expect(server.store.version).toBe(version)
 })
 
 it('lets a deployment go at once when that is forced', async () => {

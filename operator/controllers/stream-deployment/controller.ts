@@ -11,9 +11,11 @@ import { type KubeObject, keyOf, type ObjectKey } from '../../kube/objects.ts'
 import { isKubeError, KUBE } from '../../kube/status-error.ts'
 import { childNames } from '../../resources/names.ts'
 import { act, DEPLOYMENTS } from './act.ts'
+import { AppliedChildren } from './applied.ts'
 import { ClusterWatch } from './cluster-watch.ts'
 import { decide } from './decide.ts'
 import type { EventWish } from './decision.ts'
+import type { Facts } from './facts.ts'
 import { gather, type Reader } from './gather.ts'
 import type { JobManagerClient } from './job-manager-client.ts'
 import { statusOf } from './status.ts'
@@ -37,15 +39,17 @@ interface Known {
   client: JobManagerClient
   watch?: ClusterWatch
   pods: string
+  applied: AppliedChildren
 }
 
 /** After somebody else has written the resource. */
 const CONFLICT_MS = 50
+/** What a JobManager that was never asked has to answer. */
+const FIRST_ANSWER_MS = 1_000
 
 export class StreamDeploymentController {
   readonly #options: ControllerOptions
   readonly #known = new Map<string, Known>()
-  readonly #applied = new Map<string, number>()
 
   constructor(options: ControllerOptions) {
     this.#options = options
@@ -70,15 +74,7 @@ export class StreamDeploymentController {
       nowMs,
     })
     const { facts } = gathered
-    this.#follow(
-      known,
-      id,
-      facts.jobManager !== undefined,
-      facts.pods
-        .filter((pod) => pod.ready)
-        .map((pod) => pod.uid)
-        .join(),
-    )
+    await this.#follow(known, id, facts)
     const decision = decide(facts, nowMs)
     const status = statusOf(facts, decision, deployment.status, nowMs)
     const about = deployment as unknown as KubeObject
@@ -91,7 +87,7 @@ export class StreamDeploymentController {
       await act(deployment, gathered, decision, status, {
         client,
         jobManager: known.client,
-        applied: this.#applied,
+        applied: known.applied,
         warn,
       })
     } catch (error) {
@@ -109,28 +105,41 @@ export class StreamDeploymentController {
   }
 
   #knownOf(id: string, key: Required<ObjectKey>): Known {
-    const known = this.#known.get(id) ?? { client: this.#options.jobManager(key), pods: '' }
+    const known = this.#known.get(id) ?? {
+      client: this.#options.jobManager(key),
+      pods: '',
+      applied: new AppliedChildren(),
+    }
     this.#known.set(id, known)
     return known
   }
 
-  /** Polls while there is a JobManager to ask. */
-  #follow(known: Known, id: string, wanted: boolean, pods: string): void {
-    if (!wanted) {
+  /** Polls while there is a JobManager to ask. Whoever has just begun to hears it first: what runs is not told to be silent by an operator that takes over. */
+  async #follow(known: Known, id: string, facts: Facts): Promise<void> {
+    if (facts.jobManager === undefined) {
       known.watch?.close()
       delete known.watch
       return
     }
-    const { schedule, enqueue, waitMs } = this.#options
-    const changed = () => enqueue(id)
-    known.watch ??= new ClusterWatch({
-      client: known.client,
-      schedule,
-      changed,
-      ...(waitMs !== undefined && { waitMs }),
-    })
-    if (known.pods !== pods) known.watch.hurry()
+    const ready = facts.pods.filter((pod) => pod.ready)
+    const pods = ready.map(({ uid }) => uid).join()
+    if (known.watch !== undefined) {
+      if (known.pods !== pods) known.watch.hurry()
+      known.pods = pods
+      return
+    }
     known.pods = pods
+    const { schedule, enqueue, waitMs } = this.#options
+    const { client } = known
+    const changed = () => enqueue(id)
+    known.watch = new ClusterWatch({ client, schedule, changed, ...(waitMs !== undefined && { waitMs }) })
+    if (pods === '') return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel = schedule(FIRST_ANSWER_MS, resolve)
+    await Promise.race([known.watch.asked, promise])
+    cancel()
+    const { view } = known.watch
+    if (view !== undefined) facts.cluster = view
   }
 
   #forget(id: string): void {

@@ -72,7 +72,9 @@ export function openStreamDeployments(
     })
     const add = ({ metadata }: KubeObject) => works && work.add(keyOf(metadata))
     const addOwner = ({ metadata }: KubeObject) => {
-      const name = metadata.labels?.[DEPLOYMENT_LABEL]
+      // Its owner says it too, when somebody has taken the label off.
+      const owner = metadata.ownerReferences?.find(({ kind, controller }) => controller && kind === DEPLOYMENTS.kind)
+      const name = metadata.labels?.[DEPLOYMENT_LABEL] ?? owner?.name
       if (works && name !== undefined) work.add(keyOf({ namespace: metadata.namespace, name }))
     }
     const listen = (): (() => void)[] => [
