@@ -77,9 +77,9 @@ describe('statusOf()', () => {
   })
 
   it.each<[string, Facts, number]>([
-    ['an edit that asks for nothing of the job', running(exampleSpec({ job: { upgradeMode: 'last-state' } })), 4],
+    ['an edit that asks for nothing of the job', running(exampleSpec({ version: '1.2' })), 4],
     ['an upgrade that stops the job', running(exampleSpec({ image: 'fraud:2' })), 3],
-    ['a rescale', running(exampleSpec({ taskManager: { replicas: 5 } })), 3],
+    ['a rescale', running(exampleSpec({ taskManager: { ...exampleSpec().taskManager, replicas: 5 } })), 3],
     ['a spec that is not valid', running(exampleSpec(), { wanted: { invalid: ['x'] } }), 3],
   ])('is Ready for the generation that the job runs as, after %s', (_after, given, generation) => {
     const first = status(running(exampleSpec(), { resourceGeneration: 3 }))
