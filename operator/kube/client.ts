@@ -245,12 +245,16 @@ export class KubeClient {
   }
 
   /** Throws TR-KUBE-009 when the name is taken. */
-  create<T extends KubeObject>(resource: Resource<T>, object: T, options: RequestOptions = {}): Promise<T> {
+  create<T extends KubeObject>(
+    resource: Resource<T>,
+    object: T,
+    { dryRun, ...options }: RequestOptions & Pick<ApplyOptions, 'dryRun'> = {},
+  ): Promise<T> {
     const key = object.metadata
     const what = sentence('create', resource, key)
     const path = pathOf(resource, { namespace: key.namespace })
     const body = { apiVersion: resource.apiVersion, kind: resource.kind, ...object }
-    const query = { fieldManager: this.#manager() }
+    const query = { fieldManager: this.#manager(), ...(dryRun && { dryRun: 'All' }) }
     return this.#object({
       ...options,
       verb: 'create',

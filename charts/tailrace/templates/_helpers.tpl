@@ -72,7 +72,8 @@ capabilities: { drop: [ALL] }
   verbs: [get, list, watch, create, update, patch, delete]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, delete]
+  # Made by dry run only, so that a pod that nobody would take is told of before a job is stopped for it.
+  verbs: [get, list, watch, create, delete]
 - apiGroups: [rbac.authorization.k8s.io]
   resources: [roles, rolebindings]
   verbs: [get, list, watch, create, update, patch, delete]

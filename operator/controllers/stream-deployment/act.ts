@@ -19,6 +19,8 @@ export interface ActOptions {
   client: KubeClient
   jobManager: JobManagerClient
   applied: AppliedChildren
+  /** The record is written: what was decided holds now, whatever becomes of the rest. */
+  noted(): void
   /** Something could not be done; it is decided anew soon. */
   warn(reason: string, message: string): void
 }
@@ -49,6 +51,7 @@ export async function act(
   }
   const patch = mergeDiff(deployment.status ?? {}, status)
   if (patch !== undefined) await client.patchStatus(DEPLOYMENTS, key, patch as object, { resourceVersion })
+  options.noted()
   if (decision.plan !== undefined) await applyChildren(identity, decision.plan, observed, options)
   for (const one of decision.acts) await perform(one, facts, deployment, options)
 }

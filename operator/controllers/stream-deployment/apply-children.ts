@@ -67,7 +67,7 @@ function isWorkload({ kind }: KubeObject): boolean {
   return kind === 'Deployment' || kind === 'StatefulSet'
 }
 
-function resourceOf({ kind }: KubeObject): Resource {
+export function resourceOf({ kind }: KubeObject): Resource {
   return BY_KIND.get(kind!)!
 }
 

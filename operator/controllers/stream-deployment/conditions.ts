@@ -133,6 +133,7 @@ function stalledOf(facts: Facts, { record }: Decision, trouble: Trouble | undefi
   if ('revision' in facts.wanted && record.refused?.revision === facts.wanted.revision) {
     return yes('RestoreFailed', `the spec before runs: ${record.refused.message}`)
   }
+  if (facts.refusal !== undefined) return yes('ApplyRefused', facts.refusal)
   const { retry } = record
   if (retry !== undefined && retry.attempts >= ATTEMPTS_MAX)
     return yes('UpgradeFailed', `after ${retry.attempts} attempts: ${retry.message}`)

@@ -18,7 +18,9 @@ import type { EventWish } from './decision.ts'
 import type { Facts } from './facts.ts'
 import { gather, type Reader } from './gather.ts'
 import type { JobManagerClient } from './job-manager-client.ts'
+import { newsOf } from './news.ts'
 import { statusOf } from './status.ts'
+import { TRIAL_AGAIN_MS, Trial } from './trial.ts'
 
 export interface ControllerOptions {
   client: KubeClient
@@ -40,10 +42,15 @@ interface Known {
   watch?: ClusterWatch
   pods: string
   applied: AppliedChildren
+  trial: Trial
+  /** Why the API server has not taken what was applied last. */
+  refusal?: string
 }
 
 /** After somebody else has written the resource. */
 const CONFLICT_MS = 50
+/** After a JobManager has refused something. */
+const REFUSED_MS = 1_000
 /** What a JobManager that was never asked has to answer. */
 const FIRST_ANSWER_MS = 1_000
 
@@ -74,7 +81,10 @@ export class StreamDeploymentController {
       nowMs,
     })
     const { facts } = gathered
+    if (known.refusal !== undefined) facts.refusal = known.refusal
     await this.#follow(known, id, facts)
+    const problems = await known.trial.of(facts, client, clock.monotonic())
+    if (problems.length > 0) facts.wanted = { invalid: problems }
     const decision = decide(facts, nowMs)
     const status = statusOf(facts, decision, deployment.status, nowMs)
     const about = deployment as unknown as KubeObject
@@ -88,15 +98,23 @@ export class StreamDeploymentController {
         client,
         jobManager: known.client,
         applied: known.applied,
+        noted: () => {
+          for (const one of [...decision.events, ...newsOf(deployment.status, status)]) event(about, one)
+        },
         warn,
       })
     } catch (error) {
       if (isKubeError(error, KUBE.conflict)) return { againMs: CONFLICT_MS }
+      if (isKubeError(error, KUBE.invalid, KUBE.denied, KUBE.quota)) known.refusal = error.message
       throw error
     }
-    for (const one of decision.events) event(about, one)
-    const againMs = refused ? Math.min(decision.againMs ?? Infinity, 1_000) : decision.againMs
-    return againMs === undefined ? {} : { againMs }
+    delete known.refusal
+    const againMs = Math.min(
+      decision.againMs ?? Infinity,
+      refused ? REFUSED_MS : Infinity,
+      problems.length > 0 ? TRIAL_AGAIN_MS : Infinity,
+    )
+    return againMs === Infinity ? {} : { againMs }
   }
 
   /** Ends all long polls. */
@@ -109,6 +127,7 @@ export class StreamDeploymentController {
       client: this.#options.jobManager(key),
       pods: '',
       applied: new AppliedChildren(),
+      trial: new Trial(),
     }
     this.#known.set(id, known)
     return known

@@ -163,7 +163,7 @@ function follow({ record, facts, events, ...draft }: Draft, target: KnownSpec): 
   record.revision = target.revision
 }
 
-function wishOf({ spec }: KnownSpec): Parameters<typeof decideScale>[0] {
+export function wishOf({ spec }: KnownSpec): Parameters<typeof decideScale>[0] {
   return {
     replicas: spec.taskManager.replicas,
     parallelism: spec.job?.parallelism,

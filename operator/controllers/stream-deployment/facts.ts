@@ -35,6 +35,8 @@ export interface Facts {
   leftovers: string[]
   /** A service account that the spec names and that is not there. */
   missingServiceAccount?: string
+  /** Why the API server has not taken what was applied last. */
+  refusal?: string
   /** What the JobManager says, if one answers. */
   cluster?: ClusterView
   /** By trigger id. */
