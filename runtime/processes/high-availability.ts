@@ -3,6 +3,8 @@
  *
  *     high-availability.type: file          lease and registry in high-availability.storageDir
  *     high-availability.type: kubernetes    a Lease named "<cluster-id>-jobmanager", and the registry in high-availability.storageDir
+ *
+ * The registry is that of the cluster's id, and of `tailrace.deployment.id` where it is set.
  */
 import { randomBytes, randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
@@ -11,6 +13,7 @@ import { type ObjectStoreSettings, openObjectStore } from '../checkpoint/open-ob
 import { ConfigValues } from '../config/option.ts'
 import { AVAILABILITY } from '../config/options/availability.ts'
 import { CHECKPOINTING } from '../config/options/checkpointing.ts'
+import { JOB } from '../config/options/job.ts'
 import { JOB_MANAGER } from '../config/options/processes.ts'
 import { type Clock, type Schedule, systemClock, systemSchedule } from '../core/clock.ts'
 import { ERRORS, errorToData, TailraceError } from '../core/errors.ts'
@@ -76,7 +79,7 @@ async function openElectionOf(
     epochFloor: async () => {
       const store = await openObjectStore(placeOf(read), storeSettings(options))
       try {
-        return await highestEpoch(store, folder)
+        return await highestEpoch(store, registryOf(read))
       } finally {
         await store.close()
       }
@@ -106,7 +109,7 @@ export class HighAvailability {
     this.election = election
     this.directives = directives
     this.#store = store
-    this.#folder = folderOf(read)
+    this.#folder = registryOf(read)
     this.identity = read.get(JOB_MANAGER.id) ?? identityOf(read.get(AVAILABILITY.type))
   }
 
@@ -217,6 +220,12 @@ function folderOf(read: ConfigValues): string {
     'TR-CONFIG-001',
     `Cannot use "${id}" for "${AVAILABILITY.clusterId.key}": it names a folder, so letters, digits, dots, dashes and underscores are wanted, 100 at most`,
   )
+}
+
+/** Of a deployment that has a name: one that is made anew, or another of the same cluster's name elsewhere, must not go on with its jobs. */
+function registryOf(read: ConfigValues): string {
+  const deployment = read.get(JOB.deploymentId)
+  return deployment === undefined ? folderOf(read) : `${folderOf(read)}-${deployment}`
 }
 
 function timingOf(read: ConfigValues): LeaseTiming {

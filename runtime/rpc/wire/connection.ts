@@ -38,6 +38,9 @@ export class Connection {
   #drained: (() => void)[] = []
   #wroteSinceTick = false
   #silentTicks = 0
+  #heard = false
+  /** The other side has said nothing at all, and closed it. */
+  wasProbe = false
   #paused = false
   #stopTimer: () => void
 
@@ -51,7 +54,10 @@ export class Connection {
     socket.listen({
       onData: (bytes) => this.#read(bytes),
       onDrain: () => this.#wakeWriters(),
-      onClose: (error) => this.lose(closedError(this.remote, error)),
+      onClose: (error) => {
+        this.wasProbe = !this.#heard && error === undefined
+        this.lose(closedError(this.remote, error))
+      },
     })
   }
 
@@ -150,6 +156,7 @@ export class Connection {
   #read(bytes: Uint8Array): void {
     if (this.#lost !== undefined) return
     this.#silentTicks = 0
+    this.#heard = true
     this.take(() => this.#frames.push(bytes))
   }
 

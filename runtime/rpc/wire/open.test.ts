@@ -175,6 +175,22 @@ test.each([
   expect(two.refused).toEqual([expect.stringContaining(text)])
 })
 
+test('whoever looks whether the port is open is not worth a line of the log', async () => {
+  const two = new TwoPeers()
+  await two.listen()
+  const { schedule } = two.time
+  for (const said of ['', 'x']) {
+    const dialled = two.net.host('stranger', schedule).dial(ADDRESS, 1_000)
+    await two.pass(5)
+    const socket = await dialled
+    if (said !== '') socket.write(Buffer.from(said))
+    await two.pass(5)
+    socket.end()
+    await two.pass(10)
+  }
+  expect(two.refused).toEqual(['TR-RPC-001 The connection to stranger was lost: the other side has closed it'])
+})
+
 test('whoever says nothing is turned away in time, on both sides', async () => {
   const { two, ended } = await stranger(Buffer.of(), new TwoPeers({}, { heartbeatTimeoutMs: 100_000 }))
   expect(ended).toBe('open')

@@ -72,7 +72,7 @@ export interface AcceptOptions<In extends Catalog, Out extends Catalog> extends 
   otherLeader(): { address?: SocketAddress } | undefined
   /** A process has connected. It calls `peer.handle()`, now or later; messages wait. */
   onPeer(peer: Peer<In, Out>): void
-  /** For the log: who was refused, and why; a connection that broke before its hello. */
+  /** For the log: who was refused, and why; a connection that broke before its hello. Not who connects and closes without a word. */
   onRefused(error: TailraceError, remote: string): void
 }
 
@@ -122,7 +122,8 @@ export function acceptPeers<In extends Catalog, Out extends Catalog>(
       },
     })
     connection.onLost((error) => {
-      if (!known) onRefused(error, socket.remote)
+      // A kubelet looks whether the port is open, every second of a start.
+      if (!known && !connection.wasProbe) onRefused(error, socket.remote)
       settled()
     })
   })
