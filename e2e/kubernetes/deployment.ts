@@ -1,5 +1,5 @@
 /** A StreamDeployment of a scenario: its manifest, changes to it, and waiting for what its status shows. */
-import { type Shown, until } from './kubectl.ts'
+import { isReady, type Shown, until } from './kubectl.ts'
 import type { Stream } from './stream.ts'
 import type { World } from './world.ts'
 
@@ -42,12 +42,7 @@ export class Deployment {
   /** `Ready` is True for the generation that there is now. Returns ms. */
   async ready(withinMs = 120_000): Promise<number> {
     const sinceMs = Date.now()
-    await this.until('it is Ready', withinMs, ({ metadata, status }) =>
-      status.conditions.some(
-        (one: any) =>
-          one.type === 'Ready' && one.status === 'True' && (one.observedGeneration ?? 0) >= metadata.generation!,
-      ),
-    )
+    await this.until('it is Ready', withinMs, isReady)
     return Date.now() - sinceMs
   }
 

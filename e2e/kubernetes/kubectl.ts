@@ -105,6 +105,11 @@ export async function until<T>(what: string, withinMs: number, look: () => Promi
   }
 }
 
-export const isReady = ({ status }: Shown): boolean =>
-  status?.conditions?.some((one: { type: string; status: string }) => one.type === 'Ready' && one.status === 'True') ??
-  false
+/** For the spec as it is now, where conditions say of which generation they are. */
+export const isReady = ({ metadata, status }: Shown): boolean =>
+  status?.conditions?.some(
+    (one: { type: string; status: string; observedGeneration?: number }) =>
+      one.type === 'Ready' &&
+      one.status === 'True' &&
+      (one.observedGeneration === undefined || one.observedGeneration >= metadata.generation!),
+  ) ?? false

@@ -62,16 +62,21 @@ export class World {
 
   /** Of jobs: checkpoints often, and where they are. */
   configuration(): Record<string, string> {
-    const { endpoint, bucket, accessKeyId, secretAccessKey } = this.#s3
+    const { endpoint, accessKeyId, secretAccessKey } = this.#s3
     return {
       'execution.checkpointing.interval': '500ms',
-      'execution.checkpointing.dir': `s3://${bucket}/${this.name}/checkpoints`,
-      'execution.checkpointing.savepoint-dir': `s3://${bucket}/${this.name}/savepoints`,
+      'execution.checkpointing.dir': this.place('checkpoints'),
+      'execution.checkpointing.savepoint-dir': this.place('savepoints'),
       's3.endpoint': endpoint,
       's3.access-key': accessKeyId,
       's3.secret-key': secretAccessKey,
       's3.path.style.access': 'true',
     }
+  }
+
+  /** Of the scenario, in the S3 server. */
+  place(path: string): string {
+    return `s3://${this.#s3.bucket}/${this.name}/${path}`
   }
 
   /** Arguments of the job. */

@@ -10,7 +10,7 @@ const REFUSED: readonly (readonly [string, Break, RegExp])[] = [
   ['a scheme that is none', (spec) => (spec.job.artifact = 'ftp://a/b'), /local, file, https, http or s3/],
   ['no TaskManagers', (spec) => (spec.taskManager.replicas = 0), /greater than or equal to 1/],
   ['a word that is none', (spec) => (spec.job.upgradeMode = 'hope'), /Unsupported value: "hope"/],
-  ['resources twice', (spec) => (spec.jobManager.resources = { requests: { cpu: '1' } }), /not both/],
+  ['resources twice', (spec) => (spec.jobManager.resource = { cpu: 1 }), /not both/],
 ]
 
 export async function run(world: World): Promise<string> {
