@@ -1,6 +1,6 @@
 /**
  * The gate: every check a change has to pass, then one line that counts them. `npm test` runs it whole, `npm run ok` its quick
- * half (`--quick`: no slow tests, no thousand simulated clusters, no coverage, no package) in under a minute.
+ * half (`--quick`: no slow tests, no thousand simulated clusters, no coverage, no package, no Kubernetes) in under a minute.
  *
  * The last line is always `N passed, N failed`, alone on its line, where N counts tests and steps; the exit code is 1 if
  * anything failed. A step's output is shown when it fails. Slow tests are files named `*.slow.test.ts`.
@@ -10,10 +10,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { measure } from './coverage.ts'
+import { missingKafkaLab } from './lab/kafka.ts'
+import { kubernetesRuns, missingKubernetes, stopKubernetes } from './lab/kubernetes.ts'
+import { missingOwnS3 } from './lab/s3.ts'
 import { runTests } from './run-tests.ts'
 
 const root = dirname(import.meta.dirname)
 const STEP_TIMEOUT_MS = 5 * 60_000
+/** Of the scenarios on Kubernetes together, with building their images. */
+const KUBERNETES_TIMEOUT_MS = 15 * 60_000
 /** Of simulated clusters, about a minute on two cores. */
 const SEEDS = 1000
 
@@ -36,24 +41,28 @@ async function step(name: string, work: () => Promise<Outcome> | Outcome): Promi
   return ok
 }
 
-/** Runs a program of this checkout to its end. */
+/** As {@link run}, for {@link step}. */
 function program(file: string, ...args: string[]): () => Promise<Outcome> {
-  return () =>
-    new Promise((resolve) => {
-      const child = spawn(process.execPath, [...process.execArgv, join(root, file), ...args], {
-        cwd: root,
-        stdio: ['ignore', 'pipe', 'pipe'],
-        timeout: STEP_TIMEOUT_MS,
-        killSignal: 'SIGKILL',
-      })
-      let output = ''
-      child.stdout.on('data', (data) => (output += data))
-      child.stderr.on('data', (data) => (output += data))
-      child.once('close', (code, signal) => {
-        if (signal) output += `\nStopped by ${signal}; a step may take ${STEP_TIMEOUT_MS / 1000} s`
-        resolve({ ok: code === 0, output })
-      })
+  return () => run(file, args, STEP_TIMEOUT_MS)
+}
+
+/** Runs a program of this checkout to its end. */
+function run(file: string, args: readonly string[], timeoutMs: number): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [...process.execArgv, join(root, file), ...args], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
     })
+    let output = ''
+    child.stdout.on('data', (data) => (output += data))
+    child.stderr.on('data', (data) => (output += data))
+    child.once('close', (code, signal) => {
+      if (signal) output += `\nStopped by ${signal}; it may take ${timeoutMs / 1000} s`
+      resolve({ ok: code === 0, output })
+    })
+  })
 }
 
 async function gate(quick: boolean): Promise<void> {
@@ -85,6 +94,27 @@ async function gate(quick: boolean): Promise<void> {
     const name = `package: ${check}`
     if (built) await step(name, program('scripts/pack-smoke.ts', check))
     else await step(name, () => ({ ok: false, output: 'There is no build to check' }))
+  }
+  await kubernetes()
+}
+
+/** The core of the scenarios on a real Kubernetes; each counts. A cluster that did not run goes again. */
+async function kubernetes(): Promise<void> {
+  const missing = missingKubernetes() ?? missingKafkaLab() ?? missingOwnS3()
+  if (missing !== undefined) {
+    if (process.env.TAILRACE_REQUIRE_ALL) await step('Kubernetes', () => ({ ok: false, output: missing }))
+    else console.log(`skipped Kubernetes: ${missing}`)
+    return
+  }
+  const ran = kubernetesRuns()
+  try {
+    const { output } = await run('e2e/kubernetes/main.ts', ['--core'], KUBERNETES_TIMEOUT_MS)
+    const counts = /^(\d+) passed, (\d+) failed$/m.exec(output)
+    console.log(output.replace(counts?.[0] ?? '', '').trimEnd())
+    passed += Number(counts?.[1] ?? 0)
+    failed += Number(counts?.[2] ?? 1)
+  } finally {
+    if (!ran) stopKubernetes()
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Runs scenarios of Tailrace on a real Kubernetes, with the real image, Apache Kafka and an S3 server: `npm run e2e [-- SCENARIO...]`.
+ * Runs scenarios of Tailrace on a real Kubernetes, with the real image, Apache Kafka and an S3 server: `npm run e2e [-- SCENARIO... | --core]`.
  *
  * Without KUBECONFIG the cluster is the lab's (scripts/lab/kubernetes.ts), which is started if it does not run, and stays. With KUBECONFIG it is that one, to which images have been pushed: TAILRACE_E2E_IMAGES says
  * their names, `operator=…,job=…,changed=…`, and TAILRACE_E2E_HOST the address at which its pods reach this machine.
@@ -29,19 +29,35 @@ const names = globSync('*.ts', { cwd: join(import.meta.dirname, 'scenarios') })
   .map((file) => file.replace(/\.ts$/, ''))
   .toSorted()
 
-const USAGE = `Usage: npm run e2e [-- SCENARIO...] [--list] [--keep]
+/** What every change is held to. */
+const CORE = [
+  'quickstart',
+  'savepoint-nonce',
+  'upgrade-savepoint',
+  'rescale-replicas',
+  'taskmanager-killed',
+  'operator-failover',
+]
+
+const USAGE = `Usage: npm run e2e [-- SCENARIO... | --core] [--list] [--keep]
 
   SCENARIO   ${names.join(', ')}; all unless given
+  --core     ${CORE.join(', ')}
   --keep     namespaces of scenarios stay, to be looked at`
 
 const { values, positionals } = commandLine(USAGE, {
   allowPositionals: true,
-  options: { list: { type: 'boolean', default: false }, keep: { type: 'boolean', default: false } },
+  options: {
+    core: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+  },
 })
 const strange = positionals.find((name) => !names.includes(name))
 if (strange !== undefined) refuse(`${strange}: there is no such scenario, wanted: ${names.join(', ')}`)
-if (values.list) console.log(names.join('\n'))
-else if (process.env.TAILRACE_E2E_IMAGES !== undefined) await scenarios(positionals.length > 0 ? positionals : names)
+const wanted = values.core ? CORE : positionals.length > 0 ? positionals : names
+if (values.list) console.log(wanted.join('\n'))
+else if (process.env.TAILRACE_E2E_IMAGES !== undefined) await scenarios(wanted)
 else inLab()
 
 /** The same again, in the network of the lab's cluster. */
@@ -66,7 +82,7 @@ function inLab(): void {
   process.exitCode = status ?? 1
 }
 
-async function scenarios(wanted: readonly string[]): Promise<void> {
+async function scenarios(names: readonly string[]): Promise<void> {
   const { TAILRACE_E2E_IMAGES: given = '', TAILRACE_E2E_HOST: host } = process.env
   if (host === undefined) refuse('TAILRACE_E2E_HOST: the address at which pods reach this machine is wanted')
   const { tailrace, job, changed } = Object.fromEntries(given.split(',').map((pair) => pair.split('=')))
@@ -77,7 +93,7 @@ async function scenarios(wanted: readonly string[]): Promise<void> {
   const shared = await startShared({ tailrace, job, changed }, host)
   let failed = 0
   try {
-    for (const name of wanted) {
+    for (const name of names) {
       const { run } = await import(`./scenarios/${name}.ts`)
       const world = await World.of(shared, name)
       const startedMs = Date.now()
@@ -95,6 +111,6 @@ async function scenarios(wanted: readonly string[]): Promise<void> {
   } finally {
     await shared.stop()
   }
-  console.log(`\n${wanted.length - failed} passed, ${failed} failed`)
+  console.log(`\n${names.length - failed} passed, ${failed} failed`)
   process.exitCode = failed > 0 ? 1 : 0
 }

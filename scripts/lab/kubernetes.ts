@@ -55,7 +55,15 @@ export function installKubernetes(part = 'all'): void {
 export function startKubernetes(): void {
   const missing = missingKubernetes()
   if (missing !== undefined) throw new Error(missing)
+  // Made by an earlier checkout, perhaps; at once when they are as this one wants them.
+  run('build.sh', ['images'])
   run('cluster.sh', ['up'])
+}
+
+/** Whether it was started, and not ended. */
+export function kubernetesRuns(): boolean {
+  const { stdout } = spawnSync(join(scripts, 'cluster.sh'), ['status'], { encoding: 'utf8' })
+  return stdout.includes('kube-apiserver runs')
 }
 
 /** Ends it, and removes all that it stored. */

@@ -139,7 +139,7 @@ image() {
   containers images -q "$BASE" >/dev/null 2>&1 || containers pull -q "oci-archive:$CACHE/base.tar" >/dev/null
   # The steps have the network of the machine, and trust whom it trusts.
   containers bud -q --layers --isolation chroot --pull-never --volume "$authorities:$authorities:ro" --env NODE_EXTRA_CA_CERTS- \
-    --build-arg "BASE_IMAGE=$BASE" --build-arg "NODE_EXTRA_CA_CERTS=$authorities" -t "$name" "$@" "$context" >&2
+    --build-arg "BASE_IMAGE=$BASE" --build-arg "NODE_EXTRA_CA_CERTS=$authorities" -t "$name" "$@" "$context" >/dev/null
   archive "$name" "$file"
 }
 
