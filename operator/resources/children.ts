@@ -13,6 +13,7 @@ import { jobManagerDeployment, restService } from './job-manager.ts'
 import { lease } from './lease.ts'
 import { ANNOTATIONS, type Identity, labelsOf } from './names.ts'
 import type { KubeObject, OwnerReference } from './objects.ts'
+import { type Rendering, render } from './rendering.ts'
 import type { RestoreDirective } from './restore-directive.ts'
 import { headlessService, taskManagerStatefulSet } from './task-manager.ts'
 
@@ -28,6 +29,8 @@ export interface ClusterPlan {
   restore: RestoreDirective
   /** false: suspended. What pods need stays, pods go. */
   pods: boolean
+  /** What pods are made of; as this version makes it if not given. */
+  rendering?: Rendering
 }
 
 /**
@@ -37,7 +40,8 @@ export interface ClusterPlan {
 export function buildChildren(identity: Identity, plan: ClusterPlan): KubeObject[] {
   const { spec, slots, generation } = plan
   const { name, namespace } = identity
-  const { name: configName, data } = configurationFiles(identity, spec, slots)
+  const rendering = plan.rendering ?? render({ identity, spec, slots, generation })
+  const { name: configName, data } = configurationFiles(identity, spec, rendering.configuration)
   const objects = [
     ...access(identity, spec),
     { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: configName, namespace, labels: labelsOf(name) }, data },
@@ -47,8 +51,8 @@ export function buildChildren(identity: Identity, plan: ClusterPlan): KubeObject
     ...(spec.ingress ? [ingress(identity, spec.ingress)] : []),
     ...(plan.pods
       ? [
-          taskManagerStatefulSet(identity, spec, slots, plan.taskManagers),
-          jobManagerDeployment(identity, spec, slots, generation),
+          taskManagerStatefulSet(identity, rendering.taskManager, plan.taskManagers),
+          jobManagerDeployment(identity, spec, rendering.jobManager),
         ]
       : []),
   ]

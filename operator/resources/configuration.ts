@@ -61,15 +61,16 @@ export function configurationHash(values: Record<string, string>): string {
 /** Where inline statements lie for the JobManager. */
 export const SQL_FILE = 'job.sql'
 
+/** @param text of `config.yaml` */
 export function configurationFiles(
   identity: Identity,
   spec: DeploymentSpec,
-  slots: number,
+  text: string,
 ): { name: string; data: Record<string, string> } {
   return {
     name: childNames(identity.name).configuration,
     data: {
-      'config.yaml': configurationText(configurationOf(identity, spec, slots)),
+      'config.yaml': text,
       ...spec.logConfiguration,
       ...(spec.job?.sql !== undefined && { [SQL_FILE]: spec.job.sql }),
     },

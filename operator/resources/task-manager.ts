@@ -1,21 +1,19 @@
 /** The StatefulSet of TaskManagers, and the Service by which pods have names. */
-import type { DeploymentSpec } from '../api/deployment-spec.ts'
+import type { DeploymentSpec, PodTemplate } from '../api/deployment-spec.ts'
 import { childNames, type Identity, labelsOf, PORTS, selectorOf } from './names.ts'
 import type { KubeObject } from './objects.ts'
 import { podTemplate } from './pod.ts'
 
 /**
- * OnDelete: when pods are replaced is decided where jobs are known. Its pods have no probe: one that has lost its leader for long ends by itself, and one that hangs is noticed by heartbeats sooner than by a kubelet.
+ * OnDelete: when pods are replaced is decided where jobs are known.
  *
  * @param replicas how many there are to be now; while a job moves away from some, more than the spec says
  */
 export function taskManagerStatefulSet(
-  identity: Identity,
-  spec: DeploymentSpec,
-  slots: number,
+  { name, namespace }: Identity,
+  template: PodTemplate,
   replicas: number,
 ): KubeObject {
-  const { name, namespace } = identity
   return {
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
@@ -27,16 +25,21 @@ export function taskManagerStatefulSet(
       podManagementPolicy: 'Parallel',
       updateStrategy: { type: 'OnDelete' },
       selector: { matchLabels: selectorOf(name, 'taskmanager') },
-      template: podTemplate({
-        identity,
-        spec,
-        component: 'taskmanager',
-        slots,
-        args: ['taskmanager', '-D', 'taskmanager.resource-id=$(POD_NAME)', '-D', 'taskmanager.host=$(POD_IP)'],
-        container: { ports: [{ name: 'metrics', containerPort: PORTS.metrics }] },
-      }),
+      template,
     },
   }
+}
+
+/** Without a probe: one that has lost its leader for long ends by itself, and one that hangs is noticed by heartbeats sooner than by a kubelet. */
+export function taskManagerTemplate(identity: Identity, spec: DeploymentSpec, slots: number): PodTemplate {
+  return podTemplate({
+    identity,
+    spec,
+    component: 'taskmanager',
+    slots,
+    args: ['taskmanager', '-D', 'taskmanager.resource-id=$(POD_NAME)', '-D', 'taskmanager.host=$(POD_IP)'],
+    container: { ports: [{ name: 'metrics', containerPort: PORTS.metrics }] },
+  })
 }
 
 /** Pods find each other before they are ready. */

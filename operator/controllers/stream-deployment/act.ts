@@ -6,7 +6,7 @@ import type { KubeClient } from '../../kube/client.ts'
 import { defineResource, type KubeObject, RESOURCES } from '../../kube/objects.ts'
 import { canonicalJson } from '../../resources/hash.ts'
 import { childNames, FINALIZER } from '../../resources/names.ts'
-import { controllerRevision, REVISIONS_MAX } from '../../resources/revision.ts'
+import { controllerRevision, REVISIONS_MAX, revisionSelector } from '../../resources/revision.ts'
 import type { AppliedChildren } from './applied.ts'
 import { applyChildren } from './apply-children.ts'
 import type { Act, Decision } from './decision.ts'
@@ -42,13 +42,10 @@ export async function act(
     const changed = await client.patch(DEPLOYMENTS, key, { metadata: { finalizers } }, { resourceVersion })
     resourceVersion = changed.metadata.resourceVersion!
   }
-  if (
-    decision.keepRevision !== undefined &&
-    'revision' in facts.wanted &&
-    facts.wanted.revision === decision.keepRevision
-  ) {
-    await keepRevision(client, facts.identity, decision, revisionData)
-  }
+  const { keepRevision: revision, keepRendering: rendering } = decision
+  if (revision !== undefined && 'revision' in facts.wanted && facts.wanted.revision === revision)
+    await keepRevision(client, facts, decision, revision, revisionData)
+  if (rendering !== undefined) await keepRevision(client, facts, decision, rendering.name, rendering.data)
   const patch = mergeDiff(deployment.status ?? {}, status)
   if (patch !== undefined) await client.patchStatus(DEPLOYMENTS, key, patch as object, { resourceVersion })
   options.noted()
@@ -56,25 +53,26 @@ export async function act(
   for (const one of decision.acts) await perform(one, facts, deployment, options)
 }
 
+/** With room for it: the oldest go that nothing is made of. */
 async function keepRevision(
   client: KubeClient,
-  identity: Gathered['facts']['identity'],
-  { keepRevision }: Decision,
+  { identity, record: before }: Gathered['facts'],
+  { record: after }: Decision,
+  name: string,
   data: unknown,
 ): Promise<void> {
-  const { namespace, name } = identity
-  if ((await client.get(RESOURCES.controllerRevisions, { namespace, name: keepRevision! })) !== undefined) return
-  const labelSelector = `tailrace.dev/deployment=${name}`
+  const { namespace } = identity
+  if ((await client.get(RESOURCES.controllerRevisions, { namespace, name })) !== undefined) return
+  const labelSelector = revisionSelector(identity.name)
   const { items } = await client.list(RESOURCES.controllerRevisions, { namespace, labelSelector })
   const byAge = items.toSorted((a, b) => a['revision'] - b['revision'])
-  const revision = controllerRevision(identity, data, (byAge.at(-1)?.['revision'] ?? 0) + 1)
-  await client.apply(RESOURCES.controllerRevisions, revision)
-  for (const old of byAge.slice(0, Math.max(0, byAge.length + 1 - REVISIONS_MAX))) {
-    await client.delete(
-      RESOURCES.controllerRevisions,
-      { namespace, name: old.metadata.name },
-      { uid: old.metadata.uid },
-    )
+  const number = (byAge.at(-1)?.['revision'] ?? 0) + 1
+  await client.apply(RESOURCES.controllerRevisions, controllerRevision(identity, name, data, number))
+  const used = new Set([before, after].flatMap((one) => [one.revision, one.previous, one.rendering]))
+  const unused = byAge.filter(({ metadata }) => !used.has(metadata.name))
+  for (const { metadata } of unused.slice(0, Math.max(0, unused.length + 1 - REVISIONS_MAX))) {
+    const { uid } = metadata
+    await client.delete(RESOURCES.controllerRevisions, { namespace, name: metadata.name }, { uid })
   }
 }
 

@@ -10,13 +10,14 @@ import type { KubeClient } from '../../kube/client.ts'
 import { type KubeObject, keyOf, type ObjectKey } from '../../kube/objects.ts'
 import { isKubeError, KUBE } from '../../kube/status-error.ts'
 import { childNames } from '../../resources/names.ts'
+import type { Render } from '../../resources/rendering.ts'
 import { act, DEPLOYMENTS } from './act.ts'
 import { AppliedChildren } from './applied.ts'
 import { ClusterWatch } from './cluster-watch.ts'
 import { decide } from './decide.ts'
 import type { EventWish } from './decision.ts'
 import type { Facts } from './facts.ts'
-import { gather, type Reader } from './gather.ts'
+import { gather, type KeptRendering, type Reader } from './gather.ts'
 import type { JobManagerClient } from './job-manager-client.ts'
 import { newsOf } from './news.ts'
 import { statusOf } from './status.ts'
@@ -33,6 +34,8 @@ export interface ControllerOptions {
   /** Is to be reconciled soon: its job has changed. */
   enqueue(key: string): void
   event(about: KubeObject, event: EventWish): void
+  /** What pods are made of; as this version makes it if not given. */
+  render?: Render
   /** Of the long poll. */
   waitMs?: number
 }
@@ -43,6 +46,7 @@ interface Known {
   pods: string
   applied: AppliedChildren
   trial: Trial
+  rendering?: KeptRendering | undefined
   /** Why the API server has not taken what was applied last. */
   refusal?: string
 }
@@ -64,7 +68,7 @@ export class StreamDeploymentController {
 
   /** Rejects when the API server cannot be asked, or refuses. `againMs`: look again then, whatever happens. */
   async reconcile(key: Required<ObjectKey> & { namespace: string }): Promise<{ againMs?: number }> {
-    const { client, reader = client, defaults, clock, event } = this.#options
+    const { client, reader = client, defaults, clock, event, render } = this.#options
     const id = keyOf(key)
     const deployment = (await reader.get(DEPLOYMENTS, key)) as StreamDeployment | undefined
     if (deployment === undefined) {
@@ -78,6 +82,7 @@ export class StreamDeploymentController {
       defaults,
       jobManager: known.client,
       cluster: known.watch?.view,
+      rendering: known.rendering,
       nowMs,
     })
     const { facts } = gathered
@@ -85,7 +90,10 @@ export class StreamDeploymentController {
     await this.#follow(known, id, facts)
     const problems = await known.trial.of(facts, client, clock.monotonic())
     if (problems.length > 0) facts.wanted = { invalid: problems }
-    const decision = decide(facts, nowMs)
+    const decision = decide(facts, nowMs, render)
+    const { rendering } = decision.record
+    const data = decision.plan?.rendering
+    if (rendering !== undefined && data !== undefined) known.rendering = { name: rendering, data }
     const status = statusOf(facts, decision, deployment.status, nowMs)
     const about = deployment as unknown as KubeObject
     let refused = false

@@ -64,6 +64,10 @@ const moment = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ what: fc.constant('advance' as const) }) },
   { weight: 1, arbitrary: fc.record({ what: fc.constant('edit' as const), edit }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ what: fc.constant('operator' as const), version: fc.integer({ min: 1, max: 3 }) }),
+  },
 )
 
 describe('decide(), with operators that are killed between any two steps', () => {
@@ -76,10 +80,12 @@ describe('decide(), with operators that are killed between any two steps', () =>
           if (one.what === 'reconcile') world.reconcile(one.steps)
           else if (one.what === 'advance') world.advance()
           else if (one.what === 'crash') world.crash()
+          else if (one.what === 'operator') world.version = one.version
           else world.wanted = edited(world.wanted, one.edit)
           if (world.job?.state === 'RUNNING') expect(world.job.value, 'what the job has counted').toBeGreaterThan(0)
         }
         settle(world, crashes)
+        expect(world.unasked, 'restarts that no edit asked for').toBe(0)
         check(world)
       }),
       { numRuns: 100 },

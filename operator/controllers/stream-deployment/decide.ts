@@ -9,12 +9,13 @@
  */
 import { decideScale } from '../../api/scale.ts'
 import { triggerIdOf } from '../../resources/hash.ts'
+import { type Render, render as standardRender } from '../../resources/rendering.ts'
 import type { RestoreDirective } from '../../resources/restore-directive.ts'
 import { decideDeletion } from './decide-deletion.ts'
 import { decideSnapshots, isTaking } from './decide-snapshots.ts'
 import type { Decision, EventWish } from './decision.ts'
 import { derive } from './derive.ts'
-import { type Difference, diff } from './diff.ts'
+import { type Difference, differenceOf } from './diff.ts'
 import { type Facts, hasEnded, type JobView, jobOf, type KnownSpec } from './facts.ts'
 import type { Reconciliation } from './record.ts'
 import { operatorSettings } from './settings.ts'
@@ -23,6 +24,7 @@ import { operatorSettings } from './settings.ts'
 export interface Draft {
   readonly facts: Facts
   readonly nowMs: number
+  readonly render: Render
   record: Reconciliation
   events: EventWish[]
   waiting?: { reason: string; message: string }
@@ -37,11 +39,12 @@ const RETRY_MAX_MS = 300_000
 export const OPERATION_POLL_MS = 500
 
 /**
+ * @param render what pods are made of
  * @example
  * const { record, plan, acts } = decide(await gather(key), Date.now())
  */
-export function decide(facts: Facts, nowMs: number): Decision {
-  const draft: Draft = { facts, nowMs, record: structuredClone(facts.record), events: [] }
+export function decide(facts: Facts, nowMs: number, render: Render = standardRender): Decision {
+  const draft: Draft = { facts, nowMs, render, record: structuredClone(facts.record), events: [] }
   if (facts.deletion !== undefined) return decideDeletion(draft)
   observe(draft)
   const target = targetOf(facts)
@@ -123,7 +126,7 @@ function deployed(draft: Draft, target: KnownSpec): undefined {
   const { facts, record, nowMs } = draft
   if (isRefused(draft)) return
   const kept = facts.kept
-  const difference: Difference = kept === undefined ? { class: 'RESTART', fields: [] } : diff(kept.spec, target.spec)
+  const difference: Difference = kept === undefined ? { class: 'RESTART', fields: [] } : differenceOf(kept, target)
   if (difference.class === 'REDEPLOY') return redeploy(draft, target)
   const suspends = target.spec.job?.state === 'suspended'
   decideSnapshots(draft, target.spec)
@@ -151,7 +154,7 @@ function deployed(draft: Draft, target: KnownSpec): undefined {
 function follow({ record, facts, events, ...draft }: Draft, target: KnownSpec): undefined {
   record.scale = decideScale(wishOf(target), record.scale)
   if (record.revision === target.revision) return
-  const before = facts.kept === undefined ? 'NONE' : diff(facts.kept.spec, target.spec).class
+  const before = facts.kept === undefined ? 'NONE' : differenceOf(facts.kept, target).class
   if (before === 'RESCALE') {
     const { parallelism, taskManagers } = record.scale
     events.push({
@@ -252,6 +255,7 @@ function deploy(draft: Draft, target: KnownSpec, restore: RestoreDirective, why?
   delete record.stop
   delete record.retry
   delete record.snapshotFailure
+  delete record.rendering
   if (record.refused?.revision !== target.revision && facts.kept?.revision !== target.revision) delete record.refused
   if (record.revision !== undefined && record.revision !== target.revision) record.previous = record.revision
   record.step = 'DEPLOYED'
@@ -278,7 +282,7 @@ function redeploy(draft: Draft, target: KnownSpec): undefined {
 function stopping(draft: Draft, target: KnownSpec): undefined {
   const { record, facts, nowMs, events } = draft
   const { kept } = facts
-  if (kept !== undefined && diff(kept.spec, target.spec).class === 'REDEPLOY') return redeploy(draft, target)
+  if (kept !== undefined && differenceOf(kept, target).class === 'REDEPLOY') return redeploy(draft, target)
   const stop = record.stop!
   const operation = facts.operations[stop.triggerId] ?? { state: 'UNKNOWN' }
   draft.againMs = OPERATION_POLL_MS
@@ -330,7 +334,7 @@ function behindSavepoint(draft: Draft, target: KnownSpec, location: string): und
 function suspended(draft: Draft, target: KnownSpec): undefined {
   const { record, facts } = draft
   const { kept } = facts
-  const redeploys = kept !== undefined && diff(kept.spec, target.spec).class === 'REDEPLOY'
+  const redeploys = kept !== undefined && differenceOf(kept, target).class === 'REDEPLOY'
   if (redeploys) return redeploy(draft, target)
   if (target.spec.job?.state !== 'suspended') {
     const stateless = target.spec.job?.upgradeMode === 'stateless'

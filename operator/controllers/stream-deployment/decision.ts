@@ -1,5 +1,6 @@
 /** What is to be done about a deployment: written down first, then done in this order. Each part can be done twice. */
 import type { ClusterPlan } from '../../resources/children.ts'
+import type { Rendering } from '../../resources/rendering.ts'
 import type { Reconciliation } from './record.ts'
 
 export interface Decision {
@@ -8,6 +9,8 @@ export interface Decision {
   plan?: ClusterPlan
   /** The wanted spec is kept as a revision of this name before the record names it. */
   keepRevision?: string
+  /** What pods are made of is kept before the record names it. */
+  keepRendering?: { name: string; data: Rendering }
   acts: Act[]
   events: EventWish[]
   /** Look again after so many milliseconds, though nothing is heard. */

@@ -3,8 +3,9 @@
  *
  * What must hold: the same record and facts give the same acts, and each act can be done twice.
  */
-import { buildChildren, type ClusterPlan } from '../../resources/children.ts'
+import type { ClusterPlan } from '../../resources/children.ts'
 import { ANNOTATIONS } from '../../resources/names.ts'
+import { renderingName } from '../../resources/rendering.ts'
 import type { Draft } from './decide.ts'
 import { targetOf } from './decide.ts'
 import type { Act, Decision } from './decision.ts'
@@ -23,8 +24,17 @@ export function derive(draft: Draft): Decision {
   if (!facts.hasFinalizer && targetOf(facts) !== undefined) decision.acts.push({ type: 'addFinalizer' })
   const spec = specOf(facts, record)
   if (record.step === 'CREATED' || spec === undefined) return decision
-  if (record.revision !== facts.record.revision) decision.keepRevision = record.revision!
-  decision.plan = planOf(facts, record, spec)
+  const isLost = facts.lost?.has(spec.revision) === true
+  if (spec.revision !== facts.record.revision || isLost) decision.keepRevision = spec.revision
+  const wish = planOf(facts, record, spec)
+  const { spec: wanted, slots, generation } = wish
+  const isKept = record.rendering !== undefined && record.rendering === facts.record.rendering
+  const rendering =
+    (isKept && facts.rendering) || draft.render({ identity: facts.identity, spec: wanted, slots, generation })
+  if (rendering !== facts.rendering) record.rendering = renderingName(facts.identity, rendering)
+  if (record.rendering !== facts.record.rendering || facts.lost?.has(record.rendering!))
+    decision.keepRendering = { name: record.rendering!, data: rendering }
+  decision.plan = { ...wish, rendering }
   decision.acts.push(...jobActs(facts, record), ...podActs(draft, decision.plan))
   if (record.step === 'SUSPENDED' && (facts.jobManager !== undefined || facts.taskManager !== undefined)) {
     decision.acts.push({ type: 'deleteWorkloads' })
@@ -108,10 +118,7 @@ function podActs(draft: Draft, plan: ClusterPlan): Act[] {
   }
   const taskManagers = facts.pods.filter((pod) => pod.component === 'taskmanager' && pod.deletionMs === undefined)
   if (record.step !== 'DEPLOYED' || facts.taskManager?.settled !== true || taskManagers.length === 0) return acts
-  const children = buildChildren(facts.identity, plan)
-  const wanted = children.find(({ kind }) => kind === 'StatefulSet')?.['spec'].template.metadata.annotations[
-    ANNOTATIONS.template
-  ]
+  const wanted = plan.rendering?.taskManager.metadata?.annotations?.[ANNOTATIONS.template]
   if (facts.taskManager.template !== wanted) return acts
   for (const { name, uid, template } of taskManagers) {
     if (template !== wanted) acts.push({ type: 'deletePod', name, uid, force: false })

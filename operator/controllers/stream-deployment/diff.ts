@@ -4,6 +4,7 @@
  * What must hold: of NONE, HOT and RESCALE no pod template changes, so no pod is replaced. A field that is not in the table restarts: to be slow is better than to be wrong.
  */
 import type { DeploymentSpec } from '../../api/deployment-spec.ts'
+import type { KnownSpec } from './facts.ts'
 
 /** From the least to the most. */
 export const DIFF_CLASSES = ['NONE', 'HOT', 'RESCALE', 'RESTART', 'REDEPLOY'] as const
@@ -49,6 +50,11 @@ export function diff(last: DeploymentSpec, wanted: DeploymentSpec): Difference {
   const highest = Math.max(0, ...found.map(([, one]) => DIFF_CLASSES.indexOf(one)))
   const kind = DIFF_CLASSES[highest]!
   return { class: kind, fields: found.flatMap(([path, one]) => (one === kind ? [path] : [])) }
+}
+
+/** What an edit asks for. That the operator's own defaults have become others is no edit: they hold from the next start on. */
+export function differenceOf(last: KnownSpec, wanted: KnownSpec): Difference {
+  return diff(last.today ?? last.spec, wanted.spec)
 }
 
 function classOf(path: string, value: unknown): DiffClass {

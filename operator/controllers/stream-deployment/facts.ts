@@ -1,6 +1,7 @@
 /** All that a decision is made of: what is wanted, what was decided, and what is there. Plain data, gathered at one moment. */
 import type { DeploymentSpec } from '../../api/deployment-spec.ts'
 import type { Identity } from '../../resources/names.ts'
+import type { Rendering } from '../../resources/rendering.ts'
 import type { RestoreDirective } from '../../resources/restore-directive.ts'
 import type { Reconciliation } from './record.ts'
 
@@ -8,6 +9,8 @@ export interface KnownSpec {
   spec: DeploymentSpec
   /** Name of its ControllerRevision. */
   revision: string
+  /** The same words under the defaults that the operator has now, where those are others than they were. */
+  today?: DeploymentSpec
 }
 
 export interface Facts {
@@ -23,6 +26,10 @@ export interface Facts {
   kept?: KnownSpec
   /** Of `record.previous`. */
   previous?: KnownSpec
+  /** Of `record.rendering`. */
+  rendering?: Rendering
+  /** ControllerRevisions that the record tells of and that are not there. */
+  lost?: ReadonlySet<string>
   record: Reconciliation
   jobManager?: WorkloadFacts
   taskManager?: WorkloadFacts

@@ -8,9 +8,11 @@ import { type NormalizeOptions, readSpec } from '../../api/normalize.ts'
 import type { StreamDeployment } from '../../api/stream-deployment.ts'
 import type { ListOptions } from '../../kube/client.ts'
 import { type KubeObject, type ObjectKey, RESOURCES, type Resource } from '../../kube/objects.ts'
+import { canonicalJson } from '../../resources/hash.ts'
 import { ANNOTATIONS, childNames, DEPLOYMENT_LABEL, FINALIZER, type Identity } from '../../resources/names.ts'
+import type { Rendering } from '../../resources/rendering.ts'
 import { readDirective } from '../../resources/restore-directive.ts'
-import { revisionName } from '../../resources/revision.ts'
+import { revisionName, revisionSelector } from '../../resources/revision.ts'
 import type { ClusterView, ContainerFacts, Facts, KnownSpec, Operation, PodFacts, WorkloadFacts } from './facts.ts'
 import type { JobManagerClient } from './job-manager-client.ts'
 import { FIRST_RECORD, type Reconciliation } from './record.ts'
@@ -28,6 +30,8 @@ export interface GatherOptions {
   jobManager: JobManagerClient
   /** What the JobManager said last. */
   cluster: ClusterView | undefined
+  /** Of this name, if it was read or made before. */
+  rendering?: KeptRendering | undefined
   nowMs: number
 }
 
@@ -37,6 +41,12 @@ export interface Gathered {
   observed: ReadonlyMap<string, KubeObject>
   /** What a revision of the wanted spec keeps. */
   revisionData: unknown
+}
+
+/** It never changes. */
+export interface KeptRendering {
+  name: string
+  data: Rendering
 }
 
 /** A pod that does not start for so long is asked for its events. */
@@ -71,12 +81,16 @@ export async function gather(deployment: StreamDeployment, options: GatherOption
     if ('revision' in wanted && wanted.revision === revision) return wanted
     const kept = await reader.get(RESOURCES.controllerRevisions, { namespace, name: revision })
     const data = kept?.['data'] as ({ spec: unknown } & NormalizeOptions) | undefined
-    const read =
-      data &&
-      readSpec(data.spec, { image: data.image, ...(data.configuration && { configuration: data.configuration }) }).spec
-    return read && { spec: read, revision }
+    if (data === undefined) return
+    const { image, configuration } = data
+    const given = { image, ...(configuration && { configuration }) }
+    const [read, today] = [given, defaults].map((options) => readSpec(data.spec, options).spec)
+    const isSame = canonicalJson(given) === canonicalJson(defaults)
+    return read && { spec: read, revision, ...(!isSame && today && { today }) }
   }
-  const [kept, previous, children, pods] = await Promise.all([
+  const [lost, rendering, kept, previous, children, pods] = await Promise.all([
+    lostOf(reader, identity, record),
+    renderingOf(reader, namespace, record.rendering, options.rendering),
     known(record.revision),
     known(record.previous),
     observe(reader, identity),
@@ -109,6 +123,8 @@ export async function gather(deployment: StreamDeployment, options: GatherOption
     ...(kept && { kept }),
     ...(previous && { previous }),
     record,
+    ...(rendering && { rendering }),
+    lost,
     ...(jobManager && { jobManager: await workloadOf(reader, jobManager, podFacts, 'jobmanager') }),
     ...(taskManager && { taskManager: await workloadOf(reader, taskManager, podFacts, 'taskmanager') }),
     ...(lease && { lease: leaseOf(lease) }),
@@ -120,6 +136,29 @@ export async function gather(deployment: StreamDeployment, options: GatherOption
     operations: await operationsOf(record, options.jobManager),
   }
   return { facts, observed, revisionData }
+}
+
+async function lostOf(
+  reader: Reader,
+  { namespace, name }: Identity,
+  { revision, rendering }: Reconciliation,
+): Promise<ReadonlySet<string>> {
+  const labelSelector = revisionSelector(name)
+  const { items } = await reader.list(RESOURCES.controllerRevisions, { namespace, labelSelector })
+  const lost = new Set([revision, rendering].filter((one) => one !== undefined))
+  for (const { metadata } of items) lost.delete(metadata.name)
+  return lost
+}
+
+async function renderingOf(
+  reader: Reader,
+  namespace: string,
+  name: string | undefined,
+  known: KeptRendering | undefined,
+): Promise<Rendering | undefined> {
+  if (name === undefined) return
+  if (known?.name === name) return known.data
+  return (await reader.get(RESOURCES.controllerRevisions, { namespace, name }))?.['data'] as Rendering | undefined
 }
 
 /** Children by kind and name, and those that belong to a deployment that was deleted. */

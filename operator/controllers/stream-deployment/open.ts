@@ -8,7 +8,7 @@ import { byLabel } from '../../kube/cache.ts'
 import type { Controller, OpenController } from '../../kube/controller.ts'
 import { type KubeObject, keyOf, type ObjectKey, parseKey, RESOURCES, type Resource } from '../../kube/objects.ts'
 import type { Reflector } from '../../kube/reflector.ts'
-import { DEPLOYMENT_LABEL } from '../../resources/names.ts'
+import { DEPLOYMENT_LABEL, MANAGED_BY } from '../../resources/names.ts'
 import { DEPLOYMENTS } from './act.ts'
 import { restUrl, StreamDeploymentController } from './controller.ts'
 import type { Reader } from './gather.ts'
@@ -44,10 +44,22 @@ export function openStreamDeployments(
     for (const resource of CACHED) {
       caches.set(resource.kind, reflect(resource, { labelSelector: DEPLOYMENT_LABEL, indexes: byDeployment }))
     }
+    const { controllerRevisions } = RESOURCES
+    // That they are there is enough: what they keep is read when it is needed.
+    const keep = ({ apiVersion, kind, metadata: { managedFields: _, ...metadata } }: KubeObject) => ({
+      ...(apiVersion !== undefined && { apiVersion }),
+      ...(kind !== undefined && { kind }),
+      metadata,
+    })
+    const ours = `${DEPLOYMENT_LABEL},${MANAGED_BY.label}=${MANAGED_BY.value}`
+    caches.set(
+      controllerRevisions.kind,
+      reflect(controllerRevisions, { labelSelector: ours, indexes: byDeployment, keep }),
+    )
     const reader: Reader = {
       get: (resource, key) => client.get(resource, key),
       async list(resource, options) {
-        const name = new RegExp(`^${DEPLOYMENT_LABEL}=(.+)$`).exec(options.labelSelector ?? '')?.[1]
+        const name = new RegExp(`^${DEPLOYMENT_LABEL}=([^,]+)`).exec(options.labelSelector ?? '')?.[1]
         const cache = caches.get(resource.kind)?.cache
         if (cache === undefined || name === undefined) return client.list(resource, options)
         return { items: cache.by('deployment', `${options.namespace}/${name}`) as never[] }

@@ -21,6 +21,8 @@ export interface Reconciliation {
   revision?: string
   /** That of the spec before, while this one has not run yet. */
   previous?: string
+  /** The ControllerRevision of what its pods are made of, from one start by an upgrade to the next. */
+  rendering?: string
   scale?: Scale
   /** What the job of this generation begins with; of a suspended one what the next begins with. */
   restore?: RestoreDirective

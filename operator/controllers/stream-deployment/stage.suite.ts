@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { ManualClock, systemSchedule } from '../../../runtime/core/clock.ts'
 import { type ApiKind, ApiServer } from '../../kube/api-server.suite.ts'
 import { KubeClient } from '../../kube/client.ts'
+import type { Render } from '../../resources/rendering.ts'
 import { DEPLOYMENTS } from './act.ts'
 import { StreamDeploymentController } from './controller.ts'
 import { FakeNode } from './fake-cluster.suite.ts'
@@ -56,10 +57,11 @@ export class Stage {
     this.controller = this.operator()
   }
 
-  operator(defaults = { image: 'tailrace:1' }): StreamDeploymentController {
+  operator(defaults = { image: 'tailrace:1' }, render?: Render): StreamDeploymentController {
     return new StreamDeploymentController({
       client: this.client,
       defaults,
+      ...(render && { render }),
       jobManager: () => this.node,
       clock: this.clock,
       schedule: (ms, callback) => systemSchedule(Math.min(ms, 1), callback),
@@ -69,9 +71,9 @@ export class Stage {
   }
 
   /** Another process takes over, which remembers nothing. */
-  restart(defaults?: { image: string }): void {
+  restart(defaults?: { image: string }, render?: Render): void {
     this.controller.close()
-    this.controller = this.operator(defaults)
+    this.controller = this.operator(defaults, render)
   }
 
   apply(manifest: object = MANIFEST): void {

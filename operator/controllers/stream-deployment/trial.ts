@@ -11,7 +11,7 @@ import { isKubeError, KUBE } from '../../kube/status-error.ts'
 import { buildChildren, type ClusterPlan } from '../../resources/children.ts'
 import { resourceOf } from './apply-children.ts'
 import { wishOf } from './decide.ts'
-import { diff } from './diff.ts'
+import { differenceOf } from './diff.ts'
 import type { Facts, KnownSpec } from './facts.ts'
 
 /** What was refused is tried again after so long: a policy may have changed. */
@@ -37,7 +37,7 @@ export class Trial {
     if ('invalid' in wanted || wanted.revision === record.revision || deletion !== undefined) return []
     const isOld = this.#problems.length > 0 && nowMs - this.#atMs >= TRIAL_AGAIN_MS
     if (this.#revision === wanted.revision && !isOld) return this.#problems
-    const difference = kept === undefined ? 'RESTART' : diff(kept.spec, wanted.spec).class
+    const difference = kept === undefined ? 'RESTART' : differenceOf(kept, wanted).class
     this.#problems = difference === 'NONE' || difference === 'RESCALE' ? [] : await trialOf(facts, wanted, client)
     this.#revision = wanted.revision
     this.#atMs = nowMs

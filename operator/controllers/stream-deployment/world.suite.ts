@@ -2,11 +2,14 @@
  * A deployment's world in a few lines, for decisions: a Lease, pods that follow what is applied, and a job that counts. What the JobManager promises of directives is kept here as docs say it: a
  * generation begins once, later starts of it go on from its newest checkpoint, and an older generation than the directive's begins nothing.
  */
-import type { DeploymentSpec } from '../../api/deployment-spec.ts'
+import type { DeploymentSpec, PodTemplate } from '../../api/deployment-spec.ts'
+import type { ClusterPlan } from '../../resources/children.ts'
 import { FRAUD } from '../../resources/example.suite.ts'
+import { type Render, type Rendering, render } from '../../resources/rendering.ts'
 import type { RestoreDirective } from '../../resources/restore-directive.ts'
 import { decide } from './decide.ts'
 import type { Act } from './decision.ts'
+import { diff } from './diff.ts'
 import { known } from './facts.suite.ts'
 import type { Facts, JobView, KnownSpec, Operation } from './facts.ts'
 import { FIRST_RECORD, type Reconciliation } from './record.ts'
@@ -25,10 +28,15 @@ export class World {
   /** Of the resource's status: survives the operator. */
   record: Reconciliation = FIRST_RECORD
   revisions = new Map<string, KnownSpec>()
+  renderings = new Map<string, Rendering>()
+  /** Of the operator that runs now; each makes other pods of the same spec. */
+  version = 1
+  /** How often a job that ran was restarted though no edit asked for it. */
+  unasked = 0
   directive: RestoreDirective | undefined
   parallelism: number | undefined
   taskManagers = 0
-  jobManager: { generation: number; spec: DeploymentSpec } | undefined
+  jobManager: { generation: number; spec: DeploymentSpec; template: string } | undefined
   job: (JobView & { value: number }) | undefined
   checkpoints: Snapshot[] = []
   savepoints = new Map<string, Snapshot & { committed: number }>()
@@ -51,6 +59,7 @@ export class World {
     const wanted = known(this.wanted)
     const kept = this.revisions.get(record.revision ?? '')
     const previous = this.revisions.get(record.previous ?? '')
+    const rendering = this.renderings.get(record.rendering ?? '')
     const { jobManager, job } = this
     return {
       identity: FRAUD,
@@ -62,6 +71,7 @@ export class World {
       warnings: [],
       ...(kept && { kept }),
       ...(previous && { previous }),
+      ...(rendering && { rendering }),
       record,
       ...(this.directive && { lease: { restore: this.directive } }),
       ...(jobManager && { jobManager: { replicas: 1, ready: 1, settled: true } }),
@@ -85,19 +95,21 @@ export class World {
   reconcile(steps = Infinity): boolean {
     if (this.gone) return true
     const before = JSON.stringify(this.record)
-    const decision = decide(this.facts(), this.nowMs)
+    const decision = decide(this.facts(), this.nowMs, this.#render)
     const todo: (() => void)[] = []
     const { plan } = decision
     todo.push(...decision.acts.filter(({ type }) => type === 'addFinalizer').map((act) => () => this.#act(act)))
     const wanted = known(this.wanted)
     if (decision.keepRevision !== undefined) todo.push(() => this.revisions.set(wanted.revision, wanted))
+    const { keepRendering } = decision
+    if (keepRendering !== undefined) todo.push(() => this.renderings.set(keepRendering.name, keepRendering.data))
     if (JSON.stringify(decision.record) !== before) todo.push(() => (this.record = structuredClone(decision.record)))
     if (plan !== undefined) {
       todo.push(() => (this.directive = plan.restore))
       todo.push(() => (this.parallelism = plan.parallelism))
       if (plan.pods) {
         todo.push(() => (this.taskManagers = plan.taskManagers))
-        todo.push(() => this.#applyJobManager(plan.generation, plan.spec))
+        todo.push(() => this.#applyJobManager(plan))
       }
     }
     todo.push(...decision.acts.filter(({ type }) => type !== 'addFinalizer').map((act) => () => this.#act(act)))
@@ -138,9 +150,18 @@ export class World {
     }))
   }
 
-  #applyJobManager(generation: number, spec: DeploymentSpec): void {
-    if (this.jobManager?.generation === generation && this.jobManager.spec.image === spec.image) return
-    this.jobManager = { generation, spec }
+  readonly #render: Render = (wish) => {
+    const rendering = render(wish)
+    return { ...rendering, jobManager: { ...rendering.jobManager, madeBy: this.version } as PodTemplate }
+  }
+
+  #applyJobManager({ generation, spec, rendering }: ClusterPlan): void {
+    const template = JSON.stringify(rendering!.jobManager)
+    const { jobManager } = this
+    if (jobManager?.template === template) return
+    const isEdit = jobManager?.generation !== generation || diff(jobManager.spec, spec).class === 'RESTART'
+    if (this.job?.state === 'RUNNING' && !isEdit) this.unasked++
+    this.jobManager = { generation, spec, template }
     this.job = undefined
     this.operations.clear()
   }
