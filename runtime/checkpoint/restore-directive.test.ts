@@ -18,6 +18,8 @@ const tried = (more: Partial<BeginFacts>) => {
     return (error as { code: string }).code
   }
 }
+const STOPPED = { checkpointId: 7, path: '/stop' }
+const begunFrom = (from: string, above: number) => ({ generation: 6, from, above })
 const told = (from: string, more = {}) => ({ generation: 7, from, ...more })
 
 it.each<[string, Partial<BeginFacts>, unknown]>([
@@ -29,6 +31,59 @@ it.each<[string, Partial<BeginFacts>, unknown]>([
   ['… and a savepoint is configured', { directive: told('latest', { atLeast: 3 }), configured: '/sp' }, 'TR-HA-006'],
   ['an older one than was seen', { directive: told('latest', { atLeast: 6 }), completed: [5] }, 'TR-HA-007'],
   ['as new as was seen', { directive: told('latest', { atLeast: 5 }), completed: [5] }, ['store', 'latest', 4]],
+  ['latest: the savepoint that it was stopped with', { before: { stopped: STOPPED } }, ['/stop', '/stop', 0]],
+  [
+    '… over an older checkpoint, which could not be deleted',
+    { before: { stopped: STOPPED }, completed: [5], nextCheckpointId: 8 },
+    ['/stop', '/stop', 7],
+  ],
+  [
+    '… which is a checkpoint of the store as well',
+    { before: { stopped: STOPPED }, completed: [7], nextCheckpointId: 8 },
+    ['store', 'latest', 6],
+  ],
+  ['… over a configured one', { before: { stopped: STOPPED }, configured: '/sp' }, ['/stop', '/stop', 0]],
+  [
+    '… as new as was seen',
+    { before: { stopped: STOPPED }, directive: told('latest', { atLeast: 7 }) },
+    ['/stop', '/stop', 0],
+  ],
+  ['… older than was seen', { before: { stopped: STOPPED }, directive: told('latest', { atLeast: 8 }) }, 'TR-HA-007'],
+  [
+    '… but nothing, when it is told so',
+    { before: { stopped: STOPPED }, directive: told('empty') },
+    ['empty', 'empty', 0],
+  ],
+  [
+    'latest, where the generation before has taken none: what that began with, not what is older',
+    { before: { begun: begunFrom('/old', 5) }, completed: [5], nextCheckpointId: 6 },
+    ['/old', '/old', 5],
+  ],
+  [
+    '… where it has taken some',
+    { before: { begun: begunFrom('/old', 5) }, completed: [5, 8], nextCheckpointId: 9 },
+    ['store', 'latest', 7],
+  ],
+  [
+    '… where it began with nothing',
+    { before: { begun: begunFrom('empty', 5) }, completed: [5], nextCheckpointId: 6, configured: '/sp' },
+    ['empty', 'empty', 5],
+  ],
+  [
+    '… where state is promised',
+    { before: { begun: begunFrom('empty', 5) }, completed: [5], directive: told('latest', { neverEmpty: true }) },
+    'TR-HA-006',
+  ],
+  [
+    '… where a newer one was seen',
+    { before: { begun: begunFrom('/old', 5) }, completed: [5], directive: told('latest', { atLeast: 6 }) },
+    'TR-HA-006',
+  ],
+  [
+    '… where it went on from one that is gone',
+    { before: { begun: begunFrom('latest', 4) }, configured: '/sp' },
+    'TR-HA-006',
+  ],
   [
     'nothing, over what is there',
     { directive: told('empty'), completed: [5], nextCheckpointId: 6 },

@@ -3,14 +3,16 @@
  *
  * What must hold:
  * - a generation begins once: what it began with is kept, and a later start of the same generation goes on from the newest checkpoint since, or begins with the same again;
- * - where state is promised, the job begins with that state or newer, or not at all.
+ * - where state is promised, the job begins with that state or newer, or not at all;
+ * - a generation that goes on from the latest goes on from the one before: from its newest checkpoint, from the savepoint behind which it was stopped, or from what it began with. Nothing
+ *   that was committed since is done again.
  */
 import { TailraceError } from '../core/errors.ts'
 
 export interface RestoreDirective {
   /** Of the deployment; rises with each change of it. */
   generation: number
-  /** `latest`: the newest checkpoint of the deployment; `empty`: nothing; else the path of a savepoint or a checkpoint. */
+  /** `latest`: the newest state of the deployment ({@link Before}); `empty`: nothing; else the path of a savepoint or a checkpoint. */
   from: string
   /** With `latest`: an older checkpoint is refused. */
   atLeast?: number | undefined
@@ -23,9 +25,17 @@ export interface RestoreDirective {
 /** What a generation has begun with: checkpoints of the deployment whose ids are above it are its own, or what it was to go on from. */
 export interface GenerationBegin {
   generation: number
-  /** As in the directive; `latest` only where there was a checkpoint. */
+  /** As in the directive, or what its `latest` was; `latest` only where that was a checkpoint of the store. */
   from: string
   above: number
+}
+
+/** What generations before have come to, as far as the store does not say it. */
+export interface Before {
+  /** What the newest of them has begun with. */
+  begun?: GenerationBegin | undefined
+  /** The savepoint behind which its job has finished. What the job had in the store went with its end. */
+  stopped?: { checkpointId: number; path: string } | undefined
 }
 
 export interface BeginFacts {
@@ -33,6 +43,8 @@ export interface BeginFacts {
   directive: RestoreDirective
   /** Of this generation, by an earlier start; undefined: it has not begun. */
   begun: GenerationBegin | undefined
+  /** Of the generations before this one; undefined: nothing is known of any. */
+  before?: Before | undefined
   /** Ids of checkpoints in the deployment's store, the oldest first. */
   completed: readonly number[]
   /** Above every id that was used. */
@@ -71,17 +83,31 @@ function decideFirst(facts: BeginFacts): { begin: Begin; keep: GenerationBegin }
     if (neverEmpty) throw nothing(facts, 'it is told to begin with nothing, and that it never may')
     return { begin: { from: 'empty' }, keep: { generation, from, above } }
   }
-  if (from !== 'latest') return { begin: { from: 'path', path: from }, keep: { generation, from, above } }
-  const newest = completed.at(-1)
-  if (newest !== undefined && newest < (atLeast ?? 0))
+  const fromPath = (path: string) => ({
+    begin: { from: 'path' as const, path },
+    keep: { generation, from: path, above },
+  })
+  if (from !== 'latest') return fromPath(from)
+  const { begun, stopped } = facts.before ?? {}
+  // What is older than what a generation began with is not its state.
+  const newest = completed.findLast((id) => id > (begun?.above ?? -1))
+  const isStopped = stopped !== undefined && stopped.checkpointId > (newest ?? -1)
+  const id = isStopped ? stopped.checkpointId : newest
+  if (id !== undefined && id < (atLeast ?? 0))
     throw new TailraceError(
       'TR-HA-007',
-      `Cannot begin the job "${jobName}" (generation ${generation}) with the newest checkpoint: that is ${newest}, wanted ${atLeast} or a newer one`,
+      `Cannot begin the job "${jobName}" (generation ${generation}) with the newest checkpoint: that is ${id}, wanted ${atLeast} or a newer one`,
     )
+  if (isStopped) return fromPath(stopped.path)
   if (newest !== undefined) return { begin: { from: 'store' }, keep: { generation, from, above: newest - 1 } }
-  // Older than what was seen.
-  if (configured !== undefined && atLeast === undefined)
-    return { begin: { from: 'path', path: configured }, keep: { generation, from: configured, above } }
+  if (begun?.from === 'latest')
+    throw nothing(
+      facts,
+      `generation ${begun.generation} began with checkpoint ${begun.above + 1}, and neither that nor a newer one is there`,
+    )
+  // All that is left is older than what was seen.
+  const path = begun?.from ?? configured
+  if (path !== undefined && path !== 'empty' && atLeast === undefined) return fromPath(path)
   if (neverEmpty || atLeast !== undefined)
     throw nothing(facts, `there is no checkpoint${atLeast === undefined ? '' : `, wanted ${atLeast} or a newer one`}`)
   return { begin: { from: 'empty' }, keep: { generation, from: 'empty', above } }

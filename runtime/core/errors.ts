@@ -280,6 +280,11 @@ export const ERRORS = {
     retry: false,
     text: 'A JobManager is of an older generation of its deployment, and must not begin its job.',
   },
+  'TR-HA-010': {
+    domain: 'external',
+    retry: true,
+    text: 'A checkpoint, savepoint or stop was lost with the JobManager that had begun it.',
+  },
   'TR-FORMAT-001': {
     domain: 'user',
     retry: false,

@@ -6,7 +6,7 @@
  *     added ──▶ ended (dirty: it must not run again, but its checkpoints may still have to be cleaned up) ──▶ cleaned
  */
 import { z } from 'zod'
-import type { GenerationBegin } from '../checkpoint/restore-directive.ts'
+import type { Before, GenerationBegin } from '../checkpoint/restore-directive.ts'
 import { TailraceError } from '../core/errors.ts'
 import type { Json } from './tagged-json.ts'
 
@@ -18,6 +18,8 @@ export interface JobOutcome {
   endedMs: number
   /** What the program's execute() is told. */
   result: Body
+  /** The savepoint behind which it has finished. */
+  stopped?: { checkpointId: number; path: string } | undefined
 }
 
 /** A savepoint, a checkpoint or a stop that somebody has asked for under an id of their own. */
@@ -74,9 +76,15 @@ export interface ArtifactEntry {
   storedMs: number
 }
 
+/** What is left to the next generation of its deployment of a program that is forgotten, until that begins. */
+export interface LeftEntry extends Before {
+  programId: string
+}
+
 export interface RegistryState {
   programs: ProgramEntry[]
   artifacts: ArtifactEntry[]
+  left?: LeftEntry[] | undefined
 }
 
 const text = z.string()
@@ -86,13 +94,14 @@ const body: z.ZodType<Body> = z.union([
   z.object({ value: z.json() as z.ZodType<Json> }),
 ])
 const status = z.enum(['FINISHED', 'FAILED', 'CANCELED'])
-const jobOutcome = z.object({ status, endedMs: ms, result: body })
+const taken = z.object({ checkpointId: z.int().min(0), path: text })
+const jobOutcome = z.object({ status, endedMs: ms, result: body, stopped: taken.optional() })
 const begun = z.object({ generation: z.int().min(0), from: text, above: z.int().min(0) })
 const operation = z.object({
   kind: z.enum(['checkpoint', 'savepoint', 'stop']),
   triggerId: text,
   state: z.enum(['begun', 'done', 'failed']),
-  taken: z.object({ checkpointId: z.int().min(0), path: text }).optional(),
+  taken: taken.optional(),
   error: z.object({ code: text, message: text }).optional(),
 })
 const job = z.object({
@@ -117,10 +126,12 @@ const program = z.object({
   outcome: programOutcome.optional(),
 })
 const artifact = z.object({ sha256: text, name: text, bytes: z.int().min(0), file: text, storedMs: ms })
+const left = z.object({ programId: text, begun: begun.optional(), stopped: taken.optional() })
 
 export const StateRecord: z.ZodType<RegistryState> = z.object({
   programs: z.array(program),
   artifacts: z.array(artifact),
+  left: z.array(left).optional(),
 })
 
 export const ChangeRecord = z.discriminatedUnion('change', [
@@ -147,7 +158,10 @@ export function apply(state: RegistryState, change: Change): RegistryState {
     case 'programAdded':
       return { ...state, programs: [...programs, change.program] }
     case 'programForgotten':
-      return { ...state, programs: programs.filter(({ programId }) => programId !== change.programId) }
+      return {
+        ...withLeft(state, change.programId, leftOf(state, change.programId)),
+        programs: programs.filter(({ programId }) => programId !== change.programId),
+      }
     case 'artifactAdded':
       return { ...state, artifacts: [...artifacts, change.artifact] }
     case 'artifactRemoved':
@@ -168,13 +182,32 @@ export function apply(state: RegistryState, change: Change): RegistryState {
     }
     case 'jobEnded':
       return changeJob(state, change.jobId, (one) => ({ ...one, outcome: change.outcome }))
-    case 'jobBegun':
-      return changeJob(state, change.jobId, (one) => ({ ...one, begun: change.begun }))
+    case 'jobBegun': {
+      const now = changeJob(state, change.jobId, (one) => ({ ...one, begun: change.begun }))
+      return withLeft(now, findJob(now, change.jobId)!.program.programId, undefined)
+    }
     case 'operationChanged':
       return changeJob(state, change.jobId, (one) => ({ ...one, operations: withOperation(one, change.operation) }))
     case 'jobCleaned':
       return changeJob(state, change.jobId, (one) => ({ ...one, cleaned: true }))
   }
+}
+
+/** A job that has failed leaves its checkpoints, one that was stopped its savepoint; others leave nothing to go on from. */
+function leftOf(state: RegistryState, programId: string): Before | undefined {
+  const jobs = state.programs.find((one) => one.programId === programId)?.jobs ?? []
+  const last = jobs.findLast(({ begun }) => begun !== undefined)
+  // None of its jobs has begun: the next generation is told of what was before this one.
+  if (last === undefined) return state.left?.find((one) => one.programId === programId)
+  const { begun, outcome } = last
+  if (outcome?.stopped !== undefined) return { begun, stopped: outcome.stopped }
+  return outcome?.status === 'FAILED' ? { begun } : undefined
+}
+
+function withLeft({ left = [], ...state }: RegistryState, programId: string, its: Before | undefined): RegistryState {
+  const others = left.filter((one) => one.programId !== programId)
+  const now = its === undefined ? others : [...others, { ...its, programId }]
+  return now.length === 0 ? state : { ...state, left: now }
 }
 
 function withOperation({ operations = [] }: JobEntry, operation: OperationEntry): OperationEntry[] {

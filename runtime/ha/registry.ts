@@ -13,7 +13,7 @@ import { Claims } from '../checkpoint/claims.ts'
 import { Deletions } from '../checkpoint/deletions.ts'
 import type { ObjectStore } from '../checkpoint/object-store.ts'
 import { proveStore } from '../checkpoint/prove-store.ts'
-import type { GenerationBegin } from '../checkpoint/restore-directive.ts'
+import type { Before, GenerationBegin } from '../checkpoint/restore-directive.ts'
 import type { Clock } from '../core/clock.ts'
 import { type ErrorData, TailraceError } from '../core/errors.ts'
 import type { Plan } from '../graph/model.ts'
@@ -26,6 +26,7 @@ import {
   filesOf,
   findJob,
   type JobEntry,
+  type JobOutcome,
   type OperationEntry,
   type ProgramEntry,
   type RegistryState,
@@ -64,10 +65,12 @@ export interface JobRegistry {
   /** Before the job is scheduled. */
   addJob(programId: string, given: { jobId: string; executeIndex: number; jobName: string; plan: Plan }): Promise<void>
   /** Before anyone is told how it ended; from then on it is never run again. `result` is what the program's execute() is told (an entry of ProgramReplay.results). */
-  endJob(jobId: string, given: { status: EndStatus; result: unknown }): Promise<void>
+  endJob(jobId: string, given: { status: EndStatus; result: unknown; stopped?: JobOutcome['stopped'] }): Promise<void>
   cleanJob(jobId: string): Promise<void>
   /** What a generation of the deployment has begun the job with; before it does. */
   beginJob(jobId: string, begun: GenerationBegin): Promise<void>
+  /** What earlier runs of the program, which are forgotten, have left to the next generation of the deployment. */
+  left(programId: string): Before | undefined
   /** What was asked for under an id of the asker's, before it begins and when it is done. */
   keepOperation(jobId: string, operation: OperationEntry): Promise<void>
   endProgram(programId: string, given: { status: EndStatus; error?: ErrorData }): Promise<void>
@@ -248,14 +251,17 @@ class OwnedRegistry implements JobRegistry {
     })
   }
 
-  async endJob(jobId: string, given: { status: EndStatus; result: unknown }): Promise<void> {
-    const { status } = given
+  async endJob(
+    jobId: string,
+    given: { status: EndStatus; result: unknown; stopped?: JobOutcome['stopped'] },
+  ): Promise<void> {
+    const { status, stopped } = given
     if (this.#job(jobId).outcome !== undefined) return
     const result = await this.#options.files.writeBody(given.result, `the result of job ${jobId}`)
     const endedMs = this.#options.clock.now()
     await this.#change(() =>
       this.#job(jobId).outcome === undefined
-        ? { change: 'jobEnded', jobId, outcome: { status, endedMs, result } }
+        ? { change: 'jobEnded', jobId, outcome: { status, endedMs, result, ...(stopped && { stopped }) } }
         : undefined,
     )
   }
@@ -268,6 +274,10 @@ class OwnedRegistry implements JobRegistry {
     await this.#change(() =>
       this.#job(jobId).begun?.generation === begun.generation ? undefined : { change: 'jobBegun', jobId, begun },
     )
+  }
+
+  left(programId: string): Before | undefined {
+    return this.#options.journal.state.left?.find((one) => one.programId === programId)
   }
 
   async keepOperation(jobId: string, operation: OperationEntry): Promise<void> {

@@ -1,6 +1,7 @@
 /** What changes of a cluster, as whoever watches it from outside is told (changes.ts). Pure. */
 import type { CheckpointsView, CheckpointView } from '../checkpoint/coordinator/statistics-model.ts'
 import type { JobChangesView, JobView, SlotCounts, SlotView, TakenView } from '../rpc/views.ts'
+import { type EndedJob, endedCheckpoints, endedView } from './ended-job.ts'
 
 export function jobChanges(view: JobView, { counts, latest }: CheckpointsView): JobChangesView {
   const { id, name, status, startTime, endTime, numRestarts, numRescales, plan, vertices, exceptions } = view
@@ -23,6 +24,14 @@ export function jobChanges(view: JobView, { counts, latest }: CheckpointsView): 
     exception:
       newest === undefined ? null : { time: newest.timestamp, code: newest.error.code, message: newest.error.message },
   }
+}
+
+/** Of a job that ended under an earlier leader. */
+export function endedChanges(job: EndedJob): JobChangesView {
+  const { stopped, endedMs } = job
+  const changes = jobChanges(endedView(job), endedCheckpoints(job))
+  if (stopped === undefined) return changes
+  return { ...changes, latestSavepoint: { id: stopped.checkpointId, path: stopped.path, time: endedMs } }
 }
 
 export function slotChanges(slots: readonly SlotView[]): SlotCounts & { byTaskManager: Record<string, SlotCounts> } {

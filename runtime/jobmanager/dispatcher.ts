@@ -28,7 +28,7 @@ import type {
 } from '../rpc/views.ts'
 import type { JobTimeouts } from './attempt.ts'
 import { Changes, type Versioned } from './changes.ts'
-import { jobChanges, slotChanges } from './cluster-changes.ts'
+import { endedChanges, jobChanges, slotChanges } from './cluster-changes.ts'
 import { type EndedJob, endedCheckpoints, endedRequirements, endedSummary, endedView } from './ended-job.ts'
 import { JobMaster } from './job-master.ts'
 import type { JobEnd, JobOptions } from './job-options.ts'
@@ -217,7 +217,7 @@ export class Dispatcher implements Cluster {
   }
 
   #changesView(): ClusterChanges {
-    const earlier = [...this.#earlier.values()].map((job) => jobChanges(endedView(job), endedCheckpoints(job)))
+    const earlier = [...this.#earlier.values()].map(endedChanges)
     const jobs = [...this.#jobs.values()].map((job) => jobChanges(job.view(), job.checkpoints()))
     return { jobs: [...earlier, ...jobs].reverse(), slots: slotChanges(this.#options.pool.views()) }
   }

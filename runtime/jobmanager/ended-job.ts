@@ -9,6 +9,7 @@ import {
   type JobCheckpointsView,
   type JobSummary,
   type JobView,
+  type OperationResult,
   type Requirements,
 } from '../rpc/views.ts'
 import { Execution, vertexView } from './execution.ts'
@@ -26,6 +27,8 @@ export interface EndedJob {
   plan: Plan
   result?: JobResult | undefined
   error?: ErrorData | undefined
+  /** The savepoint behind which it has finished. */
+  stopped?: OperationResult | undefined
 }
 
 export function endedSummary(job: EndedJob): JobSummary {

@@ -177,10 +177,9 @@ export class JobCheckpoints {
             : { from: 'path', path: configured }
       return { begin, keep: async () => {} }
     }
-    const { directive, begun } = beginning
     const ids = completed.map(({ metadata }) => metadata.checkpointId)
     const { jobName } = plan.config
-    const decided = decideBegin({ jobName, directive, begun, completed: ids, nextCheckpointId, configured })
+    const decided = decideBegin({ jobName, ...beginning, completed: ids, nextCheckpointId, configured })
     return { begin: decided.begin, keep: () => beginning.keep(decided.keep) }
   }
 
@@ -249,7 +248,8 @@ export class JobCheckpoints {
     const store = this.#storage?.store
     const { retention } = this.settings
     const tookOne = (this.#coordinator?.statistics.numbers().numberOfCompletedCheckpoints ?? 0) > 0
-    const decision = keep ? 'keep' : decideRetention({ status, retention, code, tookOne })
+    const isTold = this.#options.beginning !== undefined
+    const decision = keep ? 'keep' : decideRetention({ status, retention, code, tookOne, isTold })
     let failure: unknown
     try {
       if (decision === 'delete') {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from '../core/clock.ts'
-import { TailraceError } from '../core/errors.ts'
+import { errorToData, TailraceError } from '../core/errors.ts'
 import type { OperationView } from '../rpc/views.ts'
 import { tick } from './fake-job.suite.ts'
 import { Operations } from './operations.ts'
@@ -137,6 +137,19 @@ describe('Operations that outlive their JobManager', () => {
     const id = operations.start('j', 'savepoint', 'mine', () => Promise.reject(new Error('it ran')))
     await tick()
     expect([id, operations.view('j', 'savepoint', 'mine')]).toEqual(['mine', { status: 'COMPLETED', result }])
+  })
+
+  it('begin again under another JobManager, once, when they were lost with the one before', async () => {
+    const { asked, known, operations } = kept()
+    const error = errorToData(new TailraceError('TR-HA-010', 'lost'))
+    known.set('j/savepoint/mine', { status: 'COMPLETED', error })
+    expect(operations.view('j', 'savepoint', 'mine')).toMatchObject({ error: { code: 'TR-HA-010' } })
+    for (let again = 0; again < 2; again++) operations.start('j', 'savepoint', 'mine', async () => result)
+    expect(operations.view('j', 'savepoint', 'mine')).toEqual({ status: 'IN_PROGRESS' })
+    await tick()
+    expect(asked).toEqual(['j/savepoint/mine begun', 'j/savepoint/mine done /sp'])
+    operations.start('j', 'savepoint', 'mine', () => Promise.reject(new Error('it ran')))
+    expect(operations.view('j', 'savepoint', 'mine')).toMatchObject({ status: 'COMPLETED', result })
   })
 
   it('say where a job was stopped before its end is told', async () => {

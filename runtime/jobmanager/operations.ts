@@ -3,11 +3,11 @@
  *
  * Each has a trigger id, of the user's or made here. Asking again with the same id does nothing but find it, so a request whose answer was lost can be sent again. A result
  * is kept for a time after it is there, and of results no more than a bound. Where something outlives this JobManager, checkpoints, savepoints and stops under an id of the user's are kept there before they begin and
- * when they are done: they begin once for all JobManagers, and one that was lost with its JobManager says so.
+ * when they are done: they are done once for all JobManagers. One that was lost with its JobManager says so (TR-HA-010), and begins again when it is asked for again: nobody was told of what it had written.
  */
 import type { Clock } from '../core/clock.ts'
 import { errorToData, TailraceError } from '../core/errors.ts'
-import type { OperationKind, OperationResult, OperationView } from '../rpc/views.ts'
+import { isLost, type OperationKind, type OperationResult, type OperationView } from '../rpc/views.ts'
 
 /** `rest.async.store-duration`. */
 export const OPERATION_KEPT_MS = 300_000
@@ -68,7 +68,8 @@ export class Operations {
     const id = triggerId ?? this.#options.newTriggerId()
     const key = `${jobId}/${kind}/${id}`
     const { kept } = this.#options
-    if (this.#operations.has(key) || kept?.find(jobId, kind, id) !== undefined) return id
+    const known = this.#operations.has(key) ? undefined : kept?.find(jobId, kind, id)
+    if (this.#operations.has(key) || (known !== undefined && !isLost(known))) return id
     if (this.#operations.size > KEPT_MAX) throw tooMany()
     const isKept = kept !== undefined && triggerId !== undefined && isKeptKind(kind)
     const operation: Operation = {

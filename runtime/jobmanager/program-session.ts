@@ -146,7 +146,7 @@ export class ProgramSession {
       replay: { executeIndex, once, results },
       toProgram: (message) => host.port.post(message),
       beginning: jobId === undefined ? undefined : restore && record?.beginning(jobId, restore),
-      beforeEnd: record && ((end) => record.endJob(job.id, end)),
+      beforeEnd: record && ((end) => record.endJob(job.id, end, end.status === 'FINISHED' ? job.stopTaken : undefined)),
       onEnd: (ended, end) => this.#jobEnded(executeIndex, ended, end),
     })
     this.#live.add(job)

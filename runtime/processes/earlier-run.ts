@@ -1,7 +1,10 @@
 /**
  * Whether the program of an application cluster has come to its end under an earlier leader. A process that stood by is not to run it again then, one that is started afterwards is.
+ *
+ * Where the generation of the deployment is told, that decides: what has ended in it is not run again, but for what has failed, by a process that is started afterwards; a newer generation runs
+ * it anew. What is forgotten here is not what that goes on from: the registry keeps it until it has begun.
  */
-import type { RegistryState } from '../ha/registry-state.ts'
+import type { ProgramEntry, RegistryState } from '../ha/registry-state.ts'
 import type { JobEndStatus } from '../jobmanager/job-status.ts'
 import type { KeptPrograms } from './kept-programs.ts'
 
@@ -30,11 +33,25 @@ export async function endOfEarlierRun(
   { before, generation }: EarlierRuns,
 ): Promise<JobEndStatus | undefined> {
   const entry = programs.find(programId)
-  if (entry?.outcome === undefined) return undefined
-  const begun = entry.jobs.flatMap((job) => job.begun?.generation ?? [])
-  // Whoever deploys it anew says so by a newer one; a process that is only started again does not.
-  if (generation !== undefined && begun.length > 0 && Math.max(...begun) >= generation) return entry.outcome.status
-  if (entry.submittedMs !== before && begun.length === 0 && generation === undefined) return entry.outcome.status
+  if (entry === undefined) return undefined
+  const begun = Math.max(-1, ...entry.jobs.flatMap((job) => job.begun?.generation ?? []))
+  const isNewer = generation !== undefined && begun >= 0 && generation > begun
+  if (entry.outcome === undefined) {
+    if (!isNewer || !mustRunAnew(entry)) return undefined
+    // Its leader was lost before it could say that the program had ended, too.
+    await programs.end(programId)
+  } else {
+    const { status } = entry.outcome
+    const isStarted = entry.submittedMs === before
+    const wasHere = generation === undefined ? begun < 0 && !isStarted : begun >= generation
+    if (wasHere && !(generation !== undefined && status === 'FAILED' && isStarted)) return status
+  }
   await programs.forget(programId)
   return undefined
+}
+
+/** The job of the deployment has ended, and the program would only be told so. One that finished by itself may be followed by another job. */
+function mustRunAnew({ jobs }: ProgramEntry): boolean {
+  const last = jobs.at(-1)?.outcome
+  return last !== undefined && (last.status !== 'FINISHED' || last.stopped !== undefined)
 }

@@ -9,6 +9,9 @@ import { KeptPrograms } from './kept-programs.ts'
 
 const PROGRAM: ProgramRef = { url: 'file:///job.ts', args: [], parameters: {}, options: {} }
 const plan = { config: { jobName: 'fraud', options: {} }, vertices: [], edges: [], hash: 'h' } as unknown as Plan
+const BEGUN = { generation: 7, from: '/sp', above: 4 }
+const STOPPED = { checkpointId: 6, path: '/savepoints/savepoint-1' }
+const boom = { code: 'TR-TASK-001', name: 'TailraceError', message: 'no', stack: '' } as const
 const result = { jobId: 'j0', jobName: 'fraud', netRuntimeMs: 7, accumulators: { rows: 3 } }
 
 function setUp() {
@@ -182,6 +185,43 @@ describe('KeptPrograms', () => {
     expect(second.beginning('j0', { ...directive, generation: 8 })?.begun).toBeUndefined()
   })
 
+  it.each([
+    ['has failed', { status: 'FAILED', error: boom }, undefined, { begun: BEGUN, stopped: undefined }],
+    ['was stopped', { status: 'FINISHED', result }, STOPPED, { begun: BEGUN, stopped: STOPPED }],
+    ['has finished by itself', { status: 'FINISHED', result }, undefined, { begun: undefined, stopped: undefined }],
+    ['was cancelled', { status: 'CANCELED', error: boom }, undefined, { begun: undefined, stopped: undefined }],
+  ] as const)('tells the next generation where the job of the one before is that %s', async (_, end, at, before) => {
+    const { lead } = setUp()
+    const run = async (generation: number) => {
+      const { programs } = await lead()
+      const record = await programs.record('p', PROGRAM)
+      await record.addJob(added(`j${generation}`, 0))
+      return { programs, record, beginning: record.beginning(`j${generation}`, { generation, from: 'latest' })! }
+    }
+    const first = await run(7)
+    expect(first.beginning.before).toEqual({ begun: undefined, stopped: undefined })
+    await first.beginning.keep(BEGUN)
+    await first.record.endJob('j7', end, at)
+    await first.record.endProgram({ status: end.status })
+    await first.programs.forget('p')
+    // Until it has begun, whatever becomes of those that try.
+    for (const generation of [8, 9]) {
+      const next = await run(generation)
+      expect(next.beginning).toMatchObject({ begun: undefined, before })
+      await next.record.endJob(`j${generation}`, { status: 'FAILED', error: boom })
+      await next.record.endProgram({ status: 'FAILED' })
+      await next.programs.forget('p')
+    }
+    const begins = await run(10)
+    await begins.beginning.keep({ generation: 10, from: 'empty', above: 9 })
+    const { programs } = await lead()
+    const record = await programs.record('p', PROGRAM)
+    expect(record.beginning('j10', { generation: 11, from: 'latest' })!.before).toEqual({
+      begun: { generation: 10, from: 'empty', above: 9 },
+      stopped: undefined,
+    })
+  })
+
   it('tells the next leader what came of operations', async () => {
     const { lead } = setUp()
     const first = await lead()
@@ -202,7 +242,7 @@ describe('KeptPrograms', () => {
     expect(found('savepoint', 'failed')).toMatchObject({ status: 'COMPLETED', error: { message: 'no place' } })
     expect(found('savepoint', 'lost')).toMatchObject({
       status: 'COMPLETED',
-      error: { code: 'TR-CHECKPOINT-001', message: expect.stringContaining('was lost before it was done') },
+      error: { code: 'TR-HA-010', message: expect.stringContaining('was lost before it was done') },
     })
     expect([found('stop', 'taken'), programs.findOperation('j9', 'stop', 'x')]).toEqual([undefined, undefined])
     // The job goes on, unless it has finished behind its savepoint.

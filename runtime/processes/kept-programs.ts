@@ -17,7 +17,7 @@ import type { KeptOperation } from '../jobmanager/operations.ts'
 import type { ProgramRecord } from '../jobmanager/program-record.ts'
 import type { ReplayedResult } from '../program/replay-context.ts'
 import type { ProgramRef } from '../rpc/slot-messages.ts'
-import type { OperationKind, OperationView } from '../rpc/views.ts'
+import { LOST, type OperationKind, type OperationView } from '../rpc/views.ts'
 
 export interface KeptProgramsOptions {
   registry: JobRegistry
@@ -47,13 +47,18 @@ export class KeptPrograms {
     const { state, taken, error } = found
     const isStopped = kind === 'stop' && taken !== undefined && job!.outcome?.status === 'FINISHED'
     if (state === 'done' || isStopped) return { status: 'COMPLETED', ...(taken && { result: taken }) }
-    const known = error !== undefined && Object.hasOwn(ERRORS, error.code)
-    const failure = new TailraceError(
-      known ? (error.code as ErrorCode) : 'TR-CHECKPOINT-001',
-      error?.message ??
-        `Cannot say what came of the ${kind} ${triggerId} of job ${jobId}: the JobManager that had begun it was lost before it was done; wanted: another one, under another id`,
-    )
-    return { status: 'COMPLETED', error: errorToData(failure) }
+    if (error === undefined)
+      return {
+        status: 'COMPLETED',
+        error: errorToData(
+          new TailraceError(
+            LOST,
+            `Cannot say what came of the ${kind} ${triggerId} of job ${jobId}: the JobManager that had begun it was lost before it was done, and nothing is gone on from that it may have written; wanted: the same request again, under this id`,
+          ),
+        ),
+      }
+    const code = Object.hasOwn(ERRORS, error.code) ? (error.code as ErrorCode) : 'TR-CHECKPOINT-001'
+    return { status: 'COMPLETED', error: errorToData(new TailraceError(code, error.message)) }
   }
 
   /** What was asked for under an id of the asker's. */
@@ -110,15 +115,23 @@ export class KeptPrograms {
         const { generation } = directive
         const known = this.find(programId)?.jobs ?? []
         const isOf = (one: ProgramEntry['jobs'][number]) => one.begun?.generation === generation
-        const own = known.find((one) => one.jobId === jobId && isOf(one))
-        if (own === undefined && known.some(isOf)) return undefined
+        const own = known.find((one) => one.jobId === jobId)
+        if (known.some(isOf) && !(own && isOf(own))) return undefined
+        const left = registry.left(programId)
+        const last = own?.begun ?? left?.begun
         const what = `keep what generation ${generation} begins job ${jobId} with`
-        return { directive, begun: own?.begun, keep: (begun) => keep(what, () => registry.beginJob(jobId, begun)) }
+        return {
+          directive,
+          begun: last?.generation === generation ? last : undefined,
+          before: { begun: last, stopped: left?.stopped },
+          keep: (begun) => keep(what, () => registry.beginJob(jobId, begun)),
+        }
       },
-      endJob: (jobId, { status, result, error }) =>
-        this.#mustKeep(`keep the end of job ${jobId}`, () =>
-          registry.endJob(jobId, { status, result: { jobId, ...(result && { result }), ...(error && { error }) } }),
-        ),
+      endJob: (jobId, { status, result, error }, stopped) =>
+        this.#mustKeep(`keep the end of job ${jobId}`, () => {
+          const told = { jobId, ...(result && { result }), ...(error && { error }) }
+          return registry.endJob(jobId, { status, result: told, ...(stopped && { stopped }) })
+        }),
       cleanJob: (jobId) => this.#mustKeep(`keep that job ${jobId} is cleaned up`, () => registry.cleanJob(jobId)),
       endProgram: ({ status, error }) =>
         this.#mustKeep(`keep the end of the program "${programId}"`, () =>
@@ -140,8 +153,16 @@ export class KeptPrograms {
           if (job === last) {
             const { error } = await registry.result(jobId)
             await cleanUpAfter(
-              { jobId, plan: await registry.plan(jobId), status: outcome.status, code: error?.code },
+              {
+                jobId,
+                plan: await registry.plan(jobId),
+                status: outcome.status,
+                code: error?.code,
+                stopped: outcome.stopped?.path,
+                isTold: job.begun !== undefined,
+              },
               openStorage,
+              log,
             )
           }
           await this.#keep(`keep that job ${jobId} is cleaned up`, () => registry.cleanJob(jobId))
@@ -158,11 +179,11 @@ export class KeptPrograms {
     const ended = registry.programs.flatMap(({ jobs }) => jobs.filter(({ outcome }) => outcome !== undefined))
     const newest = ended.sort((a, b) => b.outcome!.endedMs - a.outcome!.endedMs).slice(0, max)
     const read = newest.map(async ({ jobId, submittedMs, outcome }): Promise<EndedJob | undefined> => {
-      const { status, endedMs } = outcome!
+      const { status, endedMs, stopped } = outcome!
       try {
         const [plan, end] = await Promise.all([registry.plan(jobId), registry.result(jobId)])
         const { result, error } = end as ReplayedResult
-        return { jobId, status, submittedMs, endedMs, plan, result, error }
+        return { jobId, status, submittedMs, endedMs, plan, result, error, stopped }
       } catch (error) {
         log(`Cannot show job ${jobId}, which has ended: ${errorToData(error).message}`)
         return undefined
@@ -173,11 +194,15 @@ export class KeptPrograms {
 
   /** The whole cluster is ended on purpose: nobody is to go on with what runs. */
   async endAll(): Promise<void> {
+    for (const { programId } of this.toRun()) await this.end(programId)
+  }
+
+  /** Nobody is to go on with it. */
+  async end(programId: string): Promise<void> {
     const error = errorToData(new TailraceError('TR-CLUSTER-002', 'The cluster was stopped'))
-    for (const { programId } of this.toRun())
-      await this.#keep(`keep the end of the program "${programId}"`, () =>
-        this.#options.registry.endProgram(programId, { status: 'CANCELED', error }),
-      )
+    await this.#keep(`keep the end of the program "${programId}"`, () =>
+      this.#options.registry.endProgram(programId, { status: 'CANCELED', error }),
+    )
   }
 
   /**

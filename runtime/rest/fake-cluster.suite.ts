@@ -21,6 +21,7 @@ import {
   EXECUTION_STATES,
   type ExceptionView,
   type ExecutionState,
+  isLost,
   JOB_STATUSES,
   type JobCheckpointsView,
   type JobSummary,
@@ -142,7 +143,8 @@ export class FakeCluster implements Cluster {
   }
   #begin(what: FakeCluster['triggered'][number], triggerId: string): string {
     const key = `${what.jobId}/${what.kind}/${triggerId}`
-    if (this.operations.has(key)) return triggerId
+    const known = this.operations.get(key)
+    if (known !== undefined && !isLost(known)) return triggerId
     this.operations.set(key, { status: 'IN_PROGRESS' })
     this.triggered.push(what)
     this.onTriggered()

@@ -88,6 +88,14 @@ describe('POST /jobs/:jobid/savepoints', () => {
     ])
   })
 
+  it('begins one again that was lost with an earlier JobManager', async () => {
+    await call(of('savepoints'), { triggerId: id })
+    failWith(new TailraceError('TR-HA-010', 'it was lost'))
+    expect((await get(of(`savepoints/${id}`))).body.operation['failure-cause'].class).toBe('TR-HA-010')
+    expect((await call(of('savepoints'), { triggerId: id })).status).toBe(202)
+    expect(cluster.triggered.length).toBe(2)
+  })
+
   it('says why one could not be taken', async () => {
     await call(of('savepoints'), { triggerId: id })
     const cause = new Error('disk full')

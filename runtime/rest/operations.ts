@@ -1,11 +1,11 @@
 /**
  * Takes checkpoints and savepoints, stops jobs with one, and disposes of savepoints [SV-09]. A POST begins the operation and answers with its id; a GET by that
- * id says how it goes, and for some time afterwards what it came to. Who gives a `triggerId` may send a request again: it begins once.
+ * id says how it goes, and for some time afterwards what it came to. Who gives a `triggerId` may send a request again: it begins once, and again only when it was lost with its JobManager.
  */
 import type { ServerResponse } from 'node:http'
 import type { ErrorData } from '../core/errors.ts'
 import { jobEnded } from '../metrics/measured.ts'
-import type { JobView, OperationKind, OperationRequest, OperationView } from '../rpc/views.ts'
+import { isLost, type JobView, type OperationKind, type OperationRequest, type OperationView } from '../rpc/views.ts'
 import { folderOf } from './checkpoint-answers.ts'
 import { type App, jobOf, jobParams, type RestContext, RestError } from './common.ts'
 import { stackOf } from './exceptions.ts'
@@ -110,7 +110,8 @@ export function operationRoutes(app: App, context: RestContext): void {
   function begin(job: JobView, request: OperationRequest, check: (job: JobView) => void): Triggered {
     const { kind, triggerId } = request
     if (triggerId !== undefined) {
-      if (cluster.operation(job.id, kind, triggerId) !== undefined) return { 'request-id': triggerId }
+      const known = cluster.operation(job.id, kind, triggerId)
+      if (known !== undefined && !isLost(known)) return { 'request-id': triggerId }
       const other = SAVEPOINTS.find((one) => one !== kind && kind !== 'checkpoint')
       if (other !== undefined && cluster.operation(job.id, other, triggerId) !== undefined)
         throw new RestError(409, `Cannot begin a ${kind} by trigger id ${triggerId}: it is that of a ${other} already`)

@@ -254,6 +254,14 @@ export interface OperationView {
   endedAgoMs?: number
 }
 
+/** The code of what was lost with the JobManager that had begun it. */
+export const LOST = 'TR-HA-010'
+
+/** Whoever asks again under its id has it begin again. */
+export function isLost({ error }: OperationView): boolean {
+  return error?.code === LOST
+}
+
 /** A job's checkpoints, with what its configuration says of them. */
 export interface JobCheckpointsView extends CheckpointsView {
   settings: CheckpointSettings

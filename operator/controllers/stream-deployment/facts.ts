@@ -128,7 +128,7 @@ export type Operation =
   | { state: 'IN_PROGRESS' }
   | { state: 'COMPLETED'; location: string }
   | { state: 'FAILED'; message: string }
-  /** The JobManager does not know it (any more). */
+  /** The JobManager does not know it (any more), or it was lost with the one that had begun it. */
   | { state: 'UNKNOWN' }
 
 const ENDED: ReadonlySet<JobState> = new Set(['FINISHED', 'FAILED', 'CANCELED'])

@@ -93,6 +93,10 @@ it.each([
     ],
     { state: 'FAILED', message: 'TR-CHECKPOINT-001 no bucket' },
   ],
+  [
+    [200, { status: { id: 'COMPLETED' }, operation: { 'failure-cause': { class: 'TR-HA-010', message: 'lost' } } }],
+    { state: 'UNKNOWN' },
+  ],
   [[404, { errors: ['unknown'] }], { state: 'UNKNOWN' }],
   [undefined, { state: 'UNKNOWN' }],
 ] as const)('reads how an operation is doing: %j', async (answer, wanted) => {

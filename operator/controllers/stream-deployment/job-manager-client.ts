@@ -28,6 +28,8 @@ export interface RestOptions {
 }
 
 const TIMEOUT_MS = 5_000
+/** The code of what was lost with the JobManager that had begun it. */
+const LOST = 'TR-HA-010'
 const GENERATION_KEY = 'tailrace.deployment.generation'
 
 /** As the service answers; what is not there is null. */
@@ -134,6 +136,8 @@ interface Failure {
 function operationOf({ status, operation }: OperationAnswer): Operation {
   if (status.id !== 'COMPLETED') return { state: 'IN_PROGRESS' }
   const failure = operation?.['failure-cause'] ?? operation?.failureCause
+  // Asked for again it begins again, under the same id.
+  if (failure?.class === LOST) return { state: 'UNKNOWN' }
   if (failure !== undefined)
     return { state: 'FAILED', message: `${failure.class} ${failure.message ?? failure['stack-trace'] ?? ''}`.trim() }
   return { state: 'COMPLETED', location: operation?.location ?? '' }

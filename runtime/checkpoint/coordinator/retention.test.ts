@@ -16,12 +16,25 @@ describe('decideRetention()', () => {
     ['FAILED', 'NO_EXTERNALIZED_CHECKPOINTS', 'TR-CHECKPOINT-002', 'keep'],
     ['FAILED', 'NO_EXTERNALIZED_CHECKPOINTS', 'TR-CLUSTER-002', 'keep'],
   ] as const)('%s with %s (%s): %s', (status, retention, code: ErrorCode | undefined, what) => {
-    expect(decideRetention({ status, retention, code, tookOne: true })).toBe(what)
+    expect(decideRetention({ status, retention, code, tookOne: true, isTold: false })).toBe(what)
   })
 
   it('keeps what a run found that failed before it took one itself', () => {
-    const facts = { retention: 'NO_EXTERNALIZED_CHECKPOINTS', code: 'TR-CHECKPOINT-004', tookOne: false } as const
+    const facts = { retention: 'NO_EXTERNALIZED_CHECKPOINTS', code: 'TR-CHECKPOINT-004' } as const
+    const told = { ...facts, tookOne: false, isTold: false }
+    expect(decideRetention({ status: 'FAILED', ...told })).toBe('keep')
+    expect(decideRetention({ status: 'CANCELED', ...told })).toBe('delete')
+  })
+
+  it('keeps those of a job that has failed for the next generation of its deployment', () => {
+    const facts = {
+      retention: 'NO_EXTERNALIZED_CHECKPOINTS',
+      code: 'TR-TASK-001',
+      tookOne: true,
+      isTold: true,
+    } as const
     expect(decideRetention({ status: 'FAILED', ...facts })).toBe('keep')
+    expect(decideRetention({ status: 'FINISHED', ...facts })).toBe('delete')
     expect(decideRetention({ status: 'CANCELED', ...facts })).toBe('delete')
   })
 })
