@@ -15,8 +15,8 @@ WORKDIR /src
 COPY package.json package-lock.json ./
 # The Node of the base compiles: scripts, among them the one that downloads another Node, are not run.
 RUN npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
-COPY tsconfig.json vitest.config.ts ./
-COPY scripts scripts
+COPY tsconfig.json ./
+COPY scripts/build.ts scripts/web-build.ts scripts/
 COPY runtime runtime
 COPY operator operator
 RUN node scripts/build.ts

@@ -138,8 +138,8 @@ image() {
   shift 3
   containers images -q "$BASE" >/dev/null 2>&1 || containers pull -q "oci-archive:$CACHE/base.tar" >/dev/null
   # The steps have the network of the machine, and trust whom it trusts.
-  containers bud -q --layers --isolation chroot --pull-never --volume "$authorities:$authorities:ro" --env NODE_EXTRA_CA_CERTS- \
-    --build-arg "BASE_IMAGE=$BASE" --build-arg "NODE_EXTRA_CA_CERTS=$authorities" -t "$name" "$@" "$context" >/dev/null
+  containers bud --layers --isolation chroot --pull-never --volume "$authorities:$authorities:ro" --env NODE_EXTRA_CA_CERTS- \
+    --build-arg "BASE_IMAGE=$BASE" --build-arg "NODE_EXTRA_CA_CERTS=$authorities" -t "$name" "$@" "$context" >"$CACHE/image.log" 2>&1 || { tail -40 "$CACHE/image.log" >&2; return 1; }
   archive "$name" "$file"
 }
 
