@@ -5,6 +5,7 @@
  * out is counted and told, as is what the API server did not take.
  */
 import type { Clock, Schedule } from '../../runtime/core/clock.ts'
+import { shorten } from '../../runtime/core/shorten.ts'
 import type { KubeClient } from './client.ts'
 import { type KubeObject, RESOURCES, type Resource } from './objects.ts'
 import { isKubeError, KUBE } from './status-error.ts'
@@ -76,8 +77,9 @@ export class EventRecorder {
     return this.#dropped
   }
 
-  record(resource: Resource, about: KubeObject, news: News): void {
+  record(resource: Resource, about: KubeObject, given: News): void {
     const { clock } = this.#options
+    const news = { ...given, note: shorten(given.note, NOTE_BYTES_MAX) }
     const nowMs = clock.monotonic()
     const id = JSON.stringify([about.metadata.uid, news.type, news.reason, news.action, news.note])
     const series = this.#series.get(id)
@@ -170,7 +172,7 @@ export class EventRecorder {
       type,
       reason,
       action,
-      note: shortened(note),
+      note,
       regarding: { apiVersion: resource.apiVersion, kind: resource.kind, name, namespace, uid, resourceVersion },
     }
   }
@@ -208,11 +210,4 @@ export class EventRecorder {
 
 function microTime(ms: number): string {
   return new Date(ms).toISOString().replace('Z', '000Z')
-}
-
-function shortened(note: string): string {
-  if (Buffer.byteLength(note) <= NOTE_BYTES_MAX) return note
-  let text = note.slice(0, NOTE_BYTES_MAX - 3)
-  while (Buffer.byteLength(text) > NOTE_BYTES_MAX - 3) text = text.slice(0, -1)
-  return `${text}…`
 }

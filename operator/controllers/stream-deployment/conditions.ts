@@ -6,6 +6,7 @@
  */
 
 import { durationMs } from '../../../runtime/core/duration.ts'
+import { shorten } from '../../../runtime/core/shorten.ts'
 import type { Condition, ConditionType } from '../../api/status.ts'
 import type { Decision } from './decision.ts'
 import { type Facts, jobOf } from './facts.ts'
@@ -14,6 +15,8 @@ import type { Reconciliation } from './record.ts'
 
 type Said = Pick<Condition, 'status' | 'reason' | 'message'>
 
+/** Kubernetes has no longer ones. */
+const MESSAGE_BYTES_MAX = 32_768
 /** Checkpoints may be late by so many of their intervals. */
 const LATE_INTERVALS = 3
 const CHECKPOINT_LATE_MIN_MS = 60_000
@@ -35,7 +38,7 @@ export function conditionsOf(
       type,
       status: one.status,
       reason: one.reason,
-      message: one.message,
+      message: shorten(one.message, MESSAGE_BYTES_MAX),
       lastTransitionTime: last?.status === one.status ? last.lastTransitionTime : rfc3339(nowMs),
       observedGeneration: (isOfBefore ? last?.observedGeneration : undefined) ?? facts.resourceGeneration,
     }
@@ -173,19 +176,31 @@ function available(
   }
 }
 
-function checkpointHealthy(facts: Facts, { record }: Decision, nowMs: number): Said {
+function checkpointHealthy(facts: Facts, decision: Decision, nowMs: number): Said {
+  const { record } = decision
   const unknown = (reason: string, message: string): Said => ({ status: 'Unknown', reason, message })
   const job = jobOf(facts)
   if (job?.state !== 'RUNNING') return unknown('NotRunning', 'the job does not run')
-  const intervalMs = interval(specOf(facts)?.configuration ?? {})
-  if (intervalMs === undefined) return unknown('NotConfigured', 'execution.checkpointing.interval is not set')
-  const lastMs = Math.max(record.checkpoint?.timeMs ?? 0, job.startTime)
-  const lateMs = Math.max(intervalMs * LATE_INTERVALS, CHECKPOINT_LATE_MIN_MS)
-  const agoMs = nowMs - lastMs
+  const late = lateness(facts, decision, nowMs)
+  if (late === undefined) return unknown('NotConfigured', 'execution.checkpointing.interval is not set')
+  const { agoMs, lateMs } = late
   if (agoMs > lateMs)
-    return { status: 'False', reason: 'Late', message: `none was completed for ${Math.round(agoMs / 1000)} s` }
+    return { status: 'False', reason: 'Late', message: `none was completed since ${rfc3339(nowMs - agoMs)}` }
   if (record.checkpoint === undefined) return unknown('NoneYet', 'none was completed yet')
   return { status: 'True', reason: 'Completed', message: `checkpoint ${record.checkpoint.id}` }
+}
+
+/** How long ago the newest checkpoint of a job that runs is, and when it is late; undefined: there are to be none. */
+export function lateness(
+  facts: Facts,
+  { record }: Decision,
+  nowMs: number,
+): { agoMs: number; lateMs: number } | undefined {
+  const job = jobOf(facts)
+  const intervalMs = interval(specOf(facts)?.configuration ?? {})
+  if (job?.state !== 'RUNNING' || intervalMs === undefined) return
+  const lastMs = Math.max(record.checkpoint?.timeMs ?? 0, job.startTime)
+  return { agoMs: nowMs - lastMs, lateMs: Math.max(intervalMs * LATE_INTERVALS, CHECKPOINT_LATE_MIN_MS) }
 }
 
 function interval(configuration: Record<string, string>): number | undefined {

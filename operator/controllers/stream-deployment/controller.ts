@@ -19,6 +19,7 @@ import type { EventWish } from './decision.ts'
 import type { Facts } from './facts.ts'
 import { gather, type KeptRendering, type Reader } from './gather.ts'
 import type { JobManagerClient } from './job-manager-client.ts'
+import { lookAgainMs } from './look-again.ts'
 import { newsOf } from './news.ts'
 import { statusOf } from './status.ts'
 import { TRIAL_AGAIN_MS, Trial } from './trial.ts'
@@ -66,14 +67,14 @@ export class StreamDeploymentController {
     this.#options = options
   }
 
-  /** Rejects when the API server cannot be asked, or refuses. `againMs`: look again then, whatever happens. */
-  async reconcile(key: Required<ObjectKey> & { namespace: string }): Promise<{ againMs?: number }> {
+  /** Rejects when the API server cannot be asked, or refuses. `againMs`: look again then, whatever happens. `gone`: there is no such deployment any more. */
+  async reconcile(key: Required<ObjectKey> & { namespace: string }): Promise<{ againMs?: number; gone?: boolean }> {
     const { client, reader = client, defaults, clock, event, render } = this.#options
     const id = keyOf(key)
     const deployment = (await reader.get(DEPLOYMENTS, key)) as StreamDeployment | undefined
     if (deployment === undefined) {
       this.#forget(id)
-      return {}
+      return { gone: true }
     }
     const known = this.#knownOf(id, key)
     const nowMs = clock.now()
@@ -118,7 +119,7 @@ export class StreamDeploymentController {
     }
     delete known.refusal
     const againMs = Math.min(
-      decision.againMs ?? Infinity,
+      lookAgainMs(facts, decision, status, nowMs),
       refused ? REFUSED_MS : Infinity,
       problems.length > 0 ? TRIAL_AGAIN_MS : Infinity,
     )

@@ -1,9 +1,10 @@
 /**
  * Savepoints and checkpoints that nonces ask for: once per value, of a job that runs, the newest value only; what failed is not tried again.
  */
+import { shorten } from '../../../runtime/core/shorten.ts'
 import type { DeploymentSpec } from '../../api/deployment-spec.ts'
 import { triggerIdOf } from '../../resources/hash.ts'
-import type { Draft } from './decide.ts'
+import { type Draft, TEXT_BYTES_MAX } from './decide.ts'
 import { jobOf } from './facts.ts'
 import type { PendingSnapshot } from './record.ts'
 
@@ -46,8 +47,9 @@ function finish({ facts, record, nowMs, events }: Draft, kind: SnapshotKind, pen
   } else if (operation?.state === 'FAILED') {
     record.nonces[kind] = nonce
     delete record.pending[kind]
-    record.snapshotFailure = { nonce, message: operation.message, timeMs: nowMs }
+    const message = shorten(operation.message, TEXT_BYTES_MAX)
+    record.snapshotFailure = { nonce, message, timeMs: nowMs }
     const reason = kind === 'savepoint' ? 'SavepointError' : 'CheckpointError'
-    events.push({ type: 'Warning', reason, message: `nonce ${nonce}: ${operation.message}` })
+    events.push({ type: 'Warning', reason, message: `nonce ${nonce}: ${message}` })
   }
 }

@@ -7,6 +7,7 @@
  * - What a job goes on from is settled by the JobManager in the store; here only a lower bound is known, and the path of a savepoint that was taken for it.
  * - A savepoint is asked for under an id that follows from the resource's uid and the nonce or the generation, so that asking again takes no second one.
  */
+import { shorten } from '../../../runtime/core/shorten.ts'
 import { decideScale } from '../../api/scale.ts'
 import { triggerIdOf } from '../../resources/hash.ts'
 import { type Render, render as standardRender } from '../../resources/rendering.ts'
@@ -35,6 +36,8 @@ export interface Draft {
 const STOP_SILENCE_MS = 60_000
 const RETRY_FIRST_MS = 10_000
 const RETRY_MAX_MS = 300_000
+/** Of a text that is kept in the record. */
+export const TEXT_BYTES_MAX = 2_048
 /** Between two looks at what a JobManager is doing for us. */
 export const OPERATION_POLL_MS = 500
 
@@ -290,18 +293,19 @@ function stopping(draft: Draft, target: KnownSpec): undefined {
   if (operation.state === 'IN_PROGRESS') return wait(draft, 'TakingSavepoint', 'the job stops with a savepoint')
   if (operation.state === 'FAILED') {
     const attempts = (record.retry?.attempts ?? 0) + 1
+    const message = shorten(operation.message, TEXT_BYTES_MAX)
     const waitMs = Math.min(RETRY_FIRST_MS * 2 ** (attempts - 1), RETRY_MAX_MS)
-    record.retry = { revision: target.revision, attempts, notBeforeMs: nowMs + waitMs, message: operation.message }
-    record.snapshotFailure = { message: operation.message, timeMs: nowMs }
+    record.retry = { revision: target.revision, attempts, notBeforeMs: nowMs + waitMs, message }
+    record.snapshotFailure = { message, timeMs: nowMs }
     record.step = 'DEPLOYED'
     delete record.stop
     draft.againMs = waitMs
     events.push({
       type: 'Warning',
       reason: 'SavepointFailed',
-      message: `the job goes on as it was: ${operation.message}`,
+      message: `the job goes on as it was: ${message}`,
     })
-    return wait(draft, 'SavepointFailed', operation.message)
+    return wait(draft, 'SavepointFailed', message)
   }
   const job = jobOf(facts)
   if (job?.id === stop.jobId && job.state === 'RUNNING')
@@ -356,7 +360,7 @@ function isRefused(draft: Draft): boolean {
   const { previous } = facts
   if (record.begun || previous === undefined || record.revision === previous.revision) return false
   if (job?.state !== 'FAILED' || !/^TR-(CHECKPOINT|STATE)-/.test(job.exception?.code ?? '')) return false
-  const message = `${job.exception!.code} ${job.exception!.message}`
+  const message = shorten(`${job.exception!.code} ${job.exception!.message}`, TEXT_BYTES_MAX)
   const refused = { revision: record.revision!, message }
   events.push({ type: 'Warning', reason: 'RestoreFailed', message: `the job before goes on: ${message}` })
   const { generation: _, ...restore } = record.restore!

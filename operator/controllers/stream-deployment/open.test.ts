@@ -1,8 +1,9 @@
 /** The controller in the operator's process: from a manifest that is applied to a job that runs, by caches, queue and long poll alone. */
-import { expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { systemClock, systemSchedule } from '../../../runtime/core/clock.ts'
 import { ApiServer } from '../../kube/api-server.suite.ts'
 import { KubeClient } from '../../kube/client.ts'
+import { RESOURCES } from '../../kube/objects.ts'
 import { OperatorProcess } from '../../operator-process.ts'
 import { DEPLOYMENTS } from './act.ts'
 import { FakeNode } from './fake-cluster.suite.ts'
@@ -10,17 +11,26 @@ import { openStreamDeployments } from './open.ts'
 
 const KEY = { namespace: 'jobs', name: 'fraud' }
 
-it('runs what is applied, and follows edits', async () => {
-  const server = new ApiServer({ kinds: [{ ...DEPLOYMENTS, status: true, generation: true }] })
-  const node = new FakeNode(server, KEY)
-  const client = new KubeClient({ transport: server.transport(), schedule: systemSchedule, random: () => 0.5 })
-  const operator = await OperatorProcess.start({
+let server: ApiServer
+let node: FakeNode
+let client: KubeClient
+let running: OperatorProcess | undefined
+
+beforeEach(() => {
+  server = new ApiServer({ kinds: [{ ...DEPLOYMENTS, status: true, generation: true }] })
+  node = new FakeNode(server, KEY)
+  client = new KubeClient({ transport: server.transport(), schedule: systemSchedule, random: () => 0.5 })
+})
+afterEach(async () => await running?.stop('the test is over'))
+
+async function start(resyncMs: number): Promise<void> {
+  running = await OperatorProcess.start({
     transport: server.transport(),
     settings: {
       namespaces: undefined,
       labelSelector: undefined,
       concurrency: 4,
-      resyncMs: 60_000,
+      resyncMs,
       election: {
         namespace: 'tailrace',
         lease: 'operator',
@@ -37,20 +47,29 @@ it('runs what is applied, and follows edits', async () => {
     random: Math.random,
     log: () => {},
   })
-  const turns = setInterval(() => node.turn(Date.now()), 20)
-  try {
-    const configuration = { 'state.checkpoints.dir': 's3://b/c', 'state.savepoints.dir': 's3://b/s' }
-    const job = {
+}
+
+const MANIFEST = {
+  metadata: KEY,
+  spec: {
+    configuration: { 'state.checkpoints.dir': 's3://b/c', 'state.savepoints.dir': 's3://b/s' },
+    jobManager: {},
+    taskManager: { replicas: 1 },
+    job: {
       artifact: 'local:///opt/tailrace/usrlib/fraud.js',
       parallelism: 2,
       state: 'running',
       upgradeMode: 'savepoint',
       allowNonRestoredState: false,
-    }
-    server.put(DEPLOYMENTS, {
-      metadata: KEY,
-      spec: { configuration, jobManager: {}, taskManager: { replicas: 1 }, job },
-    })
+    },
+  },
+}
+
+it('runs what is applied, and follows edits', async () => {
+  await start(60_000)
+  const turns = setInterval(() => node.turn(Date.now()), 20)
+  try {
+    server.put(DEPLOYMENTS, MANIFEST)
     const told = () => {
       const { status } = server.get(DEPLOYMENTS, KEY)
       return `${status?.jobStatus?.state} ${status?.conditions?.find((one: any) => one.type === 'Ready')?.status} ${status?.jobStatus?.parallelism}`
@@ -62,8 +81,24 @@ it('runs what is applied, and follows edits', async () => {
     await client.patch(DEPLOYMENTS, KEY, { spec: { image: 'fraud:2' } })
     await expect.poll(() => node.job?.image, { timeout: 10_000 }).toBe('fraud:2')
     expect(node.begins).toEqual(['1: latest', '2: s3://b/savepoint-1'])
+    // An edit of a child is heard, also one that takes it out of the caches.
+    const key = { namespace: 'jobs', name: 'fraud-rest' }
+    server.edit(RESOURCES.services, key, { metadata: { labels: null }, spec: { selector: null } })
+    await expect.poll(() => server.get(RESOURCES.services, key).spec.selector, { timeout: 10_000 }).toBeTruthy()
+    expect(server.get(RESOURCES.services, key).metadata.labels).toMatchObject({ 'tailrace.dev/deployment': 'fraud' })
   } finally {
     clearInterval(turns)
-    await operator.stop('the test is over')
   }
+})
+
+it('looks at a deployment again and again, though nothing is heard', async () => {
+  await start(50)
+  const suspended = { ...MANIFEST, spec: { ...MANIFEST.spec, job: { ...MANIFEST.spec.job, state: 'suspended' } } }
+  server.put(DEPLOYMENTS, suspended)
+  const looks = () => server.requests.filter(({ verb, kind }) => verb === 'get' && kind === DEPLOYMENTS.kind).length
+  await expect.poll(() => server.get(DEPLOYMENTS, KEY).status?.lifecycleState, { timeout: 10_000 }).toBe('SUSPENDED')
+  const before = looks()
+  await expect.poll(looks, { timeout: 10_000 }).toBeGreaterThan(before + 4)
+  server.remove(DEPLOYMENTS, KEY)
+  await expect.poll(() => server.get(DEPLOYMENTS, KEY)).toBeUndefined()
 })

@@ -37,7 +37,7 @@ export function openStreamDeployments(
   defaults: NormalizeOptions,
   jobManager: (key: Required<ObjectKey>) => JobManagerClient = (key) => restClient({ url: restUrl(key) }),
 ): OpenController {
-  return ({ client, events, clock, schedule, reflect, queue, labelSelector }): Controller => {
+  return ({ client, events, clock, schedule, random, reflect, queue, labelSelector, resyncMs }): Controller => {
     let works = false
     const byDeployment = { deployment: byLabel(DEPLOYMENT_LABEL) }
     const caches = new Map<string, Reflector>()
@@ -79,8 +79,10 @@ export function openStreamDeployments(
     })
     const work = queue('streamdeployment', async (key) => {
       if (!works) return
-      const { againMs } = await controller.reconcile(parseKey(key) as Required<ObjectKey> & { namespace: string })
-      return againMs === undefined ? {} : { afterMs: againMs }
+      const { againMs, gone } = await controller.reconcile(parseKey(key) as Required<ObjectKey> & { namespace: string })
+      if (gone) return
+      // Not all of them at once, as they were seen at once.
+      return { afterMs: Math.min(againMs ?? Infinity, resyncMs * (1 - random() / 10)) }
     })
     const add = ({ metadata }: KubeObject) => works && work.add(keyOf(metadata))
     const addOwner = ({ metadata }: KubeObject) => {

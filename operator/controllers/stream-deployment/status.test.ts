@@ -5,6 +5,7 @@ import { exampleSpec } from '../../resources/example.suite.ts'
 import { decide } from './decide.ts'
 import { cluster, facts, job, known, NOW, ran, running } from './facts.suite.ts'
 import type { Facts } from './facts.ts'
+import { lookAgainMs } from './look-again.ts'
 import { statusOf } from './status.ts'
 
 const status = (given: Facts, before?: ReturnType<typeof statusOf>, nowMs = NOW) =>
@@ -126,5 +127,44 @@ describe('statusOf()', () => {
     expect(time(later, 'ConfigValid')).toBe(time(first, 'ConfigValid'))
     expect(time(later, 'Ready')).not.toBe(time(first, 'Ready'))
     expect(later.jobStatus?.updateTime).toBe(String(NOW + 60_000))
+  })
+
+  it('says nothing longer than Kubernetes takes', () => {
+    const text = '😀'.repeat(20_000)
+    const failed = job({ state: 'FAILED', exception: { code: 'TR-JOB-001', message: text } })
+    const given = running(exampleSpec({ job: { savepointTriggerNonce: 7 } }), {
+      wanted: { invalid: [text] },
+      cluster: cluster({}, [failed]),
+    })
+    const said = status(given)
+    for (const { message } of said.conditions!) expect(Buffer.byteLength(message)).toBeLessThanOrEqual(32_768)
+    const { error, jobStatus } = said
+    for (const one of [error!, jobStatus!.exception!]) {
+      expect(Buffer.byteLength(one)).toBeLessThanOrEqual(4_096)
+      expect([one.isWellFormed(), one.endsWith('…')]).toEqual([true, true])
+    }
+  })
+
+  it('keeps no long text in the record', () => {
+    const message = 'x'.repeat(100_000)
+    const pending = { savepoint: { nonce: 7, triggerId: 'c'.repeat(32), jobId: job().id, sinceMs: NOW } }
+    const given = running(exampleSpec(), {
+      record: ran(exampleSpec(), { pending }),
+      operations: { ['c'.repeat(32)]: { state: 'FAILED', message } },
+    })
+    expect(JSON.stringify(status(given)).length).toBeLessThan(20_000)
+  })
+
+  it.each<[string, Facts, number]>([
+    ['while it starts', facts(), 5_000],
+    [
+      'while nothing is to come',
+      running(exampleSpec({ configuration: {} }), {}, exampleSpec({ configuration: {} })),
+      Infinity,
+    ],
+    ['until the next checkpoint is late', running(exampleSpec()), 150_001],
+  ])('is looked at again %s', (_, given, ms) => {
+    const decision = decide(given, NOW)
+    expect(lookAgainMs(given, decision, statusOf(given, decision, undefined, NOW), NOW)).toBe(ms)
   })
 })

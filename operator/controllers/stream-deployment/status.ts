@@ -1,9 +1,13 @@
 /** The status of a deployment from the facts and what was decided: conditions, the job as Flink's operator prints it, and the record. Pure. */
+import { shorten } from '../../../runtime/core/shorten.ts'
 import type { StreamDeploymentStatus } from '../../api/status.ts'
 import { selectorOf, selectorText } from '../../resources/names.ts'
 import { conditionsOf, rfc3339 } from './conditions.ts'
 import type { Decision } from './decision.ts'
 import { type Facts, hasEnded, jobOf } from './facts.ts'
+
+/** Of one text besides conditions: what went wrong is said at its beginning, and the whole of a status is to stay small. */
+const TEXT_BYTES_MAX = 4_096
 
 type Part<K extends keyof StreamDeploymentStatus> = NonNullable<StreamDeploymentStatus[K]>
 
@@ -29,7 +33,7 @@ export function statusOf(
       readyReplicas: facts.taskManager?.ready ?? 0,
       labelSelector: selectorText(selectorOf(facts.identity.name, 'taskmanager')),
     },
-    error: [invalid?.message, stalled?.message].filter(Boolean).join('; '),
+    error: shorten([invalid?.message, stalled?.message].filter(Boolean).join('; '), TEXT_BYTES_MAX),
     reconciliation: decision.record as unknown as Part<'reconciliation'>,
   }
 }
@@ -87,7 +91,7 @@ function jobStatusOf(
     ...(said?.startTime && { startTime: String(said.startTime) }),
     updateTime: before?.state === state && before.updateTime ? before.updateTime : String(nowMs),
     ...(job && { parallelism: job.parallelism, restarts: job.restarts }),
-    ...(job?.exception && { exception: `${job.exception.code} ${job.exception.message}` }),
+    ...(job?.exception && { exception: shorten(`${job.exception.code} ${job.exception.message}`, TEXT_BYTES_MAX) }),
     ...(record.step === 'SUSPENDED' && record.restore && { upgradeSavepointPath: record.restore.from }),
     savepointInfo: {
       ...((savepoint || snapshotFailure) && {
