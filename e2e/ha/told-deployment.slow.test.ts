@@ -122,7 +122,7 @@ it('a job goes from parallelism 2 to 3 to 1, over a restart, and leaves the high
   await parallelism(2)
   const [highest] = [2, 1, 0].map((n) => cluster.taskManager(`fraud-taskmanager-${n}`))
   const first = await jobManager([COUNTING], 1)
-  await runsWith(2)
+  expect((await runsWith(2)).deployment).toEqual({ id: 'uid-1', generation: 1 })
   await parallelism(3)
   await runsWith(3)
   expect(lease().metadata.annotations).toMatchObject({

@@ -32,6 +32,16 @@ it('tells jobs and slots at once to whoever has seen nothing, or another version
   expect((await changes('?since=77')).body.version).toBe(1)
 })
 
+it('says of which generation of its deployment the JobManager is that answers, as its configuration does', async () => {
+  expect((await changes()).body.deployment).toEqual({ id: null, generation: null })
+  await rest.close()
+  const configuration = { 'tailrace.deployment.id': 'uid-1', 'tailrace.deployment.generation': '7' }
+  rest = await startRest({ dispatcher: cluster, clock: new ManualClock(START_MS), port: 0, configuration })
+  expect((await changes()).body.deployment).toEqual({ id: 'uid-1', generation: 7 })
+  const answer = await fetch(`${rest.url}/jobmanager/config`)
+  expect(await answer.json()).toEqual(Object.entries(configuration).map(([key, value]) => ({ key, value })))
+})
+
 it('answers when something has changed, with what failed last', async () => {
   const waiting = changes('?since=1')
   await changes()

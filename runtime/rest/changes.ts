@@ -2,6 +2,8 @@
  * Ours: one request that answers when something has changed, for whoever watches a cluster all the time. It holds a timer while it waits, and nothing is looked at until something happens.
  */
 import { z } from 'zod'
+import { ConfigValues } from '../config/option.ts'
+import { JOB } from '../config/options/job.ts'
 import { type App, type RestContext, RestError } from './common.ts'
 import { jobStatus } from './common-schemas.ts'
 
@@ -29,6 +31,8 @@ const job = z.object({
 /** Answer of `GET /tailrace/v1/changes`; jobs are the newest first. */
 export const changesAnswer = z.object({
   version: z.number(),
+  /** Of the JobManager that answers; null: its configuration names none. */
+  deployment: z.object({ id: z.string().nullable(), generation: z.number().nullable() }),
   jobs: z.array(job),
   slots: slots.extend({ byTaskManager: z.record(z.string(), slots) }),
 })
@@ -39,7 +43,10 @@ const query = z.object({
   waitMs: z.coerce.number('waitMs must be a number').int().min(0).max(WAIT_MAX_MS).default(30_000),
 })
 
-export function changesRoutes(app: App, { cluster }: RestContext): void {
+export function changesRoutes(app: App, { cluster, configuration }: RestContext): void {
+  const read = new ConfigValues(configuration, 'TR-CONFIG-001')
+  const [id, generation] = [read.get(JOB.deploymentId), read.get(JOB.deploymentGeneration)]
+  const deployment = { id: id ?? null, generation: generation ?? null }
   app.get(
     '/tailrace/v1/changes',
     { schema: { querystring: query, response: { 200: changesAnswer } } },
@@ -52,7 +59,7 @@ export function changesRoutes(app: App, { cluster }: RestContext): void {
           503,
           'Cannot wait for changes: too many wait already; wanted: one request for each onlooker',
         )
-      return { version: next.version, ...next.value }
+      return { version: next.version, deployment, ...next.value }
     },
   )
 }

@@ -33,15 +33,12 @@ const line = {
 }
 
 it('says of which generation the JobManager is that answers', async () => {
-  let generation = '3'
+  let generation: number | null = 3
   let up = true
-  const { client, asked } = served((_method, path) => {
+  const { client, asked } = served(() => {
     if (!up) return undefined
-    if (path === '/jobmanager/config') return [200, [{ key: 'tailrace.deployment.generation', value: generation }]]
-    return [
-      200,
-      { version: 7, jobs: [line], slots: { total: 4, free: 2, byTaskManager: { 'tm-0': { total: 4, free: 2 } } } },
-    ]
+    const slots = { total: 4, free: 2, byTaskManager: { 'tm-0': { total: 4, free: 2 } } }
+    return [200, { version: 7, deployment: { id: 'uid-1', generation }, jobs: [line], slots }]
   })
   expect(await client.changes(undefined, 30_000, signal)).toEqual({
     version: 7,
@@ -49,17 +46,15 @@ it('says of which generation the JobManager is that answers', async () => {
     jobs: [{ id: ID, name: 'fraud', state: 'RUNNING', startTime: 1, parallelism: 2, restarts: 0 }],
     slots: { total: 4, free: 2, byTaskManager: [{ id: 'tm-0', total: 4, free: 2 }] },
   })
-  await client.changes(7, 30_000, signal)
-  expect(asked).toEqual([
-    'GET /jobmanager/config',
-    'GET /tailrace/v1/changes?waitMs=0',
-    'GET /tailrace/v1/changes?since=7&waitMs=30000',
-  ])
+  // Another one is behind the address now, and no connection was lost.
+  generation = 4
+  expect((await client.changes(7, 30_000, signal))?.generation).toBe(4)
+  expect(asked).toEqual(['GET /tailrace/v1/changes?waitMs=0', 'GET /tailrace/v1/changes?since=7&waitMs=30000'])
   up = false
   expect(await client.changes(7, 30_000, signal)).toBeUndefined()
   up = true
-  generation = '4'
-  expect((await client.changes(7, 0, signal))?.generation).toBe(4)
+  generation = null
+  expect((await client.changes(7, 0, signal))?.generation).toBeUndefined()
 })
 
 it('takes one that stands by for none', async () => {

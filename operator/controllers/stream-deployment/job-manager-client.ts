@@ -30,11 +30,11 @@ export interface RestOptions {
 const TIMEOUT_MS = 5_000
 /** The code of what was lost with the JobManager that had begun it. */
 const LOST = 'TR-HA-010'
-const GENERATION_KEY = 'tailrace.deployment.generation'
 
 /** As the service answers; what is not there is null. */
 interface Answer {
   version: number
+  deployment: { generation: number | null }
   jobs: (Omit<JobView, 'latestCheckpoint' | 'latestSavepoint' | 'exception'> & {
     latestCheckpoint?: JobView['latestCheckpoint'] | null
     latestSavepoint?: JobView['latestSavepoint'] | null
@@ -49,8 +49,6 @@ interface Answer {
  * await client.savepoint(jobId, triggerId)
  */
 export function restClient({ url, request = fetch, timeoutMs = TIMEOUT_MS }: RestOptions): JobManagerClient {
-  /** Of the JobManager that answered last; asked again whenever one has not. */
-  let generation: number | undefined
   const ask = async (
     method: string,
     path: string,
@@ -73,21 +71,14 @@ export function restClient({ url, request = fetch, timeoutMs = TIMEOUT_MS }: Res
   return {
     async changes(since, waitMs, signal) {
       try {
-        if (since === undefined || generation === undefined) {
-          const response = await ask('GET', '/jobmanager/config', undefined, 0, signal)
-          if (!response.ok) return await nobody(response)
-          const entries = (await response.json()) as { key: string; value: string }[]
-          const text = entries.find(({ key }) => key === GENERATION_KEY)?.value
-          generation = text === undefined ? undefined : Number(text)
-        }
         const query = since === undefined ? '?waitMs=0' : `?since=${since}&waitMs=${waitMs}`
         const response = await ask('GET', `/tailrace/v1/changes${query}`, undefined, waitMs, signal)
-        if (!response.ok) return await nobody(response)
-        return { ...viewOf((await response.json()) as Answer), generation }
+        if (response.ok) return changesOf((await response.json()) as Answer)
+        await response.body?.cancel()
       } catch {
-        generation = undefined
-        return undefined
+        // Nobody answers.
       }
+      return undefined
     },
     savepoint: (jobId, triggerId) => say('POST', `/jobs/${jobId}/savepoints`, { triggerId }),
     checkpoint: (jobId, triggerId) => say('POST', `/jobs/${jobId}/checkpoints`, { triggerId }),
@@ -103,16 +94,12 @@ export function restClient({ url, request = fetch, timeoutMs = TIMEOUT_MS }: Res
       }
     },
   }
-  async function nobody(response: Response): Promise<undefined> {
-    generation = undefined
-    await response.body?.cancel()
-    return undefined
-  }
 }
 
-function viewOf({ version, jobs, slots }: Answer): Omit<Changes, 'generation'> {
+function changesOf({ version, deployment, jobs, slots }: Answer): Changes {
   return {
     version,
+    generation: deployment.generation ?? undefined,
     jobs: jobs.map(({ latestCheckpoint, latestSavepoint, exception, ...job }) => ({
       ...job,
       ...(latestCheckpoint && { latestCheckpoint }),
