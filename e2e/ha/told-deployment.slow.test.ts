@@ -261,6 +261,21 @@ it('what was asked for under an id is done once, also for the next leader', { ti
   expect((await runsWith(1)).jobs[0].restored.path).toContain(stopped.operation.location)
 })
 
+it('a program that ends before its first job ends its JobManager, which says why', { timeout: 60_000 }, async () => {
+  await begin('told-program', { 'tailrace.job.entry': 'fraudJob' })
+  await restore({ generation: 1, from: 'latest' })
+  await parallelism(1)
+  const taskManager = cluster.taskManager('fraud-taskmanager-0')
+  const first = cluster.jobManager('jm-a', [COUNTING], { 'tailrace.deployment.generation': '1' })
+  expect(await first.exited).toBe(1)
+  expect(first.log).toMatch(/TR-ARTIFACT-008 Cannot run "fraudJob" of the program .* wanted one of: /)
+  await until(() => lease().spec.holderIdentity === undefined, 'the lease is given away')
+  // It is started again, with one that is there.
+  await jobManager([COUNTING, '-D', 'tailrace.job.entry=default'], 1)
+  await runsWith(1)
+  expect(taskManager.log).not.toContain('ends: ')
+})
+
 /** As a pod ends. */
 async function end(one: Process): Promise<void> {
   one.signal('SIGTERM')

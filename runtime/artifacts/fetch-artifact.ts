@@ -215,7 +215,7 @@ function noEntry(shown: string, entry: string | undefined): void {
   if (entry === undefined || entry === '') return
   throw new TailraceError(
     'TR-ARTIFACT-008',
-    `Cannot run "${entry}" of ${shown}: it is one module, wanted: no entry, or a .tgz with that module in it`,
+    `Cannot run "${entry}" of ${shown}: it is one module, wanted: no entry, the name of a function that it exports, or a .tgz with that module in it`,
   )
 }
 

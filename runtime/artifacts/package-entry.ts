@@ -13,6 +13,9 @@ export interface PackageEntry {
   builtFor: string | undefined
 }
 
+const MODULE = /\.[mc]?[jt]sx?$/
+const LISTED_MAX = 10
+
 interface Manifest {
   main?: unknown
   exports?: unknown
@@ -39,17 +42,33 @@ export async function packageEntry(dir: string, shown: string, entry?: string): 
     ['the default', 'index.js'],
   ]
   const [from, path] = candidates.find(([, one]) => one !== undefined)!
-  const refused = (found: string) =>
+  const refused = async (found: string) =>
     new TailraceError(
       'TR-ARTIFACT-008',
-      `Cannot run ${shown}: ${from} is ${JSON.stringify(path)}, ${found}, wanted: a .mjs, .js or .ts file of the package`,
+      `Cannot run ${shown}: ${from} is ${JSON.stringify(path)}, ${found}, wanted: a .mjs, .js or .ts file of the package${await listed(root)}`,
     )
-  if (typeof path !== 'string' || !/\.[mc]?[jt]sx?$/.test(path)) throw refused('which names no module')
+  if (typeof path !== 'string' || !MODULE.test(path)) throw await refused('which names no module')
   const file = join(root, path)
   const real = realPath(file)
-  if (real === undefined) throw refused('which is not in it')
-  if (relative(realpathSync(root), real).startsWith(`..${sep}`)) throw refused('which lies outside of it')
+  if (real === undefined) throw await refused('which is not in it')
+  if (relative(realpathSync(root), real).startsWith(`..${sep}`)) throw await refused('which lies outside of it')
   return { path: file, builtFor: typeof tailrace.builtFor === 'string' ? tailrace.builtFor : undefined }
+}
+
+/** Its own modules, for a message. */
+async function listed(root: string): Promise<string> {
+  const found: string[] = []
+  const look = async (folder: string): Promise<void> => {
+    const entries = await readdir(join(root, folder), { withFileTypes: true })
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const name = folder === '' ? entry.name : `${folder}/${entry.name}`
+      if (entry.isFile() && MODULE.test(name)) found.push(name)
+      else if (entry.isDirectory() && entry.name !== 'node_modules' && found.length <= LISTED_MAX) await look(name)
+    }
+  }
+  await look('')
+  if (found.length === 0) return ', which has none'
+  return `, which has ${found.slice(0, LISTED_MAX).join(', ')}${found.length > LISTED_MAX ? ', …' : ''}`
 }
 
 async function packageRoot(dir: string): Promise<string> {

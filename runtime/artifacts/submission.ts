@@ -5,6 +5,7 @@ import { RESTORE_KEYS } from '../checkpoint/restore-settings.ts'
 import { namesOf } from '../config/option.ts'
 import { JOB } from '../config/options/job.ts'
 import type { Plan } from '../graph/model.ts'
+import { configuredEntry, type JobEntry, jobEntry } from '../program/job-entry.ts'
 import { parseArguments } from '../program/parameters.ts'
 import type { ProgramRef } from '../rpc/slot-messages.ts'
 import type { Artifact } from './fetch-artifact.ts'
@@ -13,7 +14,7 @@ import type { Uploads } from './uploads.ts'
 export interface Submission {
   /** Of the upload. */
   uploadId: string
-  /** Of a package: the module to run; undefined: its own. */
+  /** Which part of it is the job (program/job-entry.ts); undefined: as the configuration says, else its own. */
   entry: string | undefined
   /** Arguments and parameters of the job. */
   args: readonly string[]
@@ -40,7 +41,7 @@ export interface Submissions {
  * The program of a submission; what the request says wins over its configuration, and that over the cluster's.
  *
  * @example
- * const artifact = await uploads.open(submission.uploadId, submission.entry)
+ * const artifact = await uploads.open(submission.uploadId, entryOf(submission).module)
  * const program = programOf(submission, artifact, clusterConfiguration)
  */
 export function programOf(
@@ -65,5 +66,11 @@ export function programOf(
   )
   set(RESTORE_KEYS.claimMode, claimMode)
   set(namesOf(JOB.parallelism), parallelism === undefined ? undefined : String(parallelism))
-  return { url: moduleUrl, ...parseArguments(args), options }
+  const { main } = entryOf(submission)
+  return { url: moduleUrl, ...parseArguments(args), options, ...(main && { main }) }
+}
+
+/** As the request says; that of the cluster's configuration is of its application. */
+export function entryOf({ entry, configuration }: Pick<Submission, 'entry' | 'configuration'>): JobEntry {
+  return entry ? jobEntry(entry) : configuredEntry(configuration)
 }

@@ -5,7 +5,9 @@ import { existsSync, statSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Artifact } from '../artifacts/fetch-artifact.ts'
+import { JOB } from '../config/options/job.ts'
 import { TailraceError } from '../core/errors.ts'
+import { configuredEntry } from '../program/job-entry.ts'
 import { parseArguments } from '../program/parameters.ts'
 import type { ProgramRef } from '../rpc/slot-messages.ts'
 import { storeOpener } from './store-opener.ts'
@@ -15,10 +17,12 @@ export interface Job {
   program: ProgramRef
   /** It was fetched, and stays in the cache until it is released. */
   artifact?: Artifact
+  /** Of the artifact: the module that is run, where the configuration says which. */
+  entry?: string
 }
 
 /**
- * The program of a job, fetched if it is an artifact. Warnings about it go to the terminal.
+ * The program of a job, fetched if it is an artifact. Warnings about it go to the terminal. Which part of it is run is said by `tailrace.job.entry`.
  *
  * Throws TR-CLI-001 for a file that is not there, TR-ARTIFACT-… for artifacts.
  */
@@ -38,10 +42,11 @@ export async function openJob(
   const settings = artifactSettings(options)
   const cache = await openArtifactCache({ dir: settings.dir, sizeMax: settings.cacheMax })
   const uri = /^[a-z][a-z0-9+.-]+:/i.test(job) || isAbsolute(job) ? job : resolve(cwd, job)
-  const artifact = await fetchArtifact(uri, { settings, cache, openStore: storeOpener(options, terminal) })
+  const { module: entry, main } = configuredEntry(options)
+  const artifact = await fetchArtifact(uri, { settings, cache, entry, openStore: storeOpener(options, terminal) })
   for (const warning of artifact.warnings) terminal.error(`! ${warning}\n`)
-  const program = { url: artifact.moduleUrl, ...parseArguments(withoutSeparator(args)), options }
-  return { program, artifact }
+  const program = { url: artifact.moduleUrl, ...parseArguments(withoutSeparator(args)), options, ...(main && { main }) }
+  return { program, artifact, ...(entry !== undefined && { entry }) }
 }
 
 /** Anything but a module of this machine. */
@@ -51,14 +56,20 @@ export function isArtifact(job: string): boolean {
   return job.includes('#sha256=') || /\.(tgz|tar\.gz|sql|jar)$/i.test(job)
 }
 
-/** Throws TR-CLI-001 when there is no such file. */
+/** Throws TR-CLI-001 when there is no such file, TR-ARTIFACT-008 for a module in it. */
 export function jobProgram(
   job: string,
   args: readonly string[],
   options: Record<string, string>,
   cwd: string,
 ): ProgramRef {
-  return { url: programUrl(job, cwd), ...parseArguments(withoutSeparator(args)), options }
+  const { module, main } = configuredEntry(options)
+  if (module !== undefined)
+    throw new TailraceError(
+      'TR-ARTIFACT-008',
+      `Cannot run "${module}" of ${job}: it is one module, wanted: the name of a function that it exports, or no ${JOB.entry.key}`,
+    )
+  return { url: programUrl(job, cwd), ...parseArguments(withoutSeparator(args)), options, ...(main && { main }) }
 }
 
 function programUrl(job: string, cwd: string): string {

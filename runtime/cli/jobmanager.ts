@@ -140,13 +140,16 @@ export async function jobmanager(
   let servers: Servers | undefined
   /** `execution.shutdown-on-application-finish: false`: it is shown until somebody ends the cluster. */
   const lingers = async (status: JobEndStatus): Promise<'signal' | 'shutdown'> => {
-    if (read.get(CLUSTER.shutdownWithApplication)) return 'shutdown'
     log(`The cluster stays, with what was ${status} (${CLUSTER.shutdownWithApplication.key})`)
     return signal.promise
   }
   /** The application has ended. TaskManagers end with it, but for those that the next leader goes on with. */
   const ends = async (status: JobEndStatus): Promise<number> => {
-    const why = await lingers(status)
+    const stays = !read.get(CLUSTER.shutdownWithApplication)
+    // Nobody can ask what became of a program that has had no job: the end of its process says it, and the last lines of its log.
+    const isShown = cluster.dispatcher.list().length > 0
+    if (stays && !isShown && candidacy.availability !== undefined) return leave(EXIT_OF[status])
+    const why = stays && isShown ? await lingers(status) : 'shutdown'
     if (why === 'signal' && candidacy.availability !== undefined) return leave(EXIT.finished)
     await close('the cluster', cluster.stop({ shutdown: `the application has ended: ${status}` }))
     await opened?.artifact?.release()
@@ -193,8 +196,8 @@ export async function jobmanager(
       if (servers === undefined && !read.get(CLUSTER.shutdownWithApplication)) await serve()
       return await ends(before)
     }
-    const { program, artifact } = opened
-    if (artifact !== undefined) program.artifact = shipped.add(artifact).ref
+    const { program, artifact, entry } = opened
+    if (artifact !== undefined) program.artifact = shipped.add(artifact, entry).ref
     told?.followParallelism()
     const session = await cluster.runKept(APPLICATION, program, { restore })
     if (servers === undefined) {

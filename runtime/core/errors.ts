@@ -315,7 +315,7 @@ export const ERRORS = {
     retry: false,
     text: 'An archive cannot be unpacked: it is broken, or holds what an artifact must not.',
   },
-  'TR-ARTIFACT-008': { domain: 'user', retry: false, text: 'An artifact has no such module to run.' },
+  'TR-ARTIFACT-008': { domain: 'user', retry: false, text: 'An artifact has no such module or function to run.' },
   'TR-ARTIFACT-009': {
     domain: 'user',
     retry: false,

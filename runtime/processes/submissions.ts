@@ -1,6 +1,6 @@
 /** Uploaded programs, on an embedded cluster or on one of processes. Each is held until its jobs have ended. */
 import type { Artifact } from '../artifacts/fetch-artifact.ts'
-import { programOf, type Submission, type Submissions } from '../artifacts/submission.ts'
+import { entryOf, programOf, type Submission, type Submissions } from '../artifacts/submission.ts'
 import type { Uploads } from '../artifacts/uploads.ts'
 import { type Schedule, systemSchedule } from '../core/clock.ts'
 import { errorFromData, TailraceError } from '../core/errors.ts'
@@ -29,8 +29,8 @@ const TIMEOUT_MS = 600_000
 
 export function programSubmissions(programs: Programs, options: SubmissionOptions): Submissions {
   const { ship, uploads, configuration, timeoutMs = TIMEOUT_MS, schedule = systemSchedule } = options
-  const open = async ({ uploadId, entry }: Submission) => {
-    const artifact = await uploads.open(uploadId, entry)
+  const open = async ({ uploadId, ...submission }: Submission) => {
+    const artifact = await uploads.open(uploadId, entryOf(submission).module)
     if (artifact !== undefined) return artifact
     throw new TailraceError('TR-ARTIFACT-004', `Cannot find the upload ${uploadId}: there is none of this id`)
   }
@@ -45,7 +45,7 @@ export function programSubmissions(programs: Programs, options: SubmissionOption
       }
     },
     async run(submission) {
-      const { jobId, entry } = submission
+      const { jobId } = submission
       if (jobId !== undefined && programs.dispatcher.view(jobId) !== undefined)
         throw new TailraceError(
           'TR-CONFIG-001',
@@ -53,7 +53,7 @@ export function programSubmissions(programs: Programs, options: SubmissionOption
         )
       const artifact = await open(submission)
       const { promise, resolve, reject } = Promise.withResolvers<string>()
-      const shipped = ship?.(artifact, entry)
+      const shipped = ship?.(artifact, entryOf(submission).module)
       const release = async () => {
         shipped?.end()
         await artifact.release()

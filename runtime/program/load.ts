@@ -1,7 +1,7 @@
 /**
  * Runs a user's program: imports its module and calls its `main`, in the coordinator's program thread and again in each slot.
  *
- * A module is one of: `export default function main(env)`, `export function main(env)`, or a script that builds its graph at the top
+ * A module is one of: `export default function main(env)`, `export function main(env)`, one with a function that the program's reference names, or a script that builds its graph at the top
  * level with `StreamExecutionEnvironment.getExecutionEnvironment()`.
  */
 import { existsSync } from 'node:fs'
@@ -38,7 +38,7 @@ export async function runProgram(program: ProgramRef, context: ExecutionContext)
   if (!isMainThread) process.argv = [process.argv[0]!, fileURLToPath(url), ...program.args]
   try {
     const module = await import(fresh(program.url))
-    const main = module.main ?? module.default
+    const main = mainOf(module, program)
     if (typeof main !== 'function') return { form: 'script' }
     const { StreamExecutionEnvironment } = await import(runtimeModule('index').href)
     await main(new StreamExecutionEnvironment(context))
@@ -46,6 +46,19 @@ export async function runProgram(program: ProgramRef, context: ExecutionContext)
   } catch (error) {
     throw programError(program, error)
   }
+}
+
+/** Throws TR-ARTIFACT-008 for one that is asked for by name, and not there. */
+function mainOf(module: Record<string, unknown>, program: ProgramRef): unknown {
+  const { main } = program
+  if (main === undefined) return module.main ?? module.default
+  if (Object.hasOwn(module, main) && typeof module[main] === 'function') return module[main]
+  const found = Object.keys(module).filter((name) => typeof module[name] === 'function')
+  const wanted = found.length === 0 ? 'a module that exports functions' : `one of: ${found.slice(0, 20).join(', ')}`
+  throw new TailraceError(
+    'TR-ARTIFACT-008',
+    `Cannot run "${main}" of the program "${nameOf(program)}": it exports no such function, wanted ${wanted}`,
+  )
 }
 
 /**

@@ -23,6 +23,8 @@ export interface ProgramRef {
   parameters: Record<string, string>
   /** Configuration of the command line (`-D key=value`). */
   options: Record<string, string>
+  /** The export that is run; `main`, else the default one, unless given. */
+  main?: string
   /** What `url` is a copy of, where processes do not share files: each fetches it and has a copy of its own. */
   artifact?: ArtifactRef
 }

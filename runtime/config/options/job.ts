@@ -77,6 +77,12 @@ export const JOB = {
     standard: 'false',
     text: 'What can never be committed any more is reported and left out, instead of failing the job.',
   }),
+  entry: option({
+    key: 'tailrace.job.entry',
+    type: text(),
+    unset: 'that of the artifact',
+    text: 'Which part of an artifact is the job: a module of a package, a function that the module exports, or `module#function`.',
+  }),
   deploymentId: option({
     key: 'tailrace.deployment.id',
     type: text({

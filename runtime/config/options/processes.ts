@@ -222,6 +222,6 @@ export const CLUSTER = {
     key: 'execution.shutdown-on-application-finish',
     type: boolean,
     standard: 'true',
-    text: 'A cluster of one application ends with it; false: it stays, and shows what became of it, until somebody ends it.',
+    text: 'A cluster of one application ends with it; false: it stays, and shows what became of its jobs, until somebody ends it. A program that ends without a job ends its JobManager.',
   }),
 }

@@ -38,6 +38,7 @@ const deployment: DeploymentData = {
     args: ['--x'],
     parameters: { a: '' },
     options: { 'b.c': 'd' },
+    main: 'fraudJob',
     artifact: { sha256: 'a'.repeat(64), name: 'job.tgz', entry: 'main.mjs' },
   },
   replay: { executeIndex: 1, results: [undefined, { n: 1 }], once: { now: 5, big: 2n ** 70n } },

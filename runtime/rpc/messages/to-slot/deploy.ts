@@ -30,6 +30,7 @@ export const program = schemaOf<ProgramRef>()(
     args: list(z.string()),
     parameters: texts,
     options: texts,
+    main: z.string().max(1_024).optional(),
     artifact: artifact.optional(),
   }),
 )
