@@ -5,7 +5,7 @@ import { RESTORE_KEYS } from '../checkpoint/restore-settings.ts'
 import { namesOf } from '../config/option.ts'
 import { JOB } from '../config/options/job.ts'
 import type { Plan } from '../graph/model.ts'
-import { configuredEntry, type JobEntry, jobEntry } from '../program/job-entry.ts'
+import { type JobEntry, jobEntry } from '../program/job-entry.ts'
 import { parseArguments } from '../program/parameters.ts'
 import type { ProgramRef } from '../rpc/slot-messages.ts'
 import type { Artifact } from './fetch-artifact.ts'
@@ -72,5 +72,5 @@ export function programOf(
 
 /** As the request says; that of the cluster's configuration is of its application. */
 export function entryOf({ entry, configuration }: Pick<Submission, 'entry' | 'configuration'>): JobEntry {
-  return entry ? jobEntry(entry) : configuredEntry(configuration)
+  return jobEntry(entry || configuration[JOB.entry.key])
 }

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 import type { Artifact } from '../artifacts/fetch-artifact.ts'
 import { JOB } from '../config/options/job.ts'
 import { TailraceError } from '../core/errors.ts'
-import { configuredEntry } from '../program/job-entry.ts'
+import { jobEntry } from '../program/job-entry.ts'
 import { parseArguments } from '../program/parameters.ts'
 import type { ProgramRef } from '../rpc/slot-messages.ts'
 import { storeOpener } from './store-opener.ts'
@@ -42,7 +42,7 @@ export async function openJob(
   const settings = artifactSettings(options)
   const cache = await openArtifactCache({ dir: settings.dir, sizeMax: settings.cacheMax })
   const uri = /^[a-z][a-z0-9+.-]+:/i.test(job) || isAbsolute(job) ? job : resolve(cwd, job)
-  const { module: entry, main } = configuredEntry(options)
+  const { module: entry, main } = jobEntry(options[JOB.entry.key])
   const artifact = await fetchArtifact(uri, { settings, cache, entry, openStore: storeOpener(options, terminal) })
   for (const warning of artifact.warnings) terminal.error(`! ${warning}\n`)
   const program = { url: artifact.moduleUrl, ...parseArguments(withoutSeparator(args)), options, ...(main && { main }) }
@@ -63,7 +63,7 @@ export function jobProgram(
   options: Record<string, string>,
   cwd: string,
 ): ProgramRef {
-  const { module, main } = configuredEntry(options)
+  const { module, main } = jobEntry(options[JOB.entry.key])
   if (module !== undefined)
     throw new TailraceError(
       'TR-ARTIFACT-008',

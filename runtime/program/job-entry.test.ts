@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { configuredEntry, jobEntry } from './job-entry.ts'
+import { jobEntry } from './job-entry.ts'
 import { planOf } from './plan-of.ts'
 
 it.each([
@@ -17,7 +17,6 @@ it.each([
   [undefined, {}],
 ])('%j says %j', (text, wanted) => {
   expect(jobEntry(text)).toEqual(wanted)
-  if (text !== undefined) expect(configuredEntry({ 'tailrace.job.entry': text })).toEqual(wanted)
 })
 
 let dir: string

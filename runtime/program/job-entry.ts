@@ -5,9 +5,6 @@
  *     fraudJob                  a function that the artifact's module exports
  *     jobs/fraud.mjs#fraudJob   both
  */
-import { ConfigValues } from '../config/option.ts'
-import { JOB } from '../config/options/job.ts'
-
 export interface JobEntry {
   /** A path in the package; undefined: its own. */
   module?: string
@@ -18,15 +15,15 @@ export interface JobEntry {
 const MODULE = /\.[mc]?[jt]sx?$/
 const NAME = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u
 
-/** @example jobEntry('jobs/fraud.mjs#fraudJob') // { module: 'jobs/fraud.mjs', main: 'fraudJob' } */
+/**
+ * Of `tailrace.job.entry`, or a request's.
+ *
+ * @example
+ * jobEntry('jobs/fraud.mjs#fraudJob') // { module: 'jobs/fraud.mjs', main: 'fraudJob' }
+ */
 export function jobEntry(text: string | undefined): JobEntry {
   if (text === undefined || text === '') return {}
   const [, module, main] = /^(.*)#([^#]*)$/.exec(text) ?? []
   if (module !== undefined && MODULE.test(module) && NAME.test(main!)) return { module, main: main! }
   return NAME.test(text) ? { main: text } : { module: text }
-}
-
-/** What `tailrace.job.entry` says. */
-export function configuredEntry(options: Readonly<Record<string, string>>): JobEntry {
-  return jobEntry(new ConfigValues(options, 'TR-CONFIG-001').get(JOB.entry))
 }
