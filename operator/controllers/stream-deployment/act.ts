@@ -12,6 +12,7 @@ import { applyChildren } from './apply-children.ts'
 import type { Act, Decision } from './decision.ts'
 import type { Gathered } from './gather.ts'
 import type { JobManagerClient } from './job-manager-client.ts'
+import type { EventReason } from './reasons.ts'
 
 export const DEPLOYMENTS = defineResource<KubeObject>(STREAM_DEPLOYMENT)
 
@@ -22,7 +23,7 @@ export interface ActOptions {
   /** The record is written: what was decided holds now, whatever becomes of the rest. */
   noted(): void
   /** Something could not be done; it is decided anew soon. */
-  warn(reason: string, message: string): void
+  warn(reason: EventReason, message: string): void
 }
 
 /** Rejects with TR-KUBE-003 when the resource was changed since it was read: then nothing was done that the record tells of. */

@@ -9,11 +9,12 @@ import { durationMs } from '../../../runtime/core/duration.ts'
 import { shorten } from '../../../runtime/core/shorten.ts'
 import type { Condition, ConditionType } from '../../api/status.ts'
 import type { Decision } from './decision.ts'
-import { type Facts, jobOf } from './facts.ts'
+import { type Facts, type JobState, jobOf } from './facts.ts'
 import { type Trouble, troubleOf } from './pod-trouble.ts'
+import type { ConditionReason } from './reasons.ts'
 import type { Reconciliation } from './record.ts'
 
-type Said = Pick<Condition, 'status' | 'reason' | 'message'>
+type Said = Pick<Condition, 'status' | 'message'> & { reason: ConditionReason }
 
 /** Kubernetes has no longer ones. */
 const MESSAGE_BYTES_MAX = 32_768
@@ -60,7 +61,7 @@ function say(facts: Facts, decision: Decision, nowMs: number): Record<ConditionT
   const { record } = decision
   const jobManager = troubleOf(facts, 'jobmanager', nowMs)
   const taskManager = troubleOf(facts, 'taskmanager', nowMs)
-  const stalled = stalledOf(facts, decision, jobManager ?? taskManager, nowMs)
+  const stalled = stalledOf(facts, decision, jobManager ?? taskManager)
   const ready = readyOf(facts, decision, jobManager ?? taskManager)
   return {
     Ready: ready,
@@ -84,7 +85,7 @@ function configValid({ wanted, warnings, record }: Facts): Said {
 }
 
 function readyOf(facts: Facts, { record, waiting }: Decision, trouble: Trouble | undefined): Said {
-  const no = (reason: string, message: string): Said => ({ status: 'False', reason, message })
+  const no = (reason: ConditionReason, message: string): Said => ({ status: 'False', reason, message })
   if (facts.deletion !== undefined) return no('Deleting', 'it is being deleted')
   if (record.step === 'CREATED') return no('NotDeployed', waiting?.message ?? 'nothing runs yet')
   if (record.step === 'SUSPENDED') return no('Suspended', `the next start goes on from ${record.restore?.from}`)
@@ -101,7 +102,7 @@ function readyOf(facts: Facts, { record, waiting }: Decision, trouble: Trouble |
   if (trouble !== undefined) return no(trouble.reason, trouble.message)
   if (job === undefined) return no('JobManagerSilent', 'no JobManager of this generation answers yet')
   const failure = job.exception === undefined ? '' : `: ${job.exception.code} ${job.exception.message}`
-  return no(camel(job.state), `the job is ${job.state}${failure}`)
+  return no(OF_STATE[job.state], `the job is ${job.state}${failure}`)
 }
 
 function progressing(facts: Facts, { record, waiting }: Decision, ready: Said, stalled: Said): Said {
@@ -130,9 +131,9 @@ function rescaling(facts: Facts, { step, scale }: Reconciliation): string | unde
   return `from parallelism ${job.parallelism} on ${pods} TaskManagers to ${scale.parallelism} on ${scale.taskManagers}`
 }
 
-function stalledOf(facts: Facts, { record }: Decision, trouble: Trouble | undefined, nowMs: number): Said {
-  const yes = (reason: string, message: string): Said => ({ status: 'True', reason, message })
-  if (trouble?.stalled === true && nowMs >= 0) return yes(trouble.reason, trouble.message)
+function stalledOf(facts: Facts, { record }: Decision, trouble: Trouble | undefined): Said {
+  const yes = (reason: ConditionReason, message: string): Said => ({ status: 'True', reason, message })
+  if (trouble?.stalled === true) return yes(trouble.reason, trouble.message)
   if ('revision' in facts.wanted && record.refused?.revision === facts.wanted.revision) {
     return yes('RestoreFailed', `the spec before runs: ${record.refused.message}`)
   }
@@ -178,7 +179,7 @@ function available(
 
 function checkpointHealthy(facts: Facts, decision: Decision, nowMs: number): Said {
   const { record } = decision
-  const unknown = (reason: string, message: string): Said => ({ status: 'Unknown', reason, message })
+  const unknown = (reason: ConditionReason, message: string): Said => ({ status: 'Unknown', reason, message })
   const job = jobOf(facts)
   if (job?.state !== 'RUNNING') return unknown('NotRunning', 'the job does not run')
   const late = lateness(facts, decision, nowMs)
@@ -230,16 +231,25 @@ function succeeded(facts: Facts): Said {
   const job = jobOf(facts)
   if (job?.state === 'FINISHED') return { status: 'True', reason: 'Finished', message: 'the job has come to its end' }
   const over = job?.state === 'FAILED' || job?.state === 'CANCELED'
-  return { status: over ? 'False' : 'Unknown', reason: over ? camel(job.state) : 'NotFinished', message: '' }
+  return { status: over ? 'False' : 'Unknown', reason: over ? OF_STATE[job.state] : 'NotFinished', message: '' }
 }
 
 function specOf({ kept, wanted }: Facts) {
   return kept?.spec ?? ('invalid' in wanted ? undefined : wanted.spec)
 }
 
-/** `RESTARTING` as reasons are written. */
-function camel(state: string): string {
-  return state[0] + state.slice(1).toLowerCase()
+const OF_STATE: Readonly<Record<JobState, ConditionReason>> = {
+  CREATED: 'Created',
+  INITIALIZING: 'Initializing',
+  RUNNING: 'Running',
+  RESTARTING: 'Restarting',
+  FAILING: 'Failing',
+  FAILED: 'Failed',
+  CANCELLING: 'Cancelling',
+  CANCELED: 'Canceled',
+  FINISHED: 'Finished',
+  SUSPENDED: 'Suspended',
+  RECONCILING: 'Reconciling',
 }
 
 /** Whole seconds, as Kubernetes has times. */

@@ -21,6 +21,7 @@ import { gather, type KeptRendering, type Reader } from './gather.ts'
 import type { JobManagerClient } from './job-manager-client.ts'
 import { lookAgainMs } from './look-again.ts'
 import { newsOf } from './news.ts'
+import type { EventReason } from './reasons.ts'
 import { statusOf } from './status.ts'
 import { TRIAL_AGAIN_MS, Trial } from './trial.ts'
 
@@ -98,7 +99,7 @@ export class StreamDeploymentController {
     const status = statusOf(facts, decision, deployment.status, nowMs)
     const about = deployment as unknown as KubeObject
     let refused = false
-    const warn = (reason: string, message: string) => {
+    const warn = (reason: EventReason, message: string) => {
       refused = true
       event(about, { type: 'Warning', reason, message })
     }

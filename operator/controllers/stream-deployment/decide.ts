@@ -18,6 +18,7 @@ import type { Decision, EventWish } from './decision.ts'
 import { derive } from './derive.ts'
 import { type Difference, differenceOf } from './diff.ts'
 import { type Facts, hasEnded, type JobView, jobOf, type KnownSpec } from './facts.ts'
+import type { ConditionReason } from './reasons.ts'
 import type { Reconciliation } from './record.ts'
 import { operatorSettings } from './settings.ts'
 
@@ -28,7 +29,7 @@ export interface Draft {
   readonly render: Render
   record: Reconciliation
   events: EventWish[]
-  waiting?: { reason: string; message: string }
+  waiting?: { reason: ConditionReason; message: string }
   againMs?: number
 }
 
@@ -370,6 +371,6 @@ function isRefused(draft: Draft): boolean {
   return true
 }
 
-export function wait(draft: Draft, reason: string, message: string): undefined {
+export function wait(draft: Draft, reason: ConditionReason, message: string): undefined {
   draft.waiting = { reason, message }
 }

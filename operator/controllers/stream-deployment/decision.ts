@@ -1,6 +1,7 @@
 /** What is to be done about a deployment: written down first, then done in this order. Each part can be done twice. */
 import type { ClusterPlan } from '../../resources/children.ts'
 import type { Rendering } from '../../resources/rendering.ts'
+import type { ConditionReason, EventReason } from './reasons.ts'
 import type { Reconciliation } from './record.ts'
 
 export interface Decision {
@@ -16,7 +17,7 @@ export interface Decision {
   /** Look again after so many milliseconds, though nothing is heard. */
   againMs?: number
   /** What is waited for, for the condition Progressing. */
-  waiting?: { reason: string; message: string }
+  waiting?: { reason: ConditionReason; message: string }
 }
 
 export type Act =
@@ -32,6 +33,6 @@ export type Act =
 
 export interface EventWish {
   type: 'Normal' | 'Warning'
-  reason: string
+  reason: EventReason | ConditionReason
   message: string
 }

@@ -2,10 +2,10 @@
  * Why pods do not run, in one word and one sentence: from what Kubernetes says of pods, their containers, and the objects that make them. JobManagers and TaskManagers alike.
  */
 import type { ContainerFacts, Facts, PodFacts, WorkloadFacts } from './facts.ts'
+import type { ConditionReason } from './reasons.ts'
 
 export interface Trouble {
-  /** For the condition; one word. */
-  reason: string
+  reason: ConditionReason
   message: string
   /** Somebody has to act; otherwise it may pass by itself. */
   stalled: boolean
@@ -49,7 +49,7 @@ function workloadTrouble(workload: WorkloadFacts | undefined): Trouble | undefin
 }
 
 function podTrouble(pod: PodFacts, nowMs: number): Trouble | undefined {
-  const say = (reason: string, message: string, stalled: boolean): Trouble => ({
+  const say = (reason: ConditionReason, message: string, stalled: boolean): Trouble => ({
     reason,
     message: `pod ${pod.name}: ${message}`,
     stalled,
@@ -66,7 +66,12 @@ function podTrouble(pod: PodFacts, nowMs: number): Trouble | undefined {
   return
 }
 
-function containerTrouble({ name, restarts, waiting, ended }: ContainerFacts): [string, string, boolean] | undefined {
+function containerTrouble({
+  name,
+  restarts,
+  waiting,
+  ended,
+}: ContainerFacts): [ConditionReason, string, boolean] | undefined {
   const reason = waiting?.reason ?? ''
   const said = waiting?.message ?? ''
   if (IMAGE.has(reason)) return ['ImagePullFailed', `container ${name}: ${said || reason}`, true]
@@ -88,7 +93,7 @@ function containerTrouble({ name, restarts, waiting, ended }: ContainerFacts): [
 }
 
 /** `secret "kafka" not found`, `configmap "x" not found`. */
-function missingOf(message: string): string | undefined {
+function missingOf(message: string): ConditionReason | undefined {
   if (/secrets? ".*" not found|references non-existent secret key/.test(message)) return 'SecretMissing'
   if (/configmaps? ".*" not found|references non-existent config key/.test(message)) return 'ConfigMapMissing'
   return

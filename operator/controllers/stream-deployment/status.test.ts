@@ -6,13 +6,17 @@ import { decide } from './decide.ts'
 import { cluster, facts, job, known, NOW, ran, running } from './facts.suite.ts'
 import type { Facts } from './facts.ts'
 import { lookAgainMs } from './look-again.ts'
+import { CONDITION_REASONS, type ConditionReason } from './reasons.ts'
 import { statusOf } from './status.ts'
 
 const status = (given: Facts, before?: ReturnType<typeof statusOf>, nowMs = NOW) =>
   statusOf(given, decide(given, nowMs), before, nowMs)
 const conditions = (given: Facts, nowMs = NOW) =>
   Object.fromEntries(
-    status(given, undefined, nowMs).conditions!.map(({ type, status: is, reason }) => [type, `${is} ${reason}`]),
+    status(given, undefined, nowMs).conditions!.map(({ type, status: is, reason }) => {
+      expect(CONDITION_REASONS[reason as ConditionReason].on, reason).toContain(type)
+      return [type, `${is} ${reason}`]
+    }),
   )
 
 describe('statusOf()', () => {
@@ -166,5 +170,27 @@ describe('statusOf()', () => {
   ])('is looked at again %s', (_, given, ms) => {
     const decision = decide(given, NOW)
     expect(lookAgainMs(given, decision, statusOf(given, decision, undefined, NOW), NOW)).toBe(ms)
+  })
+
+  it('says what the pods come to, and what is wrong', () => {
+    expect(status(running(exampleSpec()))).toMatchObject({
+      clusterInfo: { 'total-cpu': '7', 'total-memory': String((2 + 3 * 4) * 2 ** 30) },
+      error: '',
+      jobManagerDeploymentStatus: 'READY',
+    })
+    const retry = { revision: 'fraud-x', attempts: 1, notBeforeMs: NOW + 9, message: 'the store is full' }
+    const wanted = exampleSpec({ image: 'fraud:2' })
+    const waiting = running(wanted, {
+      record: ran(exampleSpec(), { retry: { ...retry, revision: known(wanted).revision } }),
+      jobManager: { replicas: 1, ready: 0, settled: true },
+    })
+    expect(status(waiting)).toMatchObject({ error: 'the store is full', jobManagerDeploymentStatus: 'DEPLOYING' })
+    const suspended = exampleSpec({ job: { state: 'suspended' } })
+    expect(
+      status(running(suspended, { record: ran(suspended, { step: 'SUSPENDED' }) }, suspended)).clusterInfo,
+    ).toEqual({
+      'total-cpu': '0',
+      'total-memory': '0',
+    })
   })
 })

@@ -1,5 +1,7 @@
 /** The status of a deployment from the facts and what was decided: conditions, the job as Flink's operator prints it, and the record. Pure. */
 import { shorten } from '../../../runtime/core/shorten.ts'
+import type { ComponentSpec } from '../../api/deployment-spec.ts'
+import { quantity } from '../../api/quantity.ts'
 import type { StreamDeploymentStatus } from '../../api/status.ts'
 import { selectorOf, selectorText } from '../../resources/names.ts'
 import { conditionsOf, rfc3339 } from './conditions.ts'
@@ -21,6 +23,9 @@ export function statusOf(
   const conditions = conditionsOf(facts, decision, before?.conditions ?? [], nowMs)
   const stalled = conditions.find(({ type, status }) => type === 'Stalled' && status === 'True')
   const invalid = conditions.find(({ type, status }) => type === 'ConfigValid' && status === 'False')
+  const wrong = [invalid?.message, stalled?.message ?? decision.record.retry?.message].filter(
+    (text) => text !== undefined,
+  )
   const jobStatus = jobStatusOf(facts, decision, before?.jobStatus, nowMs)
   return {
     observedGeneration: facts.resourceGeneration,
@@ -33,7 +38,8 @@ export function statusOf(
       readyReplicas: facts.taskManager?.ready ?? 0,
       labelSelector: selectorText(selectorOf(facts.identity.name, 'taskmanager')),
     },
-    error: shorten([invalid?.message, stalled?.message].filter(Boolean).join('; '), TEXT_BYTES_MAX),
+    clusterInfo: clusterInfo(facts, decision),
+    error: shorten([...new Set(wrong)].join('; '), TEXT_BYTES_MAX),
     reconciliation: decision.record as unknown as Part<'reconciliation'>,
   }
 }
@@ -64,10 +70,28 @@ function lifecycleOf(facts: Facts, { record }: Decision): Part<'lifecycleState'>
   }
 }
 
-function deploymentStatus({ jobManager }: Facts, trouble: boolean): Part<'jobManagerDeploymentStatus'> {
+function deploymentStatus({ jobManager, pods }: Facts, trouble: boolean): Part<'jobManagerDeploymentStatus'> {
   if (jobManager === undefined) return 'MISSING'
   if (jobManager.ready > 0) return 'READY'
+  if (!trouble && pods.some(({ component, phase }) => component === 'jobmanager' && phase === 'Running'))
+    return 'DEPLOYED_NOT_READY'
   return trouble ? 'ERROR' : 'DEPLOYING'
+}
+
+/** As Flink's operator prints it: cores, and bytes. Of all pods that are to be. */
+function clusterInfo({ kept, wanted }: Facts, { plan }: Decision): Record<string, string> {
+  const spec = plan?.spec ?? kept?.spec ?? ('invalid' in wanted ? undefined : wanted.spec)
+  const { jobManager, taskManager } = spec ?? {}
+  const total = (of: (component: ComponentSpec) => number) =>
+    plan?.pods && jobManager && taskManager
+      ? of(jobManager) * jobManager.replicas + of(taskManager) * plan.taskManagers
+      : 0
+  return {
+    'total-cpu': String(
+      total(({ resources }) => quantity(resources.requests['cpu'] ?? resources.limits['cpu'] ?? '') ?? 0),
+    ),
+    'total-memory': String(total(({ memoryBytes }) => memoryBytes)),
+  }
 }
 
 function jobStatusOf(
