@@ -24,32 +24,50 @@ export class FakeNode implements JobManagerClient {
   #savepoints = 0
   #checkpoints = 40
   #listeners = new Set<() => void>()
+  /** Names of pods that are to be, in their order. */
+  readonly #made = { jobmanager: [] as string[], taskmanager: [] as string[] }
 
   constructor(server: ApiServer, key: Required<ObjectKey> & { namespace: string }) {
     this.#server = server
     this.#key = key
   }
 
-  /** One turn of all that is not the operator. */
-  turn(nowMs: number): void {
+  /** One turn of all that is not the operator; whether the JobManager has something new to tell. */
+  turn(nowMs: number): boolean {
     this.#pods('jobmanager')
     this.#pods('taskmanager')
     this.#run(nowMs)
     const now = JSON.stringify([this.generation, this.job, [...this.operations], this.#slots()])
-    if (now === this.#told) return
+    if (now === this.#told) return false
     this.#told = now
     this.#version++
     for (const tell of [...this.#listeners]) tell()
+    return true
+  }
+
+  /** As the JobManager that leads does it all the time. */
+  renewLease(nowMs: number): void {
+    const [holderIdentity] = this.#made.jobmanager
+    const key = { namespace: this.#key.namespace, name: childNames(this.#key.name).lease }
+    if (holderIdentity === undefined || this.#server.get(RESOURCES.leases, key) === undefined) return
+    const renewTime = new Date(nowMs).toISOString().replace('Z', '000Z')
+    const spec = { holderIdentity, leaseDurationSeconds: 5, leaseTransitions: this.generation, renewTime }
+    this.#server.edit(RESOURCES.leases, key, { spec }, 'tailrace-jobmanager')
+  }
+
+  /** The job completes a checkpoint by itself; told of in the next turn. */
+  completeCheckpoint(nowMs: number): void {
+    const id = ++this.#checkpoints
+    if (this.job?.state === 'RUNNING') this.job.latestCheckpoint = { id, path: `s3://b/chk-${id}`, time: nowMs }
   }
 
   podNames(component: 'jobmanager' | 'taskmanager'): string[] {
     return this.#podsOf(component).map(({ metadata }) => `${metadata.name} ${metadata.uid}`)
   }
 
-  #podsOf(component: string): KubeObject[] {
-    return this.#server
-      .list(RESOURCES.pods)
-      .filter((pod) => pod.metadata.labels['app.kubernetes.io/component'] === component)
+  #podsOf(component: 'jobmanager' | 'taskmanager'): KubeObject[] {
+    const { namespace } = this.#key
+    return this.#made[component].flatMap((name) => this.#server.get(RESOURCES.pods, { namespace, name }) ?? [])
   }
 
   #pods(component: 'jobmanager' | 'taskmanager'): void {
@@ -63,9 +81,10 @@ export class FakeNode implements JobManagerClient {
     const wanted = Array.from({ length: workload?.spec.replicas ?? 0 }, (_, at) =>
       isDeployment ? `${key.name}-${hash}-${at}` : `${key.name}-${at}`,
     )
-    for (const { metadata } of this.#podsOf(component)) {
-      if (!wanted.includes(metadata.name)) this.#server.remove(RESOURCES.pods, { namespace, name: metadata.name })
+    for (const pod of this.#made[component]) {
+      if (!wanted.includes(pod)) this.#server.remove(RESOURCES.pods, { namespace, name: pod })
     }
+    this.#made[component] = wanted
     for (const pod of wanted) {
       if (this.#server.get(RESOURCES.pods, { namespace, name: pod }) === undefined)
         this.#server.put(RESOURCES.pods, this.#pod(pod, component, template))
@@ -134,7 +153,7 @@ export class FakeNode implements JobManagerClient {
     if (job.state === 'CANCELLING') job.state = 'CANCELED'
     if (job.state !== 'RUNNING') return
     job.parallelism = parallelism
-    job.latestCheckpoint ??= { id: ++this.#checkpoints, path: `s3://b/chk-${this.#checkpoints}`, time: nowMs }
+    if (job.latestCheckpoint === undefined) this.completeCheckpoint(nowMs)
   }
 
   #slots(): Changes['slots'] {
