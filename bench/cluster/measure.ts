@@ -1,8 +1,9 @@
 /** What is measured of a real cluster, a function for each kind of case. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ProcessCluster, type ProcessClusterOptions } from '../../scripts/lab/process-cluster.ts'
+import { cpuMs, sleep, until } from '../processes.ts'
 import { Output } from './output.ts'
 import { Rest } from './rest.ts'
 
@@ -19,7 +20,6 @@ export interface Given {
 /** Milliseconds, or what the name says. */
 export type Found = Record<string, number>
 
-const WAIT_MS = 120_000
 /** Of output, before anything is done to the cluster and after it is back. */
 const WARM_MS = 5_000
 const AFTER_MS = 1_500
@@ -201,19 +201,6 @@ export async function throughput(
   })
 }
 
-/** Of these processes so far, user and system. */
-function cpuMs(pids: number[]): number {
-  let ticks = 0
-  for (const pid of pids) {
-    try {
-      // Behind the name, which may hold anything, the 12th and 13th field.
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-      ticks += Number(fields[11]) + Number(fields[12])
-    } catch {}
-  }
-  return ticks * 10
-}
-
 /** All subtasks that were opened at that time or later have told. */
 function back(output: Output, parallelism: number, sinceMs: number): Promise<void> {
   return until(() => output.openedSince(sinceMs).length === parallelism, 'there is output')
@@ -228,13 +215,4 @@ function since(startMs: number, times: Found): Found {
   // What has not been is not told.
   const told = Object.entries(times).filter(([, ms]) => ms >= startMs)
   return Object.fromEntries(told.map(([name, ms]) => [name, ms - startMs]))
-}
-
-async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (const endMs = Date.now() + WAIT_MS; !(await holds()); await sleep(5))
-    if (Date.now() > endMs) throw new Error(`Cannot measure: waited ${WAIT_MS / 1000} s until ${what}`)
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

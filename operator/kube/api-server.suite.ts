@@ -6,7 +6,8 @@
  * bookmarks and time-outs, 410 Gone, owners, finalizers and propagation (api-store.suite.ts). And what goes wrong: delays, errors, answers that never come, answers that are lost
  * after the effect, watches that end or fall silent.
  */
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { type Clock, type Schedule, systemClock, systemSchedule } from '../../runtime/core/clock.ts'
 import type { KubeTransport, StreamEvents, TransportRequest } from '../../runtime/ha/kubernetes-transport.ts'
@@ -149,9 +150,9 @@ export class ApiServer {
     this.#kinds.delete(`${resource.apiVersion}/${resource.plural}`)
   }
 
-  /** Serves HTTP on a free port; returns the URL. */
-  async start(): Promise<string> {
-    const server = createServer(async (request, response) => {
+  /** Serves HTTP on a free port, or HTTPS with this key and certificate; returns the URL. */
+  async start(tls?: { key: string; cert: string }): Promise<string> {
+    const listener: RequestListener = async (request, response) => {
       const chunks: Buffer[] = []
       for await (const chunk of request) chunks.push(chunk)
       const { headers } = request
@@ -166,10 +167,11 @@ export class ApiServer {
         destroy: () => void response.destroy(),
         onClose: (listener) => void response.on('close', listener),
       })
-    })
+    }
+    const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener)
     this.#server = server
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    return `http${tls === undefined ? '' : 's'}://127.0.0.1:${(server.address() as AddressInfo).port}`
   }
 
   async stop(): Promise<void> {

@@ -9,10 +9,15 @@ export interface TailraceProcessOptions {
   spy?: string
   /** The built command, as it is installed, instead of that of this checkout. */
   main?: string
+  /** Beside the environment of this process. */
+  environment?: Readonly<Record<string, string>>
 }
 
 /** Its output is piped. */
-export function startTailrace(args: readonly string[], { spy, main }: TailraceProcessOptions = {}): ChildProcess {
+export function startTailrace(
+  args: readonly string[],
+  { spy, main, environment = {} }: TailraceProcessOptions = {},
+): ChildProcess {
   const child = spawn(
     process.execPath,
     [
@@ -21,7 +26,10 @@ export function startTailrace(args: readonly string[], { spy, main }: TailracePr
       main ?? join(root, 'runtime/cli/main.ts'),
       ...args,
     ],
-    { stdio: ['ignore', 'pipe', 'pipe', ...(spy === undefined ? [] : (['ipc'] as const))], env: environment() },
+    {
+      stdio: ['ignore', 'pipe', 'pipe', ...(spy === undefined ? [] : (['ipc'] as const))],
+      env: { ...ownEnvironment(), ...environment },
+    },
   )
   running.add(child)
   child.once('close', () => running.delete(child))
@@ -35,7 +43,7 @@ process.once('exit', () => {
 })
 
 /** Without coverage: a process that is killed leaves half of a file of it. */
-function environment(): NodeJS.ProcessEnv {
+function ownEnvironment(): NodeJS.ProcessEnv {
   const { NODE_V8_COVERAGE: _, NODE_DISABLE_COMPILE_CACHE: __, ...rest } = process.env
   return { ...rest, NO_COLOR: '1' }
 }

@@ -1,0 +1,63 @@
+/** `tailrace operator` in a process of its own, as in a pod: it finds the API server by its environment and the mounted service account. */
+import type { ChildProcess } from 'node:child_process'
+import { appendFileSync } from 'node:fs'
+import { startTailrace } from '../../scripts/lab/tailrace-process.ts'
+import { cpuMs, residentMb } from '../processes.ts'
+
+export interface OperatorOptions {
+  identity: string
+  environment: Readonly<Record<string, string>>
+  /** `key=value`, of its configuration. */
+  configuration: readonly string[]
+  main: string | undefined
+  /** File that gets what it logs. */
+  logFile: string | undefined
+}
+
+export class Operator {
+  readonly identity: string
+  readonly startMs = performance.now()
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>
+  readonly #child: ChildProcess
+  #log = ''
+  #isOver = false
+
+  constructor({ identity, environment, configuration, main, logFile }: OperatorOptions) {
+    this.identity = identity
+    const settings = configuration.flatMap((pair) => ['-D', pair])
+    this.#child = startTailrace(['operator', '--health-port', '0', '--metrics-port', '0', ...settings], {
+      spy: new URL('./pod.mjs', import.meta.url).href,
+      environment: { ...environment, POD_NAME: identity },
+      ...(main !== undefined && { main }),
+    })
+    for (const stream of [this.#child.stdout!, this.#child.stderr!])
+      stream.on('data', (chunk: Buffer) => {
+        this.#log = (this.#log + chunk.toString()).slice(-4_000)
+        if (logFile !== undefined) appendFileSync(logFile, chunk)
+      })
+    this.ended = new Promise((resolve) =>
+      this.#child.once('exit', () => {
+        this.#isOver = true
+        resolve()
+      }),
+    )
+  }
+
+  get cpuMs(): number {
+    return cpuMs([this.#child.pid!])
+  }
+
+  get residentMb(): { now: number; peak: number } {
+    return residentMb(this.#child.pid!)
+  }
+
+  kill(signal: 'SIGTERM' | 'SIGKILL'): void {
+    this.#child.kill(signal)
+  }
+
+  /** Throws, with what it has logged last, when it runs no more. */
+  check(): void {
+    if (this.#isOver) throw new Error(`Cannot measure: the operator "${this.identity}" has ended:\n${this.#log}`)
+  }
+}
