@@ -21,6 +21,7 @@ export class Operator {
   readonly ended: Promise<void>
   readonly #child: ChildProcess
   #log = ''
+  #isKilled = false
   #isOver = false
 
   constructor({ identity, environment, configuration, main, logFile }: OperatorOptions) {
@@ -45,19 +46,25 @@ export class Operator {
   }
 
   get cpuMs(): number {
-    return cpuMs([this.#child.pid!])
+    return cpuMs([this.pid])
   }
 
   get residentMb(): { now: number; peak: number } {
-    return residentMb(this.#child.pid!)
+    return residentMb(this.pid)
+  }
+
+  get pid(): number {
+    return this.#child.pid!
   }
 
   kill(signal: 'SIGTERM' | 'SIGKILL'): void {
+    this.#isKilled = true
     this.#child.kill(signal)
   }
 
-  /** Throws, with what it has logged last, when it runs no more. */
+  /** Throws, with what it has logged last, when it has ended by itself. */
   check(): void {
-    if (this.#isOver) throw new Error(`Cannot measure: the operator "${this.identity}" has ended:\n${this.#log}`)
+    if (this.#isOver && !this.#isKilled)
+      throw new Error(`Cannot measure: the operator "${this.identity}" has ended:\n${this.#log}`)
   }
 }
