@@ -1,5 +1,6 @@
 /** The JobManager's REST as the operator asks it. */
 import { expect, it } from 'vitest'
+import type { SendJson } from './http-request.ts'
 import { restClient } from './job-manager-client.ts'
 
 type Handler = (method: string, path: string, body: unknown) => [number, unknown] | undefined
@@ -7,14 +8,14 @@ type Handler = (method: string, path: string, body: unknown) => [number, unknown
 /** Answers by a function; undefined: the connection is refused. */
 function served(handler: Handler) {
   const asked: string[] = []
-  const request = (async (url: string, { method, body }: RequestInit) => {
+  const send: SendJson = async ({ method, url, body }) => {
     const path = url.replace('http://jm:8081', '')
     asked.push(`${method} ${path}`)
-    const answer = handler(method!, path, body === undefined ? undefined : JSON.parse(String(body)))
-    if (answer === undefined) throw new TypeError('fetch failed')
-    return new Response(JSON.stringify(answer[1]), { status: answer[0] })
-  }) as typeof fetch
-  return { client: restClient({ url: 'http://jm:8081', request }), asked }
+    const answer = handler(method, path, body)
+    if (answer === undefined) throw new Error('connect ECONNREFUSED')
+    return { status: answer[0], text: JSON.stringify(answer[1]) }
+  }
+  return { client: restClient({ url: 'http://jm:8081', send }), asked }
 }
 
 const ID = 'a'.repeat(32)

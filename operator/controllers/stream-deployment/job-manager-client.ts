@@ -4,6 +4,7 @@
  * What must hold: an answer says of which generation the JobManager is that gave it, as two of them may follow each other behind one address. Nothing throws where nobody answers: that is a fact.
  */
 import type { ClusterView, JobView, Operation } from './facts.ts'
+import { type SendJson, sendJson, type TextResponse } from './http-request.ts'
 
 export interface JobManagerClient {
   /** What is, or what has become of it after `since`; undefined: nobody answers. */
@@ -23,7 +24,7 @@ export interface Changes extends ClusterView {
 export interface RestOptions {
   /** `http://fraud-rest.jobs.svc:8081` */
   url: string
-  request?: typeof fetch
+  send?: SendJson
   timeoutMs?: number
 }
 
@@ -48,33 +49,19 @@ interface Answer {
  * const client = restClient({ url: 'http://fraud-rest.jobs.svc:8081' })
  * await client.savepoint(jobId, triggerId)
  */
-export function restClient({ url, request = fetch, timeoutMs = TIMEOUT_MS }: RestOptions): JobManagerClient {
-  const ask = async (
-    method: string,
-    path: string,
-    body?: object,
-    waitMs = 0,
-    signal?: AbortSignal,
-  ): Promise<Response> => {
-    const timeout = AbortSignal.timeout(timeoutMs + waitMs)
-    return request(`${url}${path}`, {
-      method,
-      signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
-      ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-    })
-  }
+export function restClient({ url, send = sendJson, timeoutMs = TIMEOUT_MS }: RestOptions): JobManagerClient {
+  const ask = (method: string, path: string, body?: object, waitMs = 0, signal?: AbortSignal): Promise<TextResponse> =>
+    send({ method, url: `${url}${path}`, body, timeoutMs: timeoutMs + waitMs, signal })
   const say = async (method: string, path: string, body?: object): Promise<void> => {
-    const response = await ask(method, path, body)
-    const text = await response.text()
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${refusal(text)}`)
+    const { status, text } = await ask(method, path, body)
+    if (!isOk(status)) throw new Error(`${method} ${path}: ${status} ${refusal(text)}`)
   }
   return {
     async changes(since, waitMs, signal) {
       try {
         const query = since === undefined ? '?waitMs=0' : `?since=${since}&waitMs=${waitMs}`
-        const response = await ask('GET', `/tailrace/v1/changes${query}`, undefined, waitMs, signal)
-        if (response.ok) return changesOf((await response.json()) as Answer)
-        await response.body?.cancel()
+        const { status, text } = await ask('GET', `/tailrace/v1/changes${query}`, undefined, waitMs, signal)
+        if (isOk(status)) return changesOf(JSON.parse(text) as Answer)
       } catch {
         // Nobody answers.
       }
@@ -86,14 +73,17 @@ export function restClient({ url, request = fetch, timeoutMs = TIMEOUT_MS }: Res
     cancel: (jobId) => say('PATCH', `/jobs/${jobId}`),
     async operation(kind, jobId, triggerId) {
       try {
-        const response = await ask('GET', `/jobs/${jobId}/${kind}/${triggerId}`)
-        if (!response.ok) return { state: 'UNKNOWN' }
-        return operationOf((await response.json()) as OperationAnswer)
+        const { status, text } = await ask('GET', `/jobs/${jobId}/${kind}/${triggerId}`)
+        return isOk(status) ? operationOf(JSON.parse(text) as OperationAnswer) : { state: 'UNKNOWN' }
       } catch {
         return { state: 'UNKNOWN' }
       }
     },
   }
+}
+
+function isOk(status: number): boolean {
+  return status >= 200 && status < 300
 }
 
 function changesOf({ version, deployment, jobs, slots }: Answer): Changes {
