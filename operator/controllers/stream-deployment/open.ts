@@ -1,18 +1,20 @@
 /**
  * The controller of StreamDeployments in the operator's process: caches of what they are made of, a queue, and long polls of their JobManagers.
  *
- * What must hold: the resource itself and revisions are read from the server and not from a cache, since an old record under new facts would decide what is long over.
+ * What must hold: the resource itself and revisions are read from the server and not from a cache, since an old record under new facts would decide what is long over. Neither is the Lease of a
+ * deployment watched: its JobManager renews it each second, and two hundred of them were most of what an operator at rest was busy with.
  */
 import type { NormalizeOptions } from '../../api/normalize.ts'
 import { byLabel } from '../../kube/cache.ts'
 import type { Controller, OpenController } from '../../kube/controller.ts'
 import { type KubeObject, keyOf, type ObjectKey, parseKey, RESOURCES, type Resource } from '../../kube/objects.ts'
 import type { Reflector } from '../../kube/reflector.ts'
-import { DEPLOYMENT_LABEL, MANAGED_BY } from '../../resources/names.ts'
+import { childNames, DEPLOYMENT_LABEL, MANAGED_BY } from '../../resources/names.ts'
 import { DEPLOYMENTS } from './act.ts'
 import { restUrl, StreamDeploymentController } from './controller.ts'
 import type { Reader } from './gather.ts'
 import { type JobManagerClient, restClient } from './job-manager-client.ts'
+import { keptOf } from './kept.ts'
 
 const CACHED: readonly Resource[] = [
   RESOURCES.pods,
@@ -20,15 +22,11 @@ const CACHED: readonly Resource[] = [
   RESOURCES.roles,
   RESOURCES.roleBindings,
   RESOURCES.configMaps,
-  RESOURCES.leases,
   RESOURCES.services,
   RESOURCES.statefulSets,
   RESOURCES.deployments,
   RESOURCES.ingresses,
 ]
-
-/** A Lease is renewed all the time; what is told by it is in its annotations, which only the operator writes. */
-const SILENT = new Set(['Lease'])
 
 /**
  * @param jobManager how the JobManager of a deployment is asked; by its Service if not given
@@ -42,30 +40,36 @@ export function openStreamDeployments(
     const byDeployment = { deployment: byLabel(DEPLOYMENT_LABEL) }
     const caches = new Map<string, Reflector>()
     for (const resource of CACHED) {
-      caches.set(resource.kind, reflect(resource, { labelSelector: DEPLOYMENT_LABEL, indexes: byDeployment }))
+      const options = { labelSelector: DEPLOYMENT_LABEL, indexes: byDeployment, keep: keptOf(resource.kind) }
+      caches.set(resource.kind, reflect(resource, options))
     }
     const { controllerRevisions } = RESOURCES
-    // That they are there is enough: what they keep is read when it is needed.
-    const keep = ({ apiVersion, kind, metadata: { managedFields: _, ...metadata } }: KubeObject) => ({
-      ...(apiVersion !== undefined && { apiVersion }),
-      ...(kind !== undefined && { kind }),
-      metadata,
-    })
     const ours = `${DEPLOYMENT_LABEL},${MANAGED_BY.label}=${MANAGED_BY.value}`
     caches.set(
       controllerRevisions.kind,
-      reflect(controllerRevisions, { labelSelector: ours, indexes: byDeployment, keep }),
+      reflect(controllerRevisions, {
+        labelSelector: ours,
+        indexes: byDeployment,
+        keep: keptOf(controllerRevisions.kind),
+      }),
     )
     const reader: Reader = {
       get: (resource, key) => client.get(resource, key),
       async list(resource, options) {
         const name = new RegExp(`^${DEPLOYMENT_LABEL}=([^,]+)`).exec(options.labelSelector ?? '')?.[1]
+        if (name !== undefined && resource.kind === RESOURCES.leases.kind) {
+          const lease = await client.get(resource, { namespace: options.namespace, name: childNames(name).lease })
+          return { items: lease === undefined ? [] : [lease] }
+        }
         const cache = caches.get(resource.kind)?.cache
         if (cache === undefined || name === undefined) return client.list(resource, options)
         return { items: cache.by('deployment', `${options.namespace}/${name}`) as never[] }
       },
     }
-    const resources = reflect(DEPLOYMENTS, labelSelector === undefined ? {} : { labelSelector })
+    const resources = reflect(DEPLOYMENTS, {
+      ...(labelSelector !== undefined && { labelSelector }),
+      keep: keptOf(DEPLOYMENTS.kind),
+    })
     const controller = new StreamDeploymentController({
       client,
       reader,
@@ -93,9 +97,7 @@ export function openStreamDeployments(
     }
     const listen = (): (() => void)[] => [
       resources.cache.listen({ changed: add, deleted: add }),
-      ...[...caches].flatMap(([kind, { cache }]) =>
-        SILENT.has(kind) ? [] : [cache.listen({ changed: addOwner, deleted: addOwner })],
-      ),
+      ...[...caches.values()].map(({ cache }) => cache.listen({ changed: addOwner, deleted: addOwner })),
     ]
     let stops: (() => void)[] = []
     return {
