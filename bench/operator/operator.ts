@@ -1,6 +1,7 @@
 /** `tailrace operator` in a process of its own, as in a pod: it finds the API server by its environment and the mounted service account. */
 import type { ChildProcess } from 'node:child_process'
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, readFileSync } from 'node:fs'
+import { parse } from 'yaml'
 import { startTailrace } from '../../scripts/lab/tailrace-process.ts'
 import { cpuMs, residentMb } from '../processes.ts'
 
@@ -13,6 +14,11 @@ export interface OperatorOptions {
   /** File that gets what it logs. */
   logFile: string | undefined
 }
+
+/** As the chart has it. */
+const NODE_OPTIONS: string = parse(
+  readFileSync(new URL('../../charts/tailrace/values.yaml', import.meta.url), 'utf8'),
+).nodeOptions
 
 export class Operator {
   readonly identity: string
@@ -29,7 +35,7 @@ export class Operator {
     const settings = configuration.flatMap((pair) => ['-D', pair])
     this.#child = startTailrace(['operator', '--health-port', '0', '--metrics-port', '0', ...settings], {
       spy: new URL('./pod.mjs', import.meta.url).href,
-      environment: { ...environment, POD_NAME: identity },
+      environment: { NODE_OPTIONS, ...environment, POD_NAME: identity },
       ...(main !== undefined && { main }),
     })
     for (const stream of [this.#child.stdout!, this.#child.stderr!])
