@@ -15,10 +15,8 @@ export interface OperatorOptions {
   logFile: string | undefined
 }
 
-/** As the chart has it. */
-const NODE_OPTIONS: string = parse(
-  readFileSync(new URL('../../charts/tailrace/values.yaml', import.meta.url), 'utf8'),
-).nodeOptions
+/** As the chart has it, and the heap that Node.js chooses by itself where there are 320 MiB, which is the chart's limit: this machine may have more, and then it collects less often. */
+const NODE_OPTIONS = `${parse(readFileSync(new URL('../../charts/tailrace/values.yaml', import.meta.url), 'utf8')).nodeOptions} --max-old-space-size=256`
 
 export class Operator {
   readonly identity: string
