@@ -52,7 +52,6 @@ beforeEach(async () => {
     address: '127.0.0.1',
     port: port!,
     find: () => jobManager,
-    configurationOf: () => 'rest.port: "8081"',
     asked: () => void asked.push('told'),
   })
   client = restClient({ url: `http://127.0.0.1:${port}` })

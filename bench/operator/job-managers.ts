@@ -1,6 +1,5 @@
 /** REST services of JobManagers that are played, all behind one address: as the operator asks them, by the name of the Service in `host`. Answers have the shape and the size of the real ones. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { parse } from 'yaml'
 import type { Operation } from '../../operator/controllers/stream-deployment/facts.ts'
 import type { Changes, JobManagerClient } from '../../operator/controllers/stream-deployment/job-manager-client.ts'
 import { PORTS } from '../../operator/resources/names.ts'
@@ -17,8 +16,6 @@ export interface JobManagersOptions {
   port?: number
   /** By `host` without the port, such as `fraud-rest.jobs.svc`. */
   find(host: string): JobManager | undefined
-  /** Its `config.yaml`. */
-  configurationOf(host: string): string
   /** It was asked for something. */
   asked(host: string): void
 }
@@ -31,7 +28,7 @@ export async function serveJobManagers(options: JobManagersOptions): Promise<() 
     const jobManager = find(host)
     // As a Service without a pod that is ready.
     if (jobManager === undefined || jobManager.generation === 0) return void request.socket.destroy()
-    reply(jobManager, () => options.configurationOf(host), request, response).then(
+    reply(jobManager, request, response).then(
       () => request.method !== 'GET' && options.asked(host),
       (error: unknown) => answer(response, 500, { errors: [String(error)] }),
     )
@@ -47,18 +44,10 @@ export async function serveJobManagers(options: JobManagersOptions): Promise<() 
     })
 }
 
-async function reply(
-  jobManager: JobManager,
-  configuration: () => string,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+async function reply(jobManager: JobManager, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url!, 'http://job-manager')
   const [, first, jobId, kind, triggerId] = url.pathname.split('/')
-  const route = `${request.method} ${first}${kind === undefined ? '' : `/${kind}`}`
-  switch (route) {
-    case 'GET jobmanager':
-      return answer(response, 200, configurationAnswer(configuration(), jobManager.generation))
+  switch (`${request.method} ${first}${kind === undefined ? '' : `/${kind}`}`) {
     case 'GET tailrace/changes': {
       const since = url.searchParams.get('since')
       const next = await changes(
@@ -106,15 +95,10 @@ async function changes(
   }
 }
 
-function configurationAnswer(text: string, generation: number): { key: string; value: string }[] {
-  const entries = Object.entries(parse(text) as Record<string, string>)
-  entries.push(['tailrace.deployment.generation', String(generation)])
-  return entries.map(([key, value]) => ({ key, value: String(value) }))
-}
-
-function changesAnswer({ version, jobs, slots }: Changes): ChangesAnswer {
+function changesAnswer({ version, generation, jobs, slots }: Changes): ChangesAnswer {
   return {
     version,
+    deployment: { id: null, generation: generation ?? null },
     jobs: jobs.map(({ id, name, state, startTime, parallelism, restarts, latestCheckpoint: taken }) => ({
       id,
       name,

@@ -12,7 +12,7 @@ import { DEPLOYMENTS } from '../../operator/controllers/stream-deployment/act.ts
 import { FakeNode } from '../../operator/controllers/stream-deployment/fake-cluster.suite.ts'
 import { ApiServer } from '../../operator/kube/api-server.suite.ts'
 import { type KubeObject, RESOURCES } from '../../operator/kube/objects.ts'
-import { childNames, DEPLOYMENT_LABEL } from '../../operator/resources/names.ts'
+import { DEPLOYMENT_LABEL } from '../../operator/resources/names.ts'
 import { serveJobManagers } from './job-managers.ts'
 
 const MANIFEST = parse(CLICK_AGGREGATION) as KubeObject & { metadata: { namespace: string }; spec: any }
@@ -86,10 +86,6 @@ export class World {
     this.#closeJobManagers = await serveJobManagers({
       address: this.environment.TAILRACE_BENCH_SERVICES!,
       find: (host) => this.#nodes.get(nameOf(host)),
-      configurationOf: (host) =>
-        this.server.get(RESOURCES.configMaps, { namespace, name: childNames(nameOf(host)).configuration }).data[
-          'config.yaml'
-        ],
       asked: (host) => this.turn(nameOf(host)),
     })
     this.#timers.push(setInterval(() => this.server.bookmark(), BOOKMARK_MS))
