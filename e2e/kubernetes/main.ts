@@ -103,7 +103,7 @@ async function scenarios(names: readonly string[]): Promise<void> {
         console.log(`ok     ${name} (${took()})${figures ? `: ${figures}` : ''}`)
       } catch (error) {
         failed++
-        console.log(`FAILED ${name} (${took()})\n${(error as Error).stack}\n\n${await world.kubectl.report()}`)
+        console.log(`FAILED ${name} (${took()})\n${(error as Error).stack}\n\n${await world.report()}`)
       } finally {
         if (!values.keep) await world.end()
       }

@@ -31,6 +31,7 @@ export class World {
   readonly kubectl: Kubectl
   readonly name: string
   readonly #streams: Stream[] = []
+  readonly #namespaces: Kubectl[]
 
   private constructor(shared: Shared, name: string) {
     this.images = shared.images
@@ -40,13 +41,13 @@ export class World {
     this.#broker = shared.broker
     this.name = name
     this.kubectl = new Kubectl(`e2e-${name}`)
+    this.#namespaces = [this.kubectl]
   }
 
   /** For one scenario: with its namespace, which holds pods to what "restricted" of the pod security standards wants. */
   static async of(shared: Shared, name: string): Promise<World> {
     const world = new World(shared, name)
-    await must('kubectl', ['delete', 'namespace', world.kubectl.namespace, '--ignore-not-found'])
-    await must('kubectl', ['create', 'namespace', world.kubectl.namespace])
+    await makeNamespace(world.kubectl)
     const label = 'pod-security.kubernetes.io/enforce=restricted'
     await must('kubectl', ['label', 'namespace', world.kubectl.namespace, label])
     return world
@@ -117,11 +118,30 @@ export class World {
     return this.#broker
   }
 
-  /** The namespace goes; nobody waits for it. */
+  /** Another one, by a name that a manifest has. */
+  async namespace(name: string): Promise<Kubectl> {
+    const kubectl = new Kubectl(name)
+    await makeNamespace(kubectl)
+    this.#namespaces.push(kubectl)
+    return kubectl
+  }
+
+  /** What is to be read when the scenario has failed. */
+  async report(): Promise<string> {
+    return (await Promise.all(this.#namespaces.map((kubectl) => kubectl.report()))).join('\n')
+  }
+
+  /** Namespaces go; nobody waits for it. */
   async end(): Promise<void> {
     for (const stream of this.#streams) await stream.end()
-    await must('kubectl', ['delete', 'namespace', this.kubectl.namespace, '--wait=false'])
+    for (const { namespace } of this.#namespaces)
+      await must('kubectl', ['delete', 'namespace', namespace, '--wait=false'])
   }
+}
+
+async function makeNamespace({ namespace }: Kubectl): Promise<void> {
+  await must('kubectl', ['delete', 'namespace', namespace, '--ignore-not-found'])
+  await must('kubectl', ['create', 'namespace', namespace])
 }
 
 /** What all scenarios use together. */

@@ -41,7 +41,6 @@ export default async function main(env: StreamExecutionEnvironment, also: (lines
         value: rawString(),
         deliveryGuarantee: 'exactly-once',
         transactionalIdPrefix: prefix,
-        properties: { 'transaction.timeout.ms': 60_000 },
       }),
     )
     .uid('out')

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process'
 import { parse } from 'yaml'
 import { CLICK_AGGREGATION, FRAUD_DETECTION } from '../../../operator/api/seed-manifests.suite.ts'
-import { isReady, Kubectl, must, type Shown, until } from '../kubectl.ts'
+import { isReady, type Kubectl, must, type Shown, until } from '../kubectl.ts'
 import type { Stream } from '../stream.ts'
 import type { World } from '../world.ts'
 
@@ -16,16 +16,9 @@ const REST_PORT = 8081
 
 export async function run(world: World): Promise<string> {
   await world.operator('--set', 'webhook.create=true')
-  const namespaces = ['flink-prod', 'flink-jobs']
-  for (const name of namespaces) await must('kubectl', ['delete', 'namespace', name, '--ignore-not-found'])
-  for (const name of namespaces) await must('kubectl', ['create', 'namespace', name])
-  try {
-    const clicks = await clickAggregation(world, new Kubectl('flink-prod'))
-    const fraud = await fraudDetection(world, new Kubectl('flink-jobs'))
-    return `${clicks} and ${fraud} records`
-  } finally {
-    for (const name of namespaces) await must('kubectl', ['delete', 'namespace', name, '--wait=false'])
-  }
+  const clicks = await clickAggregation(world, await world.namespace('flink-prod'))
+  const fraud = await fraudDetection(world, await world.namespace('flink-jobs'))
+  return `${clicks} and ${fraud} records`
 }
 
 /** Rescaled and saved by the commands of its page, which read its status. */
@@ -61,11 +54,7 @@ async function clickAggregation(world: World, kubectl: Kubectl): Promise<number>
     await shell(`kubectl get ${KIND} ${CLICKS} -n flink-prod -o jsonpath='{.status.jobStatus}'`),
   )
   expectEqual('status.jobStatus.state', status.state, 'RUNNING')
-  // Records come out with checkpoints, of which the manifest wants one a minute, and with savepoints.
-  await stream.end()
-  await patch('{"job":{"savepointTriggerNonce":2}}')
-  await savepointOf(kubectl, CLICKS, 2)
-  const { records } = await stream.verify()
+  const { records } = await verify(stream, kubectl, CLICKS)
   await kubectl.run('delete', KIND, CLICKS, '--timeout=120s')
   return records
 }
@@ -101,10 +90,7 @@ async function fraudDetection(world: World, kubectl: Kubectl): Promise<number> {
     const { status } = await kubectl.get(KIND, FRAUD)
     return (status.taskManager.replicas === 2 && status.jobStatus.parallelism === 8) || undefined
   })
-  await stream.end()
-  await kubectl.patch(KIND, FRAUD, { spec: { job: { savepointTriggerNonce: 1 } } })
-  await savepointOf(kubectl, FRAUD, 1)
-  const { records } = await stream.verify()
+  const { records } = await verify(stream, kubectl, FRAUD)
   await kubectl.run('delete', KIND, FRAUD, '--timeout=120s')
   return records
 }
@@ -131,6 +117,15 @@ async function ready(kubectl: Kubectl, name: string): Promise<Shown> {
     const shown = await kubectl.get(KIND, name)
     return isReady(shown) ? shown : undefined
   })
+}
+
+/** Records come out with checkpoints, of which the manifests want one a minute. */
+async function verify(stream: Stream, kubectl: Kubectl, name: string): Promise<{ records: number }> {
+  await stream.end()
+  // What was sent last is read by then.
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  await kubectl.patch(KIND, name, { spec: { job: { checkpointTriggerNonce: 1 } } })
+  return stream.verify()
 }
 
 function savepointOf(kubectl: Kubectl, name: string, nonce: number): Promise<string> {

@@ -1,5 +1,5 @@
 /**
- * Savepoints and checkpoints that nonces ask for: once per value, of a job that runs, the newest value only; what failed is not tried again.
+ * Savepoints and checkpoints that nonces ask for: once per value, of a job that runs, the newest value only. What failed is not tried again, but for what a job cannot do while its tasks start, which is, for a while.
  */
 import { shorten } from '../../../runtime/core/shorten.ts'
 import type { DeploymentSpec } from '../../api/deployment-spec.ts'
@@ -10,6 +10,12 @@ import type { PendingSnapshot } from './record.ts'
 
 const KINDS = ['savepoint', 'checkpoint'] as const
 export type SnapshotKind = (typeof KINDS)[number]
+
+/** Of a job whose tasks do not all run (yet), or whose attempt has ended meanwhile. */
+const PASSING = /^TR-CHECKPOINT-001\b/
+/** As long as Flink's operator waits (`kubernetes.operator.savepoint.trigger.grace-period`). */
+const GRACE_MS = 60_000
+const AGAIN_MS = 1_000
 
 export function decideSnapshots(draft: Draft, { job: wish }: DeploymentSpec): undefined {
   const { facts, record, nowMs } = draft
@@ -45,6 +51,12 @@ function finish({ facts, record, nowMs, events }: Draft, kind: SnapshotKind, pen
       message: operation.location,
     })
   } else if (operation?.state === 'FAILED') {
+    if (PASSING.test(operation.message) && nowMs - pending.sinceMs < GRACE_MS) {
+      const attempt = (pending.attempt ?? 0) + 1
+      const id = triggerIdOf(facts.identity.uid, `${kind}:${nonce}:${attempt}`)
+      record.pending[kind] = { ...pending, triggerId: id, attempt, notBeforeMs: nowMs + AGAIN_MS }
+      return
+    }
     record.nonces[kind] = nonce
     delete record.pending[kind]
     const message = shorten(operation.message, TEXT_BYTES_MAX)

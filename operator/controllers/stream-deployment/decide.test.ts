@@ -6,7 +6,7 @@ import { triggerIdOf } from '../../resources/hash.ts'
 import { decide } from './decide.ts'
 import type { Decision } from './decision.ts'
 import { cluster, facts, JOB_ID, job, known, NOW, ran, running } from './facts.suite.ts'
-import type { Facts } from './facts.ts'
+import type { Facts, Operation } from './facts.ts'
 
 /** A decision in one line per part. */
 function told({ record, plan, acts, events, waiting }: Decision) {
@@ -366,6 +366,8 @@ const nonce = (value: number, more: Parameters<typeof exampleSpec>[0] = {}) =>
   exampleSpec({ ...more, job: { savepointTriggerNonce: value, ...more.job } })
 const nonceId = triggerIdOf(facts().identity.uid, 'savepoint:5')
 const pending = { savepoint: { nonce: 5, triggerId: nonceId, jobId: JOB_ID, sinceMs: NOW - 1_000 } }
+const TASKS_START: Operation = { state: 'FAILED', message: 'TR-CHECKPOINT-001 Cannot take a savepoint: 0 of 4 run' }
+const again = (notBeforeMs: number) => ({ ...pending.savepoint, triggerId: 'b'.repeat(32), attempt: 1, notBeforeMs })
 const taking = (wanted = nonce(5), operation?: Facts['operations'][string], changes: Partial<Facts> = {}) =>
   running(wanted, {
     record: ran(exampleSpec(), { pending }),
@@ -407,6 +409,29 @@ const NONCES: Story[] = [
   {
     it: 'does not try again what has failed',
     facts: taking(nonce(5), { state: 'FAILED', message: 'x' }),
+    decides: { acts: [], events: ['SavepointError'] },
+  },
+  {
+    // `kubectl wait` returned when the job ran after a rescale, its tasks still started, and the savepoint asked for next was given up.
+    it: 'asks again, a little later, where tasks of the job start',
+    facts: taking(nonce(5), TASKS_START),
+    decides: { acts: [], events: [] },
+  },
+  {
+    it: 'asks again by another id when that is due',
+    facts: taking(nonce(5), undefined, { record: ran(exampleSpec(), { pending: { savepoint: again(NOW) } }) }),
+    decides: { acts: ['triggerSavepoint'] },
+  },
+  {
+    it: 'asks not before it is due',
+    facts: taking(nonce(5), undefined, { record: ran(exampleSpec(), { pending: { savepoint: again(NOW + 1) } }) }),
+    decides: { acts: [] },
+  },
+  {
+    it: 'gives up when tasks have not started for a minute',
+    facts: taking(nonce(5), TASKS_START, {
+      record: ran(exampleSpec(), { pending: { savepoint: { ...pending.savepoint, sinceMs: NOW - 60_000 } } }),
+    }),
     decides: { acts: [], events: ['SavepointError'] },
   },
   {

@@ -10,7 +10,7 @@ import type { Draft } from './decide.ts'
 import { targetOf } from './decide.ts'
 import type { Act, Decision } from './decision.ts'
 import { type Facts, hasEnded, jobOf, type KnownSpec } from './facts.ts'
-import type { Reconciliation } from './record.ts'
+import type { PendingSnapshot, Reconciliation } from './record.ts'
 
 export function derive(draft: Draft): Decision {
   const { facts, record, events, waiting, againMs } = draft
@@ -35,7 +35,7 @@ export function derive(draft: Draft): Decision {
   if (record.rendering !== facts.record.rendering || facts.lost?.has(record.rendering!))
     decision.keepRendering = { name: record.rendering!, data: rendering }
   decision.plan = { ...wish, rendering }
-  decision.acts.push(...jobActs(facts, record), ...podActs(draft, decision.plan))
+  decision.acts.push(...jobActs(facts, record, draft.nowMs), ...podActs(draft, decision.plan))
   if (record.step === 'SUSPENDED' && (facts.jobManager !== undefined || facts.taskManager !== undefined)) {
     decision.acts.push({ type: 'deleteWorkloads' })
   }
@@ -85,7 +85,7 @@ function taskManagersNow(facts: Facts, record: Reconciliation): number {
 }
 
 /** A JobManager that knows an id already does nothing. */
-function jobActs({ operations, ...facts }: Facts, record: Reconciliation): Act[] {
+function jobActs({ operations, ...facts }: Facts, record: Reconciliation, nowMs: number): Act[] {
   const job = jobOf(facts)
   if (job?.state !== 'RUNNING') return []
   const isNew = (triggerId: string) => (operations[triggerId]?.state ?? 'UNKNOWN') === 'UNKNOWN'
@@ -95,10 +95,11 @@ function jobActs({ operations, ...facts }: Facts, record: Reconciliation): Act[]
     acts.push({ type: 'stopWithSavepoint', jobId: job.id, triggerId: stop.triggerId, drain: false })
   }
   const { savepoint, checkpoint } = pending
-  if (savepoint !== undefined && isNew(savepoint.triggerId)) {
+  const isDue = ({ triggerId, notBeforeMs = 0 }: PendingSnapshot) => isNew(triggerId) && nowMs >= notBeforeMs
+  if (savepoint !== undefined && isDue(savepoint)) {
     acts.push({ type: 'triggerSavepoint', jobId: job.id, triggerId: savepoint.triggerId })
   }
-  if (checkpoint !== undefined && isNew(checkpoint.triggerId)) {
+  if (checkpoint !== undefined && isDue(checkpoint)) {
     acts.push({ type: 'triggerCheckpoint', jobId: job.id, triggerId: checkpoint.triggerId })
   }
   return acts

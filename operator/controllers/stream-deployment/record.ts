@@ -50,6 +50,9 @@ export interface PendingSnapshot {
   triggerId: string
   jobId: string
   sinceMs: number
+  /** How often it was asked for before in vain, and when it may be again. */
+  attempt?: number
+  notBeforeMs?: number
 }
 
 export interface Stop {
