@@ -243,20 +243,34 @@ it('what was asked for under an id is done once, also for the next leader', { ti
   await runsWith(1)
   expect(await operation(job, 'savepoints', 'b'.repeat(32))).toEqual(taken)
   expect(savepoints()).toHaveLength(1)
-  const stopped = await operation(job, 'stop', 'c'.repeat(32))
-  expect(stopped.operation.location).toContain('savepoints')
-  await second.says('The application has ended: FINISHED')
+  // The leader is lost somewhere in a stop: whoever asked asks again, and the job is stopped.
+  const body = JSON.stringify({ triggerId: 'c'.repeat(32) })
+  const headers = { 'content-type': 'application/json' }
+  expect((await fetch(`${url}/jobs/${job}/stop`, { method: 'POST', headers, body })).status).toBe(202)
   second.signal('SIGKILL')
   await second.exited
-  // The same generation is not run again: its end is shown.
   const third = await jobManager([COUNTING], 1)
-  expect(third.log).toContain('The application has ended under an earlier leader: FINISHED')
+  await when(
+    ({ jobs: [one] }) =>
+      one?.state === 'FINISHED' || (one?.state === 'RUNNING' && one.tasks.running === one.tasks.total),
+    'the job runs, or was stopped',
+  )
+  const stopped = await operation(job, 'stop', 'c'.repeat(32))
+  expect(stopped.operation.location).toContain('savepoints')
+  await when(({ jobs: [one] }) => one?.state === 'FINISHED', 'the job was stopped')
+  const there = savepoints()
+  third.signal('SIGKILL')
+  await third.exited
+  // The same generation is not run again: its end is shown.
+  const fourth = await jobManager([COUNTING], 1)
+  expect(fourth.log).toContain('The application has ended under an earlier leader: FINISHED')
+  const { path } = (await changes()).jobs[0].latestSavepoint
   expect((await changes()).jobs).toMatchObject([{ id: job, state: 'FINISHED' }])
   expect(await operation(job, 'stop', 'c'.repeat(32))).toEqual(stopped)
-  expect(savepoints()).toHaveLength(2)
+  expect([path, savepoints()]).toEqual([expect.stringContaining(stopped.operation.location), there])
   // The next one goes on from where that was stopped, as that is the latest.
   await restore({ generation: 2, from: 'latest', neverEmpty: true })
-  await end(third)
+  await end(fourth)
   await jobManager([COUNTING], 2)
   expect((await runsWith(1)).jobs[0].restored.path).toContain(stopped.operation.location)
 })

@@ -86,6 +86,7 @@ describe('decide(), with operators that are killed between any two steps', () =>
         }
         settle(world, crashes)
         expect(world.unasked, 'restarts that no edit asked for').toBe(0)
+        expect(world.doubled, 'starts behind what had been committed').toBe(0)
         check(world)
       }),
       { numRuns: 100 },

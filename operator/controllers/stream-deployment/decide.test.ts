@@ -100,11 +100,11 @@ const UPGRADES: Story[] = [
     decides: { step: 'DEPLOYED', plan: 'generation 3, 3×4 for 12', acts: [], events: [] },
   },
   {
-    it: 'stops the job with a savepoint, and lets no JobManager of the generation begin again',
+    it: 'stops the job with a savepoint, and tells a JobManager that is started again meanwhile what it told it before',
     facts: running(image2()),
     decides: {
       step: 'STOPPING',
-      restore: '4: latest ≥ 41',
+      restore: '3: s3://bucket/savepoints/savepoint-0',
       acts: ['stopWithSavepoint'],
       events: ['Stopping'],
       plan: 'generation 3, 3×4 for 12',

@@ -57,16 +57,8 @@ export function planOf(facts: Facts, record: Reconciliation, { spec }: KnownSpec
     slots: scale.slots,
     parallelism: spec.job === undefined ? undefined : scale.parallelism,
     taskManagers: taskManagersNow(facts, record),
-    // A JobManager that starts while its job is being stopped must not begin it once more.
-    restore:
-      record.step === 'STOPPING'
-        ? {
-            generation: record.generation + 1,
-            from: 'latest',
-            ...(record.checkpoint && { atLeast: record.checkpoint.id }),
-            neverEmpty: true,
-          }
-        : restore,
+    // Also while it is being stopped: a JobManager that is started again meanwhile knows whether it was.
+    restore,
     pods: record.step === 'DEPLOYED' || record.step === 'STOPPING',
   }
 }

@@ -1,6 +1,7 @@
 /**
  * A deployment's world in a few lines, for decisions: a Lease, pods that follow what is applied, and a job that counts. What the JobManager promises of directives is kept here as docs say it: a
- * generation begins once, later starts of it go on from its newest checkpoint, and an older generation than the directive's begins nothing.
+ * generation begins once, later starts of it go on from its newest checkpoint, and an older generation than the directive's begins nothing. A job that was stopped is not begun again in its generation,
+ * and the savepoint behind which it was stopped is what the latest is; what was done under an id stays done, what was not is lost.
  */
 import type { DeploymentSpec, PodTemplate } from '../../api/deployment-spec.ts'
 import type { ClusterPlan } from '../../resources/children.ts'
@@ -48,6 +49,8 @@ export class World {
   /** Starts: what each began with. */
   starts: { generation: number; value: number; directive: RestoreDirective }[] = []
   error: string | undefined
+  /** Starts behind what had been committed. */
+  doubled = 0
   #ids = 0
 
   constructor(wanted: DeploymentSpec) {
@@ -129,16 +132,17 @@ export class World {
       if (job.state !== 'RUNNING') return
       job.value++
       this.checkpoints.push({ id: ++this.#ids, value: job.value })
+      this.#committed = job.value
       job.latestCheckpoint = { id: this.#ids, path: `chk-${this.#ids}`, time: this.nowMs }
       if (this.parallelism !== undefined) job.parallelism = this.parallelism
     }
   }
 
-  /** The JobManager's process ends, and its container is started again: it remembers no request. */
+  /** The JobManager's process ends, and its container is started again: it knows what was done, and of what was not that it was lost. */
   crash(): void {
-    if (this.jobManager === undefined || this.job?.state === 'FINISHED' || this.job?.state === 'CANCELED') return
-    this.job = undefined
-    this.operations.clear()
+    if (this.jobManager === undefined || this.job?.state === 'CANCELED') return
+    if (this.job?.state !== 'FINISHED') this.job = undefined
+    for (const [id, { state }] of this.operations) if (state === 'IN_PROGRESS') this.operations.delete(id)
   }
 
   #slots() {
@@ -170,6 +174,10 @@ export class World {
     const { generation } = this.jobManager!
     const directive = this.directive!
     if (directive.generation > generation) return
+    if (this.begun?.generation === generation && this.#stopped !== undefined) {
+      this.job = this.#stopped.job
+      return
+    }
     let from: Snapshot | undefined
     if (this.begun?.generation === generation) {
       const { above } = this.begun
@@ -186,7 +194,9 @@ export class World {
         above: directive.from === 'latest' && from ? from.id - 1 : this.#ids,
       }
     }
+    this.#stopped = undefined
     const value = from?.value ?? 0
+    if (value < this.#committed) this.doubled++
     this.starts.push({ generation, value, directive })
     const id = `job-${generation}`
     this.job = {
@@ -202,19 +212,26 @@ export class World {
 
   #resolve(from: string): Snapshot | undefined {
     if (from === 'empty') return undefined
-    return from === 'latest' ? this.checkpoints.at(-1) : this.savepoints.get(from)
+    return from === 'latest' ? (this.#stopped?.at ?? this.checkpoints.at(-1)) : this.savepoints.get(from)
   }
 
   #complete(triggerId: string): void {
     const job = this.job!
     const location = `savepoint-${triggerId.slice(0, 8)}`
-    this.savepoints.set(location, { id: ++this.#ids, value: job.value, committed: job.value })
+    const at = { id: ++this.#ids, value: job.value, committed: job.value }
+    this.savepoints.set(location, at)
     this.operations.set(triggerId, { state: 'COMPLETED', location })
     job.latestSavepoint = { path: location, time: this.nowMs, triggerId }
-    if (this.#stops.has(triggerId)) job.state = 'FINISHED'
+    if (!this.#stops.has(triggerId)) return
+    job.state = 'FINISHED'
+    this.#stopped = { at, job }
+    this.#committed = at.value
   }
 
   readonly #stops = new Set<string>()
+  /** The job that was stopped, and where, until the next generation has begun. */
+  #stopped: { at: Snapshot; job: World['job'] } | undefined
+  #committed = 0
 
   #act(act: Act): void {
     switch (act.type) {
