@@ -78,14 +78,7 @@ export class Kubectl {
   async report(): Promise<string> {
     const parts = [
       await run('kubectl', ['-n', this.namespace, 'get', 'streamdeployments,all,leases', '-o', 'wide']),
-      await run('kubectl', [
-        '-n',
-        this.namespace,
-        'get',
-        'streamdeployments',
-        '-o',
-        'jsonpath={range .items[*]}{.metadata.name}{" "}{.status}{"\n"}{end}',
-      ]),
+      await run('kubectl', ['-n', this.namespace, 'get', 'streamdeployments', '-o', 'yaml']),
       await run('kubectl', ['-n', this.namespace, 'get', 'events', '--sort-by=.lastTimestamp']),
     ]
     for (const pod of await this.list('pods').catch(() => []))

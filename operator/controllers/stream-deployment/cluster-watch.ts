@@ -1,7 +1,7 @@
 /**
  * One long poll per deployment: what its JobManager says, as soon as it says it.
  *
- * What must hold: the view is gone when nobody answers, so that nothing is decided by a JobManager that is not there; one request at a time.
+ * What must hold: the view is gone when nobody answers, so that nothing is decided by a JobManager that is not there; one request at a time. A request to a pod that is gone may get no answer and no end, so another pod ends it.
  */
 import type { Schedule } from '../../../runtime/core/clock.ts'
 import type { ClusterView } from './facts.ts'
@@ -28,6 +28,7 @@ export class ClusterWatch {
   #view: ClusterView | undefined
   #failures = 0
   #stopWaiting: (() => void) | undefined
+  #request = new AbortController()
 
   constructor(options: ClusterWatchOptions) {
     this.#options = options
@@ -41,10 +42,11 @@ export class ClusterWatch {
     return this.#view
   }
 
-  /** It may answer now: a pod has come. */
+  /** Another one may answer now: a pod has come, or gone. */
   hurry(): void {
     this.#failures = 0
     this.#stopWaiting?.()
+    this.#request.abort()
   }
 
   close(): void {
@@ -58,8 +60,11 @@ export class ClusterWatch {
     const { signal } = this.#abort
     let since: number | undefined
     while (!signal.aborted) {
-      const answer = await client.changes(since, waitMs, signal)
+      this.#request = new AbortController()
+      const request = this.#request.signal
+      const answer = await client.changes(since, waitMs, AbortSignal.any([signal, request]))
       if (signal.aborted) return
+      if (answer === undefined && request.aborted) continue
       if (answer === undefined) {
         this.#setAsked()
         since = undefined

@@ -150,7 +150,7 @@ export class StreamDeploymentController {
       delete known.watch
       return
     }
-    const ready = facts.pods.filter((pod) => pod.ready)
+    const ready = facts.pods.filter((pod) => pod.ready && pod.component === 'jobmanager')
     const pods = ready.map(({ uid }) => uid).join()
     if (known.watch !== undefined) {
       if (known.pods !== pods) known.watch.hurry()

@@ -23,6 +23,9 @@ export interface TextResponse {
 /** Rejects when nobody answers in time. */
 export type SendJson = (request: JsonRequest) => Promise<TextResponse>
 
+/** Packets to a pod that is gone are lost until its service has forgotten it; a later try finds another one. */
+const CONNECT_MS = 1_000
+
 const agent = new Agent({ keepAlive: true, scheduling: 'lifo' })
 
 /**
@@ -49,6 +52,12 @@ function send({ method, url, body, timeoutMs, signal }: JsonRequest): Promise<Te
     const request = httpRequest(url, { method, agent, ...(headers && { headers }) })
     const giveUp = () => void request.destroy(new Error(`${method} ${url}: given up`))
     const timer = setTimeout(giveUp, timeoutMs)
+    request.once('socket', (socket) => {
+      if (!socket.connecting) return
+      const connectTimer = setTimeout(giveUp, CONNECT_MS)
+      const connected = () => clearTimeout(connectTimer)
+      socket.once('connect', connected).once('close', connected)
+    })
     signal?.addEventListener('abort', giveUp)
     request.once('close', () => {
       clearTimeout(timer)
