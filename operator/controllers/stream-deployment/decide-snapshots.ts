@@ -24,10 +24,12 @@ export function decideSnapshots(draft: Draft, { job: wish }: DeploymentSpec): un
     const pending = record.pending[kind]
     if (pending !== undefined) finish(draft, kind, pending)
     const nonce = kind === 'savepoint' ? wish?.savepointTriggerNonce : wish?.checkpointTriggerNonce
-    if (nonce === undefined || nonce === record.nonces[kind] || record.pending[kind] !== undefined) continue
-    if (job?.state !== 'RUNNING') continue
-    const triggerId = triggerIdOf(facts.identity.uid, `${kind}:${nonce}`)
-    record.pending[kind] = { nonce, triggerId, jobId: job.id, sinceMs: nowMs }
+    const isNew = nonce !== undefined && nonce !== record.nonces[kind] && record.pending[kind] === undefined
+    if (isNew && job?.state === 'RUNNING') {
+      const triggerId = triggerIdOf(facts.identity.uid, `${kind}:${nonce}`)
+      record.pending[kind] = { nonce, triggerId, jobId: job.id, sinceMs: nowMs }
+    }
+    if (record.pending[kind] !== undefined) draft.againMs = Math.min(draft.againMs ?? Infinity, AGAIN_MS)
   }
 }
 

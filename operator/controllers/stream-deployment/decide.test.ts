@@ -649,6 +649,14 @@ describe('decide()', () => {
     expect(taken.savepoint).toEqual({ location: P1, timeMs: NOW, nonce: 5, kind: 'MANUAL' })
   })
 
+  it.each([
+    ['asked for', running(nonce(5))],
+    ['being taken', taking(nonce(5), { state: 'IN_PROGRESS' })],
+    ['to be asked for again', taking(nonce(5), TASKS_START)],
+  ])('looks again after a savepoint that is %s', (_, given) => {
+    expect(decide(given, NOW).againMs).toBeLessThanOrEqual(1_000)
+  })
+
   it('waits longer after each savepoint that fails', () => {
     const first = decide(stopping({ state: 'FAILED', message: 'x' }), NOW)
     expect([first.againMs, first.record.retry?.attempts]).toEqual([10_000, 1])
