@@ -28,18 +28,31 @@ export async function run(world: World): Promise<string> {
   }
   const before = (await deployment.pods('taskmanager')).map(({ metadata }) => metadata.uid)
   await deployment.patch({ configuration: { 'execution.checkpointing.interval': 'soon' } })
-  const { status } = await deployment.until('it is told that the configuration is not valid', 30_000, ({ status }) =>
-    status.conditions.some((one: any) => one.type === 'ConfigValid' && one.status === 'False'),
-  )
-  const { message } = status.conditions.find((one: any) => one.type === 'ConfigValid')
-  if (!/execution\.checkpointing\.interval/.test(message)) throw new Error(`The key is not named: ${message}`)
+  const refused = async (what: string, text: RegExp) => {
+    const { status } = await deployment.until(`it is told that ${what} is not valid`, 30_000, ({ status, metadata }) =>
+      status.conditions.some(
+        (one: any) =>
+          one.type === 'ConfigValid' && one.status === 'False' && one.observedGeneration === metadata.generation,
+      ),
+    )
+    const { message } = status.conditions.find((one: any) => one.type === 'ConfigValid')
+    if (!text.test(message)) throw new Error(`${what}: ${text} is wanted, ConfigValid says: ${message}`)
+  }
+  await refused('the configuration', /execution\.checkpointing\.interval/)
+  // What only the API server can judge, in words of its own.
+  const volumes = [{ name: 'files', configMap: { name: 'files', items: [{ key: 'a', path: '../a' }] } }]
+  await deployment.patch({
+    configuration: { 'execution.checkpointing.interval': '500ms' },
+    podTemplate: { spec: { volumes } },
+  })
+  await refused('the pod template', /must not contain '\.\.'/)
   await stream.flows(30_000)
   const now = (await deployment.pods('taskmanager')).map(({ metadata }) => metadata.uid)
   if (now.join() !== before.join()) throw new Error('Pods were replaced for a spec that is not valid')
   // What ran is healed all the same.
   await deployment.kill('taskmanager')
   await stream.flows(90_000)
-  await deployment.patch({ configuration: { 'execution.checkpointing.interval': '500ms' } })
+  await deployment.patch({ podTemplate: { spec: { volumes: null } } })
   await deployment.ready()
   const { records } = await stream.verify()
   return `${REFUSED.length} refused; ${records} records`

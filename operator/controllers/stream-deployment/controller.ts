@@ -17,10 +17,11 @@ import { ClusterWatch } from './cluster-watch.ts'
 import { decide } from './decide.ts'
 import type { EventWish } from './decision.ts'
 import type { Facts } from './facts.ts'
-import { gather, type KeptRendering, type Reader } from './gather.ts'
+import { gather, type KeptRendering } from './gather.ts'
 import type { JobManagerClient } from './job-manager-client.ts'
 import { lookAgainMs } from './look-again.ts'
 import { newsOf } from './news.ts'
+import type { Reader } from './pod-facts.ts'
 import type { EventReason } from './reasons.ts'
 import { statusOf } from './status.ts'
 import { TRIAL_AGAIN_MS, Trial } from './trial.ts'
@@ -74,7 +75,7 @@ export class StreamDeploymentController {
     const id = keyOf(key)
     const deployment = (await reader.get(DEPLOYMENTS, key)) as StreamDeployment | undefined
     if (deployment === undefined) {
-      this.#forget(id)
+      this.forget(id)
       return { gone: true }
     }
     const known = this.#knownOf(id, key)
@@ -129,7 +130,7 @@ export class StreamDeploymentController {
 
   /** Ends all long polls. */
   close(): void {
-    for (const id of [...this.#known.keys()]) this.#forget(id)
+    for (const id of [...this.#known.keys()]) this.forget(id)
   }
 
   #knownOf(id: string, key: Required<ObjectKey>): Known {
@@ -171,7 +172,8 @@ export class StreamDeploymentController {
     if (view !== undefined) facts.cluster = view
   }
 
-  #forget(id: string): void {
+  /** It is gone, or not to be looked after any more. */
+  forget(id: string): void {
     this.#known.get(id)?.watch?.close()
     this.#known.delete(id)
   }

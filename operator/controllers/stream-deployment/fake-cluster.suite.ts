@@ -130,7 +130,10 @@ export class FakeNode implements JobManagerClient {
     }
     if (pod === undefined) return
     const { namespace, name } = this.#key
-    const { annotations } = this.#server.get(RESOURCES.leases, { namespace, name: childNames(name).lease }).metadata
+    const lease = this.#server.get(RESOURCES.leases, { namespace, name: childNames(name).lease })
+    // Nobody leads without it.
+    if (lease === undefined) return
+    const { annotations } = lease.metadata
     const directive = readDirective(annotations[ANNOTATIONS.restore])!
     const parallelism = Number(annotations[ANNOTATIONS.parallelism])
     if (this.job === undefined) {

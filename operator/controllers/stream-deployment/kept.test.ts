@@ -2,8 +2,9 @@
 import { expect, it } from 'vitest'
 import type { StreamDeployment } from '../../api/stream-deployment.ts'
 import type { KubeObject } from '../../kube/objects.ts'
-import { gather, type Reader } from './gather.ts'
+import { gather } from './gather.ts'
 import { keptOf } from './kept.ts'
+import type { Reader } from './pod-facts.ts'
 import { MANIFEST, Stage } from './stage.suite.ts'
 
 it('keeps all that facts are made of', async () => {

@@ -23,12 +23,12 @@ beforeEach(() => {
 })
 afterEach(async () => await running?.stop('the test is over'))
 
-async function start(resyncMs: number): Promise<void> {
+async function start(resyncMs: number, labelSelector?: string): Promise<void> {
   running = await OperatorProcess.start({
     transport: server.transport(),
     settings: {
       namespaces: undefined,
-      labelSelector: undefined,
+      labelSelector,
       concurrency: 4,
       resyncMs,
       election: {
@@ -101,4 +101,33 @@ it('looks at a deployment again and again, though nothing is heard', async () =>
   await expect.poll(looks, { timeout: 10_000 }).toBeGreaterThan(before + 4)
   server.remove(DEPLOYMENTS, KEY)
   await expect.poll(() => server.get(DEPLOYMENTS, KEY)).toBeUndefined()
+})
+
+it('hears when a Lease is edited, by its JobManager', async () => {
+  await start(60_000)
+  const turns = setInterval(() => node.turn(Date.now()), 20)
+  try {
+    server.put(DEPLOYMENTS, MANIFEST)
+    const key = { namespace: 'jobs', name: 'fraud-jobmanager' }
+    await expect.poll(() => node.job?.state, { timeout: 10_000 }).toBe('RUNNING')
+    const parallelism = () => server.get(RESOURCES.leases, key)?.metadata.annotations['tailrace.dev/parallelism']
+    server.edit(RESOURCES.leases, key, { metadata: { annotations: { 'tailrace.dev/parallelism': '9' } } })
+    await expect.poll(parallelism, { timeout: 10_000 }).toBe('2')
+  } finally {
+    clearInterval(turns)
+  }
+})
+
+it('leaves deployments alone that it is not to look after, whatever becomes of their children', async () => {
+  await start(60_000, 'team=risk')
+  server.put(DEPLOYMENTS, MANIFEST)
+  const metadata = { namespace: 'jobs', name: 'fraud-config', labels: { 'tailrace.dev/deployment': 'fraud' } }
+  server.put(RESOURCES.configMaps, { metadata })
+  server.put(DEPLOYMENTS, { ...MANIFEST, metadata: { ...KEY, name: 'ours', labels: { team: 'risk' } } })
+  await expect.poll(() => server.get(DEPLOYMENTS, { ...KEY, name: 'ours' }).status, { timeout: 10_000 }).toBeTruthy()
+  server.edit(RESOURCES.configMaps, metadata, { data: { a: 'b' } })
+  await client.patch(DEPLOYMENTS, { ...KEY, name: 'ours' }, { spec: { job: { state: 'suspended' } } })
+  const state = () => server.get(DEPLOYMENTS, { ...KEY, name: 'ours' }).status.lifecycleState
+  await expect.poll(state, { timeout: 10_000 }).toBe('SUSPENDED')
+  expect(server.get(DEPLOYMENTS, KEY)).not.toHaveProperty('status')
 })

@@ -12,9 +12,9 @@ import type { Reflector } from '../../kube/reflector.ts'
 import { childNames, DEPLOYMENT_LABEL, MANAGED_BY } from '../../resources/names.ts'
 import { DEPLOYMENTS } from './act.ts'
 import { restUrl, StreamDeploymentController } from './controller.ts'
-import type { Reader } from './gather.ts'
 import { type JobManagerClient, restClient } from './job-manager-client.ts'
 import { keptOf } from './kept.ts'
+import type { Reader } from './pod-facts.ts'
 
 const CACHED: readonly Resource[] = [
   RESOURCES.pods,
@@ -83,6 +83,8 @@ export function openStreamDeployments(
     })
     const work = queue('streamdeployment', async (key) => {
       if (!works) return
+      // Gone, or not among those that are looked after: its children may be seen all the same.
+      if (resources.cache.get(key) === undefined) return controller.forget(key)
       const { againMs, gone } = await controller.reconcile(parseKey(key) as Required<ObjectKey> & { namespace: string })
       if (gone) return
       // Not all of them at once, as they were seen at once.
