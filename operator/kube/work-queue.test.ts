@@ -49,6 +49,26 @@ describe('WorkQueue', () => {
       expect([queue.depth, queue.active]).toEqual([0, 0])
     }))
 
+  it('lets nothing that was added wait for what was added behind, each key still once', () =>
+    inTime(async (time) => {
+      const done: string[] = []
+      const { queue } = queueIn(time, {
+        concurrency: 1,
+        work: async (key) => {
+          await time.wait(100)
+          done.push(key)
+        },
+      })
+      for (const key of ['a', 'b', 'c', 'd']) queue.addBehind(key)
+      await time.wait(10)
+      for (const key of ['d', 'e']) queue.add(key)
+      for (const key of ['d', 'e', 'b']) queue.addBehind(key)
+      queue.addAfter('c', 5)
+      expect([queue.depth, queue.active, queue.delayed]).toEqual([4, 1, 0])
+      await time.wait(1_000)
+      expect(done).toEqual(['a', 'd', 'e', 'b', 'c'])
+    }))
+
   it('loses nothing, whatever the order (seeds)', async () => {
     for (let seed = 1; seed <= 30; seed++)
       await inTime(async (time) => {

@@ -2,7 +2,8 @@
  * A queue of keys of things to look at, as controllers work it off.
  *
  * What must hold: a key waits at most once, is worked on by one at a time, and is looked at again when it was added meanwhile; whoever fails comes back after a pause of its own that
- * grows with its failures (capped, with jitter) and is forgotten with its first success; at most `concurrency` keys are worked on.
+ * grows with its failures (capped, with jitter) and is forgotten with its first success; at most `concurrency` keys are worked on. Of what has just changed nothing waits for what is looked at as a
+ * matter of routine, such as all that is there when a process begins to lead.
  */
 import type { Clock, Schedule } from '../../runtime/core/clock.ts'
 
@@ -44,6 +45,8 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions
   /** In the order of adding, with the time of it. */
   readonly #ready = new Map<string, number>()
+  /** The same of those whose turn comes when nobody else waits. */
+  readonly #behind = new Map<string, number>()
   readonly #later = new Map<string, Later>()
   readonly #active = new Set<string>()
   readonly #failures = new Map<string, number>()
@@ -60,7 +63,7 @@ export class WorkQueue {
 
   /** Keys that wait for their turn, without those that wait for a time. */
   get depth(): number {
-    return this.#ready.size
+    return this.#ready.size + this.#behind.size
   }
 
   get active(): number {
@@ -79,16 +82,19 @@ export class WorkQueue {
 
   /** As soon as possible; also when it waits for a time. */
   add(key: string): void {
-    if (this.#isDraining) return
-    this.#later.get(key)?.cancel()
-    this.#later.delete(key)
-    if (!this.#ready.has(key)) this.#ready.set(key, this.#options.clock.monotonic())
-    this.#wake()
+    const sinceMs = this.#behind.get(key)
+    this.#behind.delete(key)
+    this.#add(this.#ready, key, sinceMs)
+  }
+
+  /** When nothing that was added otherwise waits; nothing is known to have changed. */
+  addBehind(key: string): void {
+    if (!this.#ready.has(key)) this.#add(this.#behind, key)
   }
 
   /** After so many milliseconds; the earliest counts. */
   addAfter(key: string, ms: number): void {
-    if (this.#isDraining || this.#ready.has(key)) return
+    if (this.#isDraining || this.#ready.has(key) || this.#behind.has(key)) return
     if (!(ms > 0)) {
       this.add(key)
       return
@@ -114,12 +120,21 @@ export class WorkQueue {
     for (const { cancel } of this.#later.values()) cancel()
     this.#later.clear()
     this.#ready.clear()
+    this.#behind.clear()
     if (this.#active.size === 0) return
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#drained = resolve
     const cancel = this.#options.schedule(graceMs, () => this.#abort.abort(new Error('the queue is drained')))
     await promise
     cancel()
+  }
+
+  #add(to: Map<string, number>, key: string, sinceMs = this.#options.clock.monotonic()): void {
+    if (this.#isDraining) return
+    this.#later.get(key)?.cancel()
+    this.#later.delete(key)
+    if (!to.has(key)) to.set(key, sinceMs)
+    this.#wake()
   }
 
   /** Not inside of the call that adds: many are added at once. */
@@ -135,13 +150,14 @@ export class WorkQueue {
   #next(): void {
     const { concurrency } = this.#options
     if (this.#isDraining) return
-    for (const [key, addedMs] of this.#ready) {
-      if (this.#active.size >= concurrency) return
-      // Its turn comes when it is done.
-      if (this.#active.has(key)) continue
-      this.#ready.delete(key)
-      void this.#run(key, addedMs)
-    }
+    for (const waiting of [this.#ready, this.#behind])
+      for (const [key, addedMs] of waiting) {
+        if (this.#active.size >= concurrency) return
+        // Its turn comes when it is done.
+        if (this.#active.has(key)) continue
+        waiting.delete(key)
+        void this.#run(key, addedMs)
+      }
   }
 
   async #run(key: string, addedMs: number): Promise<void> {

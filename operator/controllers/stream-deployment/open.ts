@@ -90,12 +90,14 @@ export function openStreamDeployments(
       // Not all of them at once, as they were seen at once.
       return { afterMs: Math.min(againMs ?? Infinity, resyncMs * (1 - random() / 10)) }
     })
-    const add = ({ metadata }: KubeObject) => works && work.add(keyOf(metadata))
+    const soon = (key: string) => work.add(key)
+    let enqueue = soon
+    const add = ({ metadata }: KubeObject) => works && enqueue(keyOf(metadata))
     const addOwner = ({ metadata }: KubeObject) => {
       // Its owner says it too, when somebody has taken the label off.
       const owner = metadata.ownerReferences?.find(({ kind, controller }) => controller && kind === DEPLOYMENTS.kind)
       const name = metadata.labels?.[DEPLOYMENT_LABEL] ?? owner?.name
-      if (works && name !== undefined) work.add(keyOf({ namespace: metadata.namespace, name }))
+      if (works && name !== undefined) enqueue(keyOf({ namespace: metadata.namespace, name }))
     }
     const listen = (): (() => void)[] => [
       resources.cache.listen({ changed: add, deleted: add }),
@@ -106,7 +108,10 @@ export function openStreamDeployments(
       name: 'streamdeployment',
       start() {
         works = true
+        // All that is there is told of at once: nobody who changes something now waits for that.
+        enqueue = (key) => work.addBehind(key)
         stops = listen()
+        enqueue = soon
       },
       async stop(graceMs) {
         works = false
