@@ -161,13 +161,17 @@ export class StreamDeploymentController {
     known.pods = pods
     const { schedule, enqueue, waitMs } = this.#options
     const { client } = known
-    const changed = () => enqueue(id)
+    let isAwaited = pods !== ''
+    const changed = () => {
+      if (!isAwaited) enqueue(id)
+    }
     known.watch = new ClusterWatch({ client, schedule, changed, ...(waitMs !== undefined && { waitMs }) })
     if (pods === '') return
     const { promise, resolve } = Promise.withResolvers<void>()
     const cancel = schedule(FIRST_ANSWER_MS, resolve)
     await Promise.race([known.watch.asked, promise])
     cancel()
+    isAwaited = false
     const { view } = known.watch
     if (view !== undefined) facts.cluster = view
   }
