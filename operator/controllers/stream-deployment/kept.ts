@@ -16,8 +16,12 @@ export function keptOf(of: string): (object: KubeObject) => KubeObject {
         spec: { nodeName: spec?.nodeName },
         status,
       })
-    // That they are there is enough: they are read from the server when they are needed.
+    // That they are there is enough, and whether they were looked at: they are read from the server when they are needed.
     case DEPLOYMENTS.kind:
+      return ({ metadata, status }) => ({
+        metadata: withoutManagers(metadata),
+        status: { observedGeneration: status?.observedGeneration },
+      })
     case RESOURCES.controllerRevisions.kind:
       return ({ apiVersion, kind, metadata }) => ({
         ...(apiVersion !== undefined && { apiVersion }),

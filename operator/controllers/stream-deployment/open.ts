@@ -90,14 +90,19 @@ export function openStreamDeployments(
       // Not all of them at once, as they were seen at once.
       return { afterMs: Math.min(againMs ?? Infinity, resyncMs * (1 - random() / 10)) }
     })
-    const soon = (key: string) => work.add(key)
-    let enqueue = soon
-    const add = ({ metadata }: KubeObject) => works && enqueue(keyOf(metadata))
+    /** All that is there is being told of, whether or not it has changed. */
+    let begins = false
+    const enqueue = (key: string, isNews: boolean) => {
+      if (works && isNews) work.add(key)
+      else if (works) work.addBehind(key)
+    }
+    const add = ({ metadata, status }: KubeObject) =>
+      enqueue(keyOf(metadata), !begins || status?.observedGeneration !== metadata.generation)
     const addOwner = ({ metadata }: KubeObject) => {
       // Its owner says it too, when somebody has taken the label off.
       const owner = metadata.ownerReferences?.find(({ kind, controller }) => controller && kind === DEPLOYMENTS.kind)
       const name = metadata.labels?.[DEPLOYMENT_LABEL] ?? owner?.name
-      if (works && name !== undefined) enqueue(keyOf({ namespace: metadata.namespace, name }))
+      if (name !== undefined) enqueue(keyOf({ namespace: metadata.namespace, name }), !begins)
     }
     const listen = (): (() => void)[] => [
       resources.cache.listen({ changed: add, deleted: add }),
@@ -108,10 +113,9 @@ export function openStreamDeployments(
       name: 'streamdeployment',
       start() {
         works = true
-        // All that is there is told of at once: nobody who changes something now waits for that.
-        enqueue = (key) => work.addBehind(key)
+        begins = true
         stops = listen()
-        enqueue = soon
+        begins = false
       },
       async stop(graceMs) {
         works = false
