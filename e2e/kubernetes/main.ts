@@ -22,7 +22,7 @@ import {
 } from '../../scripts/lab/kubernetes.ts'
 import { missingOwnS3 } from '../../scripts/lab/s3.ts'
 import { buildImages } from './images.ts'
-import { startShared, World } from './world.ts'
+import { startShared, uninstallOperator, World } from './world.ts'
 
 const root = dirname(dirname(import.meta.dirname))
 const names = globSync('*.ts', { cwd: join(import.meta.dirname, 'scenarios') })
@@ -90,6 +90,7 @@ async function scenarios(names: readonly string[]): Promise<void> {
     refuse(`TAILRACE_E2E_IMAGES ${given}: tailrace=IMAGE,job=IMAGE,changed=IMAGE is wanted`)
   // Node.js warns of a timer of kafkajs.
   process.removeAllListeners('warning')
+  await uninstallOperator()
   const shared = await startShared({ tailrace, job, changed }, host)
   let failed = 0
   try {

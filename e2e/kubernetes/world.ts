@@ -105,7 +105,7 @@ export class World {
 
   /** For what installs it itself. */
   async noOperator(): Promise<void> {
-    await run('helm', ['uninstall', RELEASE, '--namespace', RELEASE, '--wait'])
+    await uninstallOperator()
   }
 
   /** Of the operator. */
@@ -137,6 +137,12 @@ export class World {
     for (const { namespace } of this.#namespaces)
       await must('kubectl', ['delete', 'namespace', namespace, '--wait=false'])
   }
+}
+
+/** One of an earlier image would stay, as its tag is the same. Its Lease is deleted: it has lost its rights before it could give it back. */
+export async function uninstallOperator(): Promise<void> {
+  await run('helm', ['uninstall', RELEASE, '--namespace', RELEASE, '--wait'])
+  await run('kubectl', ['--namespace', RELEASE, 'delete', 'lease', 'tailrace-operator', '--ignore-not-found'])
 }
 
 async function makeNamespace({ namespace }: Kubectl): Promise<void> {
