@@ -31,6 +31,11 @@ export class Deployment {
     return deployment
   }
 
+  /** One that was applied already. */
+  static of(world: World): Deployment {
+    return new Deployment(world)
+  }
+
   get(): Promise<Shown> {
     return this.#world.kubectl.get(KIND, NAME)
   }

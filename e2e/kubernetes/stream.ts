@@ -10,6 +10,8 @@ const KEYS = 40
 /** Between two requests of the load. */
 const STEP_MS = 50
 const POLL_MS = 500
+/** Where a time is measured. */
+const LOOK_MS = 100
 
 export class Stream {
   readonly in: string
@@ -73,7 +75,32 @@ export class Stream {
       if ((await this.lines()).length >= wanted) return Date.now() - sinceMs
       if (Date.now() - sinceMs > withinMs)
         throw new Error(`Nothing new came out for ${withinMs} ms: ${wanted} lines are wanted in ${this.out}`)
-      await sleep(POLL_MS)
+      await sleep(LOOK_MS)
+    }
+  }
+
+  /** Looks from now on for how long at most nothing comes out, until it is asked. */
+  pauses(): { longestMs(): Promise<number> } {
+    let ends = false
+    const looks = (async () => {
+      let [count, sinceMs, longestMs] = [0, Date.now(), 0]
+      while (!ends) {
+        const now = (await this.lines()).length
+        if (now > count) {
+          longestMs = Math.max(longestMs, Date.now() - sinceMs)
+          count = now
+          sinceMs = Date.now()
+        }
+        await sleep(LOOK_MS)
+      }
+      return longestMs
+    })()
+    looks.catch(() => {})
+    return {
+      longestMs: () => {
+        ends = true
+        return looks
+      },
     }
   }
 

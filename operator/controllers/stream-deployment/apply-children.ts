@@ -38,8 +38,8 @@ export async function applyChildren(
     applied.forget(child)
     await client.delete(resourceOf(child), { namespace, name }, { uid })
   }
-  await all(children.filter((child) => !isWorkload(child)).map(apply))
-  await all(children.filter(isWorkload).map(apply))
+  await all(children.filter((child) => !isLast(child)).map(apply))
+  await all(children.filter(isLast).map(apply))
   await all(unwanted(identity, children, observed).map(remove))
 }
 
@@ -61,6 +61,11 @@ function unwanted(
 
 function idOf({ kind, metadata }: KubeObject): string {
   return `${kind}/${metadata.name}`
+}
+
+/** A binding too: the API server refuses it as long as its authorizer has not heard of the Role, and no pod asks for its rights at once. */
+function isLast(child: KubeObject): boolean {
+  return isWorkload(child) || child.kind === 'RoleBinding'
 }
 
 function isWorkload({ kind }: KubeObject): boolean {
