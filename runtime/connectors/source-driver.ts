@@ -48,6 +48,8 @@ export class SourceDriver<T> {
   readonly max: number
   readonly readers: DrivenReader<T>[] = []
   readonly counters = new Map<string, number>()
+  /** Subtasks that were told that there is no split for them now, in order. */
+  readonly noneNow: number[] = []
   /** Values of side outputs. */
   readonly sides: { tagId: string; value: any }[] = []
   readonly #enumerator: SplitEnumerator<SourceSplit>
@@ -66,6 +68,7 @@ export class SourceDriver<T> {
       readers: () => this.readers.map((_, i) => i),
       assign: (split: SourceSplit, subtask: number) => this.#to(subtask, (reader) => reader.addSplits([json(split)])),
       noMoreSplits: (subtask: number) => this.#to(subtask, (reader) => reader.noMoreSplits()),
+      noSplitsNow: (subtask: number) => this.noneNow.push(subtask),
       sendEvent: (subtask: number, event: unknown) => this.#to(subtask, (reader) => reader.handleEvent?.(json(event))),
       callAsync: <R>(task: () => Promise<R>, then: (result: R) => void, everyMs?: number) => {
         void this.#callAsync(task, then, everyMs)

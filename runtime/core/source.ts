@@ -33,6 +33,11 @@ export interface EnumeratorContext<S extends SourceSplit> {
   assign(split: S, subtask: number): void
   /** No split will come any more for this subtask. */
   noMoreSplits(subtask: number): void
+  /**
+   * There is no split for this subtask now; `assign` may give it one later. Answers a request: a reader that has asked and has no split
+   * holds the watermark back until it is answered, as what comes may be earlier than all that others read; then it is idle.
+   */
+  noSplitsNow(subtask: number): void
   /** Sends an event of the source's own to a reader. */
   sendEvent(subtask: number, event: unknown): void
   /** Runs `task` off the coordinator's turn and then `then` on it; with `everyMs` again and again. Failures fail the job. */
@@ -45,7 +50,7 @@ export interface SplitEnumerator<S extends SourceSplit, E = unknown> {
   start(): void
   /** A reader is there (again). */
   addReader(subtask: number): void
-  /** A reader has nothing to read. */
+  /** A reader has nothing to read. Answer by `assign`, `noMoreSplits` or `noSplitsNow`, at once or later. */
   handleSplitRequest(subtask: number): void
   /** Splits of a failed reader that no checkpoint holds. */
   addSplitsBack(splits: S[], subtask: number): void
@@ -69,7 +74,7 @@ export type PollStatus =
 export interface ReaderContext {
   readonly subtask: number
   readonly parallelism: number
-  /** Asks the enumerator for a split. */
+  /** Asks the enumerator for a split. Until it answers, a reader without splits holds the watermark back. */
   requestSplit(): void
   sendEvent(event: unknown): void
   /** Data has come: poll soon. May be called from any callback of the thread. */

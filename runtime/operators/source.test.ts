@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { NO_TIMESTAMP } from '../core/clock.ts'
 import type { PollStatus, ReaderContext, ReaderOutput, Source, SourceReader, SourceSplit } from '../core/source.ts'
 import { type WatermarkOutput, WatermarkStrategy } from '../core/watermarks.ts'
+import { WatermarkValve } from '../network/valve.ts'
 import { type FakeContextOptions, openOperator } from '../testing/operator-context.ts'
 import { Operator } from './source.ts'
 
@@ -358,6 +359,8 @@ describe('source operator, idleness', () => {
 
   it('is idle by itself after an interval without any split, active again before the first record of one', async () => {
     const { operator, context, out, emit } = await open(bounded(0))
+    operator.poll(100)
+    operator.addSplits([])
     context.advance(20)
     expect(out.statuses).toEqual([])
     context.advance(200)
@@ -384,8 +387,67 @@ describe('source operator, idleness', () => {
       output.release('b')
       return 'more'
     })
+    // It has not been asked since, so it could not ask for another one.
+    context.advance(400)
+    expect(out.statuses).toEqual([])
+    operator.poll(100)
     context.advance(400)
     expect(out.statuses).toEqual([true])
+  })
+
+  it('is not idle while it waits for the answer to its request for a split, however long', async () => {
+    const { operator, context, out, reader } = await open(bounded(0))
+    operator.poll(100)
+    context.advance(60_000)
+    expect(out.statuses).toEqual([])
+    // There is none now.
+    operator.addSplits([])
+    expect(reader.splits).toEqual([])
+    context.advance(400)
+    expect(out.statuses).toEqual([true])
+  })
+
+  it('holds the watermark back until its request is answered, so that what comes then is not late', async () => {
+    const readers = [await open(bounded(0)), await open(bounded(0), { subtask: 1 })]
+    const valve = new WatermarkValve(2, { watermark: () => {}, status: () => {} })
+    const late: number[] = []
+    const pass = () => {
+      for (const [channel, { out }] of readers.entries()) {
+        for (const event of out.take()) {
+          if (event.type === 'watermark') valve.inputWatermark(channel, event.timestamp)
+          else if (event.type === 'status') valve.inputStatus(channel, event.idle)
+          else if (event.timestamp <= valve.watermarkMs) late.push(event.timestamp)
+        }
+      }
+    }
+    const advance = (ms: number) => {
+      for (const { context } of readers) context.advance(ms)
+      pass()
+    }
+    const read = (subtask: number, split: string, ...timestamps: number[]) => {
+      readers[subtask]!.operator.addSplits(assign([split]))
+      readers[subtask]!.emit(split, ...timestamps)
+      pass()
+    }
+    read(0, 'first', 1000, 1500)
+    read(1, 'second', 2000, 2500)
+    advance(20)
+    // Both have come to the end of their splits; their coordinator does not answer for a while, as when no JobManager leads.
+    for (const [subtask, { run, reader }] of readers.entries()) {
+      run((output) => {
+        output.release(['first', 'second'][subtask]!)
+        reader.context.requestSplit()
+        return 'idle'
+      })
+    }
+    advance(1000)
+    // The later split comes to its reader before the earlier one does.
+    read(1, 'fourth', 4000, 4500)
+    advance(200)
+    read(0, 'third', 3000, 3500)
+    advance(200)
+    expect(late).toEqual([])
+    expect(valve.watermarkMs).toBe(3499)
   })
 
   it('is never idle by itself when records come without splits', async () => {
@@ -423,8 +485,11 @@ describe('source operator, idleness', () => {
   })
 
   it('is active at the end', async () => {
-    const { context, out, run } = await open(bounded(0))
+    const { operator, context, out, run } = await open(bounded(0))
+    operator.poll(100)
+    operator.addSplits([])
     context.advance(1000)
+    expect(out.statuses).toEqual([true])
     out.take()
     run(() => 'end')
     expect(out.take()).toEqual([

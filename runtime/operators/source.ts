@@ -8,7 +8,9 @@
  * Correctness: the watermark never goes back; it follows the records that it covers (a generator sees a record after it was
  * pushed). A split counts from its assignment, so a pending one holds the watermark back, and until its release, which takes its
  * last watermark in. A reader that had no split for a whole interval is idle by itself [E-12]; it is active again before
- * the first record of the next one. At the end: one last periodic emit, then Infinity, once.
+ * the first record of the next one. Not so one that has asked for a split and has no answer, as while its coordinator is slow or has
+ * no leader: the split that comes may be earlier than all that others read meanwhile, and its records would be late. Nor one that
+ * was not polled since, and so could not ask. At the end: one last periodic emit, then Infinity, once.
  */
 import { MAX_WATERMARK, NO_TIMESTAMP } from '../core/clock.ts'
 import { hotCopy } from '../core/hot-copy.ts'
@@ -51,8 +53,12 @@ export class Operator<T = any> extends SourceOperator {
   #emitted = false
   /** Monotonic; as exact as the periodic emits are frequent. */
   #emittedAtMs = 0
-  /** Periodic emits in a row that saw no split. */
+  /** Periodic emits in a row that saw neither a split nor a request for one. */
   #emptyEmits = 0
+  /** The reader has asked for a split and has no answer. */
+  #asked = false
+  /** The last poll found nothing. */
+  #resting = false
   #started = false
   /** Splits of the checkpoint that the reader begins with. */
   #restored: SourceSplit[] | undefined
@@ -86,7 +92,10 @@ export class Operator<T = any> extends SourceOperator {
     this.#reader = this.#options.source.createReader({
       subtask: context.task.subtaskIndex,
       parallelism: context.task.parallelism,
-      requestSplit: () => context.coordinator.requestSplit(),
+      requestSplit: () => {
+        this.#asked = true
+        context.coordinator.requestSplit()
+      },
       sendEvent: (event) => context.coordinator.sendEvent(event),
       wake: () => context.wake(),
       wakeAt: (monotonicMs) => context.wakeAt(monotonicMs),
@@ -114,18 +123,20 @@ export class Operator<T = any> extends SourceOperator {
   override poll(max: number): PollStatus {
     if (this.#ended) return 'end'
     const found = this.#running().poll(this.#main, max)
+    this.#resting = found === 'idle'
     if (found === 'end') this.end()
     return found
   }
 
   override addSplits(splits: SourceSplit[]): void {
-    for (const split of splits) this.#split(split.id)
-    this.context.coordinator.splitsHeld(splits, [])
-    this.#running().addSplits(splits)
+    this.#running()
+    this.#asked = false
+    if (splits.length > 0) this.#give(splits)
   }
 
   override noMoreSplits(): void {
     this.#running().noMoreSplits()
+    this.#asked = false
   }
 
   override handleEvent(event: unknown): void {
@@ -166,9 +177,15 @@ export class Operator<T = any> extends SourceOperator {
       this.#reader!.start()
       const restored = this.#restored
       this.#restored = undefined
-      if (restored !== undefined) this.addSplits(restored)
+      if (restored !== undefined) this.#give(restored)
     }
     return this.#reader!
+  }
+
+  #give(splits: SourceSplit[]): void {
+    for (const split of splits) this.#split(split.id)
+    this.context.coordinator.splitsHeld(splits, [])
+    this.#reader!.addSplits(splits)
   }
 
   #split(id: string): Output<T> {
@@ -218,7 +235,8 @@ export class Operator<T = any> extends SourceOperator {
     const nowMs = this.context.outputBlocked() ? Number.NaN : this.context.clock.monotonic() - this.#blockedMs
     for (const output of this.#outputs) output.periodic(nowMs)
     this.#combined.update()
-    if (this.#outputs.length === 0 && this.#emptyEmits++ > 0) this.#emitStatus(true)
+    if (this.#asked || !this.#resting) this.#emptyEmits = 0
+    else if (this.#outputs.length === 0 && this.#emptyEmits++ > 0) this.#emitStatus(true)
     if (this.#combined.watermarkMs > -Infinity)
       this.context.metrics.set('watermarkLag', this.context.clock.now() - this.#combined.watermarkMs)
     this.#publishIdleTime()

@@ -71,6 +71,13 @@ describe('SourceCoordinators', () => {
     ])
   })
 
+  it('tells a reader that there is no split for it now by an empty list', () => {
+    const { coordinators, posted, context } = start({ handleSplitRequest: (subtask) => context.noSplitsNow(subtask) })
+    const place = { jobId: 'j', vertexId: 'v1', subtask: 1 }
+    coordinators.receive({ type: 'splitRequest', ...place })
+    expect(posted).toEqual([{ type: 'assignSplits', ...place, splits: [] }])
+  })
+
   it.each([
     ['creation', { create: () => raise() }],
     ['start', { start: () => raise() }],

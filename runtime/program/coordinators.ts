@@ -141,6 +141,7 @@ class SourceCoordinator {
       readers: () => [...this.#readers],
       assign: (split, subtask) => this.#post({ type: 'assignSplits', ...place, subtask, splits: [split] }),
       noMoreSplits: (subtask) => this.#post({ type: 'noMoreSplits', ...place, subtask }),
+      noSplitsNow: (subtask) => this.#post({ type: 'assignSplits', ...place, subtask, splits: [] }),
       sendEvent: (subtask, event) => this.#post({ type: 'sourceEvent', ...place, subtask, event }),
       callAsync: (task, then, everyMs) => void this.#callAsync(task, then, everyMs),
       setIsProcessingBacklog: (has) =>

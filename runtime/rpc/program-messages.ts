@@ -79,6 +79,7 @@ export type FromProgram =
     }
   /** A value of env.once() that the program has computed and waits for. */
   | { type: 'once'; name: string; value: unknown }
+  /** None: there is no split for it now. */
   | { type: 'assignSplits'; jobId: string; vertexId: string; subtask: number; splits: SourceSplit[] }
   | { type: 'noMoreSplits'; jobId: string; vertexId: string; subtask: number }
   | { type: 'sourceEvent'; jobId: string; vertexId: string; subtask: number; event: unknown }

@@ -144,6 +144,7 @@ export type ToSlot =
   /** All slots of the job have deployed: begin. */
   | { type: 'start' }
   | { type: 'cancel' }
+  /** None: the answer to its request is that there is no split now. */
   | { type: 'splits'; vertexId: string; subtask: number; splits: SourceSplit[] }
   | { type: 'noMoreSplits'; vertexId: string; subtask: number }
   | { type: 'sourceEvent'; vertexId: string; subtask: number; event: unknown }

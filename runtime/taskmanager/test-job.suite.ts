@@ -292,6 +292,7 @@ export class TestJob {
         readers: () => [],
         assign: (split, subtask) => this.#to(vertexId, subtask, { type: 'splits', vertexId, subtask, splits: [split] }),
         noMoreSplits: (subtask) => this.#to(vertexId, subtask, { type: 'noMoreSplits', vertexId, subtask }),
+        noSplitsNow: (subtask) => this.#to(vertexId, subtask, { type: 'splits', vertexId, subtask, splits: [] }),
         sendEvent: () => {},
         callAsync: () => {},
         setIsProcessingBacklog: () => {},

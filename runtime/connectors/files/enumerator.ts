@@ -1,6 +1,8 @@
 /**
  * Finds files, cuts them into splits, and hands one to each reader that asks. Bounded: lists once. Watching: lists again and again and
  * takes files that it has not seen; a file is read once, as it is when it is found, so writers should move finished files in.
+ *
+ * A request is answered when it is known what there is: before the first look nothing is said, so the reader holds the watermark back.
  */
 import type { EnumeratorContext, SourceSplit, SplitEnumerator } from '../../core/source.ts'
 import { type FoundFile, listFiles } from './list.ts'
@@ -40,8 +42,10 @@ export class FileEnumerator implements SplitEnumerator<FileSplit, EnumeratorStat
   readonly #pending: FileSplit[]
   readonly #known: Set<string>
   /** Subtasks that have asked and got nothing yet. */
-  #waiting: number[] = []
+  #waiting: { subtask: number; knows: boolean }[] = []
   #listed: boolean
+  /** Not only in an earlier life. */
+  #looked = false
 
   constructor(context: EnumeratorContext<FileSplit>, options: EnumeratorOptions, state?: EnumeratorState) {
     this.#context = context
@@ -63,7 +67,7 @@ export class FileEnumerator implements SplitEnumerator<FileSplit, EnumeratorStat
   }
   addReader(): void {}
   handleSplitRequest(subtask: number): void {
-    this.#waiting.push(subtask)
+    this.#waiting.push({ subtask, knows: false })
     this.#serve()
   }
   addSplitsBack(splits: FileSplit[]): void {
@@ -83,17 +87,25 @@ export class FileEnumerator implements SplitEnumerator<FileSplit, EnumeratorStat
       this.#known.add(file.path)
     }
     this.#listed = true
+    this.#looked = true
     this.#serve()
   }
 
   #serve(): void {
     const waiting = this.#waiting
     this.#waiting = []
-    for (const subtask of waiting) {
+    for (const one of waiting) {
+      const { subtask } = one
       const split = this.#pending.shift()
       if (split !== undefined) this.#context.assign(split, subtask)
       else if (this.#listed && this.#options.watchMs === undefined) this.#context.noMoreSplits(subtask)
-      else this.#waiting.push(subtask)
+      else {
+        this.#waiting.push(one)
+        if (this.#looked && !one.knows) {
+          one.knows = true
+          this.#context.noSplitsNow(subtask)
+        }
+      }
     }
   }
 }

@@ -234,6 +234,24 @@ describe('fileSource()', () => {
     await second.close()
   })
 
+  it('tells a reader once that there is nothing for it now, when watching', async () => {
+    const path = directory({ a: '1\n' })
+    const driver = new SourceDriver(fileSource({ path, format: textLines(), watch: 5 }), { parallelism: 2 })
+    await driver.until(() => driver.noneNow.length === 2)
+    await driver.settle()
+    expect(driver.noneNow.toSorted()).toEqual([0, 1])
+    writeFileSync(join(path, 'b'), '2\n')
+    // Who gets it asks again.
+    await driver.until(() => driver.noneNow.length === 3)
+    expect(driver.values.toSorted()).toEqual(['1', '2'])
+    await driver.close()
+  })
+
+  it('says nothing of the kind when it reads files once: they come, or there are no more', async () => {
+    const driver = await read({ path: directory({ a: '1\n' }), format: textLines() }, { parallelism: 2 })
+    expect(driver.noneNow).toEqual([])
+  })
+
   it('waits for a watched directory that is not there yet', async () => {
     const path = join(directory(), 'later')
     const driver = new SourceDriver(fileSource({ path, format: textLines(), watch: 5 }))

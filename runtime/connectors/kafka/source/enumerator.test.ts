@@ -44,6 +44,7 @@ class Driven {
       readers: () => [],
       assign: (split, subtask) => this.given.push([split, subtask]),
       noMoreSplits: (subtask) => this.ended.push(subtask),
+      noSplitsNow: () => {},
       sendEvent: (subtask, event) => this.events.push([subtask, event]),
       callAsync: (task, then, everyMs) => {
         this.everyMs.push(everyMs)
