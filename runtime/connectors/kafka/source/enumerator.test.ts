@@ -14,6 +14,7 @@ class Driven {
   readonly enumerator: KafkaEnumerator
   readonly given: [split: KafkaSplit, subtask: number][] = []
   readonly ended: number[] = []
+  readonly noneNow: number[] = []
   readonly events: [subtask: number, event: unknown][] = []
   readonly failures: any[] = []
   readonly everyMs: (number | undefined)[] = []
@@ -44,7 +45,7 @@ class Driven {
       readers: () => [],
       assign: (split, subtask) => this.given.push([split, subtask]),
       noMoreSplits: (subtask) => this.ended.push(subtask),
-      noSplitsNow: () => {},
+      noSplitsNow: (subtask) => this.noneNow.push(subtask),
       sendEvent: (subtask, event) => this.events.push([subtask, event]),
       callAsync: (task, then, everyMs) => {
         this.everyMs.push(everyMs)
@@ -139,6 +140,32 @@ describe('what is found', () => {
     expect(driven.ended).toEqual([])
     await settled()
     expect(driven.ended).toEqual([0])
+  })
+
+  test('a reader that asks is told that there is nothing more for it now, once all was looked for and given', async () => {
+    const driven = new Driven({ t: [1] }, {}, { parallelism: 2 })
+    driven.enumerator.start()
+    for (const subtask of [0, 1]) {
+      driven.enumerator.addReader(subtask)
+      driven.enumerator.handleSplitRequest(subtask)
+    }
+    expect([driven.given, driven.noneNow]).toEqual([[], []])
+    await settled()
+    expect([driven.given.length, driven.noneNow.toSorted()]).toEqual([1, [0, 1]])
+    await driven.lookAgain()
+    expect(driven.noneNow).toHaveLength(2)
+    // One that asks later is told at once.
+    driven.enumerator.handleSplitRequest(1)
+    expect(driven.noneNow.slice(2)).toEqual([1])
+  })
+
+  test('readers of a bounded source hear only that there is no more', async () => {
+    const driven = new Driven({ t: [1] }, { bounded: true, stopping: 'latest' })
+    driven.enumerator.start()
+    driven.enumerator.addReader(0)
+    driven.enumerator.handleSplitRequest(0)
+    await settled()
+    expect([driven.ended, driven.noneNow]).toEqual([[0], []])
   })
 
   test('later is read from its beginning, wherever the first ones began', async () => {

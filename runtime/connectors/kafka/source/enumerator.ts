@@ -54,6 +54,8 @@ export class KafkaEnumerator implements SplitEnumerator<KafkaSplit, EnumeratorSt
   #begun: boolean
   #client: KafkaClient | undefined
   readonly #readers = new Set<number>()
+  /** Subtasks that have asked and were not answered. */
+  readonly #asking = new Set<number>()
 
   constructor(context: EnumeratorContext<KafkaSplit>, options: EnumeratorOptions, state?: EnumeratorState) {
     this.#context = context
@@ -79,10 +81,15 @@ export class KafkaEnumerator implements SplitEnumerator<KafkaSplit, EnumeratorSt
     this.#assign()
   }
 
-  handleSplitRequest(): void {}
+  /** Answered behind the first look: a reader without partitions is idle only when it is known that there are none for it. */
+  handleSplitRequest(subtask: number): void {
+    this.#asking.add(subtask)
+    if (this.#begun) this.#answer()
+  }
 
   addSplitsBack(splits: KafkaSplit[], subtask: number): void {
     this.#readers.delete(subtask)
+    this.#asking.delete(subtask)
     this.#pending.push(...splits)
   }
 
@@ -141,6 +148,13 @@ export class KafkaEnumerator implements SplitEnumerator<KafkaSplit, EnumeratorSt
     }
     this.#begun = true
     this.#assign()
+    this.#answer()
+  }
+
+  /** Partitions were given before, and readers of a bounded source know that no more will come. */
+  #answer(): void {
+    if (!this.#options.bounded) for (const subtask of this.#asking) this.#context.noSplitsNow(subtask)
+    this.#asking.clear()
   }
 
   #assign(): void {

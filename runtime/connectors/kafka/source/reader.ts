@@ -102,7 +102,10 @@ export class KafkaReader<T> implements SourceReader<T, KafkaSplit> {
     }
   }
 
-  start(): void {}
+  /** Partitions come without being asked for. That there are none for it is what it asks: until it knows, it holds the watermark back. */
+  start(): void {
+    this.#context.requestSplit()
+  }
 
   poll(output: ReaderOutput<T>, max: number): PollStatus {
     const partitions = this.#partitions
