@@ -1,4 +1,5 @@
 /** What has ended is not run again, whoever leads next, and the program sees what it saw. */
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { seededRandom } from '../chaos/random.ts'
@@ -17,7 +18,9 @@ it('jobs that have ended are not run again, and env.once() gives the same', { ti
   scene = makeScene('ended', seededRandom(11))
   cluster = new HaCluster({ folder: scene.folder })
   const out = join(scene.folder, 'out')
-  const args = ['--in', join(scene.folder, 'in'), '--out', out, '--rate', String(RECORDS / 2 / 5)]
+  // A program that has ended in peace is run anew by a JobManager that is started afterwards: this one does not end before the last kill.
+  const end = join(scene.folder, 'end')
+  const args = ['--in', join(scene.folder, 'in'), '--out', out, '--rate', String(RECORDS / 2 / 5), '--until', end]
   const job = [join(import.meta.dirname, 'two-jobs.ts'), '-p', '2', ...args]
   const jobId = (execute: number) =>
     new RegExp(`"jobId":"(\\w+)","executeIndex":${execute}`).exec(cluster.journal())?.[1]
@@ -37,6 +40,7 @@ it('jobs that have ended are not run again, and env.once() gives the same', { ti
   second.signal('SIGKILL')
   expect(await second.exited).toBeNull()
 
+  writeFileSync(end, '')
   const third = cluster.jobManager('jm-a', job)
   expect(await third.exited).toBe(0)
   expect(third.log).not.toContain('Cannot')
