@@ -7,6 +7,12 @@ interface Job {
   vertices: { id: string; status: string }[]
 }
 
+/** What is read of `/jobs/:id/checkpoints`. */
+interface CheckpointCounts {
+  counts: { completed: number }
+  latest: { completed?: { state_size: number } | null }
+}
+
 export class Rest {
   readonly #base: string
 
@@ -53,7 +59,7 @@ export class Rest {
   async checkpoints(): Promise<{ completed: number; bytes: number }> {
     const job = await this.job()
     if (job === undefined) return { completed: 0, bytes: 0 }
-    const { counts, latest } = (await this.#get(`${job.path}/checkpoints`)) as any
+    const { counts, latest } = (await this.#get(`${job.path}/checkpoints`)) as CheckpointCounts
     return { completed: counts.completed, bytes: latest.completed?.state_size ?? 0 }
   }
 

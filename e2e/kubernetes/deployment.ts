@@ -76,7 +76,15 @@ export class Deployment {
   }
 }
 
-export function manifest(world: World, stream: Stream, options: DeploymentOptions): object {
+/** Of a StreamDeployment, to be changed before it is applied. */
+export interface Manifest {
+  apiVersion: string
+  kind: string
+  metadata: { name: string }
+  spec: any
+}
+
+export function manifest(world: World, stream: Stream, options: DeploymentOptions): Manifest {
   const { image = world.images.job, upgradeMode = 'savepoint', replicas = 1 } = options
   // No limit of cores: a small machine has none to spare, and a JobManager that gets a tenth of one cannot renew its Lease in time.
   const resources = { requests: { cpu: '100m', memory: '640Mi' } }

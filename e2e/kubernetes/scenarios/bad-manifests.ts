@@ -17,7 +17,7 @@ export async function run(world: World): Promise<string> {
   const stream = await world.stream()
   const deployment = await Deployment.begin(world, stream)
   for (const [what, breakIt, text] of REFUSED) {
-    const wrong: any = structuredClone(manifest(world, stream, {}))
+    const wrong = structuredClone(manifest(world, stream, {}))
     wrong.metadata.name = 'wrong'
     breakIt(wrong.spec)
     const refusal = await world.kubectl.apply(wrong).then(

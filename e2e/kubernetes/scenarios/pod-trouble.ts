@@ -61,7 +61,7 @@ export async function run(world: World): Promise<string> {
   await world.operator()
   const stream = await world.stream()
   const begun = (kubectl: Kubectl, { name, breakIt }: Pick<Trouble, 'name' | 'breakIt'>): Promise<string> => {
-    const wrong: any = manifest(world, stream, {})
+    const wrong = manifest(world, stream, {})
     wrong.metadata.name = name
     breakIt(wrong.spec)
     return kubectl.apply(wrong)

@@ -17,7 +17,7 @@ export async function run(world: World): Promise<string> {
 
   // The images are there, and nothing of the deployment.
   for (let round = 0; round < ROUNDS - 1; round++) {
-    const other = manifest(world, await world.stream(), {}) as any
+    const other = manifest(world, await world.stream(), {})
     other.metadata.name = 'starts'
     const sinceMs = Date.now()
     await world.kubectl.apply(other)
